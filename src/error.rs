@@ -1,0 +1,126 @@
+//! The one error type of the library: what happened, and what to do about it.
+//!
+//! The hint belongs to the error, not to the place that prints it, so that the
+//! command line, a failing test and `highwater doctor` all say the same.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why highwater could not do what it was asked.
+///
+/// `Display` gives the message alone; [`Error::render`] gives message, causes
+/// and hint in the form that the command line prints.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The result of an operation that can fail with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The class of an [`Error`]; it decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The configuration (file, environment or flag) is wrong.
+    Config,
+    /// The service could not be reached, or is not healthy.
+    Unreachable,
+    /// A process that was to be monitored was not found.
+    ProcessNotFound,
+    /// A file could not be read or written.
+    Io,
+    /// A data file does not hold what it should.
+    Data,
+    /// The embedded service did not start or broke its own contract.
+    Demo,
+    /// Somebody asked us to stop.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// The exit code of the process when this ends it: 130 for an
+    /// interruption, 3 ("could not run") for everything else.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            ErrorKind::Interrupted => 130,
+            _ => 3,
+        }
+    }
+}
+
+impl Error {
+    /// An error of `kind`, with one sentence (no full stop) that says what happened.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// Adds what the reader should do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What to do next, where that is known.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Message, causes and hint, a line each, as the command line prints them.
+    pub fn render(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!("\n  cause: {error}"));
+            cause = error.source();
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n  hint: {}", hint.replace('\n', "\n        ")));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn render_gives_message_causes_and_hint() {
+        let cause = std::io::Error::other("disk on fire");
+        let error = Error::new(ErrorKind::Io, "cannot write `a.csv`").source(cause).hint("free some space");
+        assert_eq!(
+            error.render(),
+            "error: cannot write `a.csv`\n  cause: disk on fire\n  hint: free some space"
+        );
+        assert_eq!(error.kind().exit_code(), 3);
+    }
+}
