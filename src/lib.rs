@@ -1,7 +1,11 @@
 //! highwater proves, from outside, that a running service does not leak memory,
 //! and finds how much load it can stably take.
 
+pub mod analysis;
 pub mod error;
+pub mod journal;
 pub mod plan;
+pub mod record;
+pub mod units;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,263 @@
+//! The criteria of the leak check.
+
+use super::WORKER;
+use super::growth::{Growth, growth};
+use crate::plan::{AudioKind, LeakPlan};
+use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, Verdict};
+
+/// The tasks of the leak check, warm-up and repeats apart.
+#[derive(Debug, Clone, Default)]
+pub struct LeakTasks<'a> {
+    /// All of them, in their order.
+    pub tasks: Vec<&'a TaskRecord>,
+    /// The first of each kind: models load and arenas are made in these.
+    pub warm_up: Vec<&'a TaskRecord>,
+    /// The rest.
+    pub repeats: Vec<&'a TaskRecord>,
+}
+
+/// Worker memory at the moments that the tasks do not record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MemoryMoments {
+    /// After warm-up; without it, the last reading of the warm-up counts.
+    pub baseline_mb: Option<f64>,
+    /// At the end, when memory had its time to come down; without it, the last reading counts.
+    pub final_mb: Option<f64>,
+    /// True if a worker process died or was replaced during the check: no
+    /// reading can be compared across that.
+    pub worker_changed: bool,
+}
+
+impl<'a> LeakTasks<'a> {
+    /// The leak check's tasks in a run.
+    ///
+    /// Files of the Python script do not name phases: there, the tasks sent one
+    /// at a time before the first batch are the leak check.
+    pub fn of(run: &'a RunData) -> LeakTasks<'a> {
+        let named = run.tasks.iter().any(|task| task.phase.is_some());
+        let tasks: Vec<&TaskRecord> = if named {
+            run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).collect()
+        } else {
+            run.tasks.iter().take_while(|task| task.concurrency == 1).collect()
+        };
+        LeakTasks::split(tasks)
+    }
+
+    fn split(tasks: Vec<&'a TaskRecord>) -> LeakTasks<'a> {
+        let mut seen: Vec<String> = Vec::new();
+        let (mut warm_up, mut repeats) = (Vec::new(), Vec::new());
+        for &task in &tasks {
+            let kind = input(task);
+            if seen.contains(&kind) {
+                repeats.push(task);
+            } else {
+                seen.push(kind);
+                warm_up.push(task);
+            }
+        }
+        LeakTasks { tasks, warm_up, repeats }
+    }
+
+    /// Worker memory after each repeat, in MB, where it could be read.
+    pub fn readings_mb(&self) -> Vec<f64> {
+        self.repeats.iter().filter_map(|task| task.worker_rss_after_mb).collect()
+    }
+
+    /// The growth over the repeats.
+    pub fn growth(&self, plan: &LeakPlan) -> Growth {
+        growth(&self.readings_mb(), plan.max_delta_mb)
+    }
+
+    /// The tasks whose delta is judged: the long ones, or all if none is long;
+    /// without repeats, the first ones are all there is.
+    fn judged(&self) -> Vec<&'a TaskRecord> {
+        let pool = if self.repeats.is_empty() { &self.warm_up } else { &self.repeats };
+        let long: Vec<_> = pool.iter().copied().filter(|task| is_long(task)).collect();
+        if long.is_empty() { pool.clone() } else { long }
+    }
+}
+
+/// What makes two tasks repeats of each other.
+fn input(task: &TaskRecord) -> String {
+    match task.kind {
+        Some(kind) => format!("{kind:?}"),
+        None => task.audio_file.clone(),
+    }
+}
+
+fn is_long(task: &TaskRecord) -> bool {
+    match task.kind {
+        Some(kind) => kind == AudioKind::Long,
+        None => task.audio_file.contains("long"),
+    }
+}
+
+/// True if the run's log tells of a worker process that died or was replaced in the leak check.
+pub fn worker_changed(run: &RunData) -> bool {
+    run.events
+        .iter()
+        .take_while(|record| !matches!(record.event, Event::PhaseEnded { phase: Phase::Leak, .. }))
+        .any(|record| match &record.event {
+            Event::ProcessExited { role, root, .. } => role == WORKER && *root,
+            Event::ProcessFound { role, root, replacement, .. } => role == WORKER && *root && *replacement,
+            _ => false,
+        })
+}
+
+/// The criteria of the leak check, in the order in which they are told.
+pub fn leak_criteria(leak: &LeakTasks<'_>, memory: &MemoryMoments, plan: &LeakPlan) -> Vec<Criterion> {
+    let growth = leak.growth(plan);
+    vec![
+        tasks_criterion(leak),
+        delta_criterion(leak, plan),
+        baseline_criterion(leak, memory, &growth, plan),
+        growth_criterion(memory, &growth),
+    ]
+}
+
+fn tasks_criterion(leak: &LeakTasks<'_>) -> Criterion {
+    let succeeded = leak.tasks.iter().filter(|task| task.succeeded()).count();
+    let all = leak.tasks.len();
+    let (verdict, detail) = match leak.tasks.iter().find(|task| !task.succeeded()) {
+        None if all == 0 => (Verdict::Inconclusive, "no task was recorded".to_string()),
+        None => (Verdict::Pass, format!("{succeeded}/{all} tasks succeeded")),
+        Some(task) => {
+            let error = task.error.as_deref().unwrap_or("no reason was recorded");
+            (Verdict::Fail, format!("{succeeded}/{all} tasks succeeded; first failure: {error}"))
+        }
+    };
+    criterion("leak.tasks", "every task of the leak check succeeds", verdict, detail)
+}
+
+fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
+    let judged = leak.judged();
+    let kind = if judged.iter().any(|task| is_long(task)) { "long " } else { "" };
+    let deltas: Vec<(f64, &TaskRecord)> =
+        judged.iter().filter_map(|&task| task.worker_rss_delta_mb.map(|delta| (delta, task))).collect();
+    let title = format!("memory delta of every {kind}task");
+    let Some(&(largest, task)) = deltas.iter().max_by(|a, b| a.0.total_cmp(&b.0)) else {
+        let detail = format!("worker memory was not read around any {kind}task");
+        return criterion("leak.delta", &title, Verdict::Inconclusive, detail);
+    };
+    let limit = plan.max_delta_mb;
+    let (verdict, detail) = if largest >= limit {
+        let over = deltas.iter().filter(|(delta, _)| *delta >= limit).count();
+        let severe = if largest > plan.severe_delta_mb {
+            format!(", SEVERE (> {:.0} MB)", plan.severe_delta_mb)
+        } else {
+            String::new()
+        };
+        let detail = format!(
+            "delta {largest:+.1} MB ≥ {limit:.0} MB{severe}; {over} of {} {kind}tasks over the limit, worst {}",
+            deltas.len(),
+            task.test_id
+        );
+        (Verdict::Fail, detail)
+    } else if deltas.len() < judged.len() {
+        let unread = judged.len() - deltas.len();
+        (Verdict::Inconclusive, format!("worker memory was not read around {unread} of {} {kind}tasks", judged.len()))
+    } else {
+        let count = deltas.len();
+        let plural = if count == 1 { "" } else { "s" };
+        (Verdict::Pass, format!("delta {largest:+.1} MB < {limit:.0} MB (largest of {count} {kind}task{plural})"))
+    };
+    Criterion {
+        value: Some(largest),
+        threshold: Some(limit),
+        unit: Some("MB".to_string()),
+        ..criterion("leak.delta", &title, verdict, detail)
+    }
+}
+
+fn baseline_criterion(
+    leak: &LeakTasks<'_>,
+    memory: &MemoryMoments,
+    growth: &Growth,
+    plan: &LeakPlan,
+) -> Criterion {
+    const NAME: &str = "leak.baseline";
+    const TITLE: &str = "memory returns to its baseline";
+    if memory.worker_changed {
+        return criterion(NAME, TITLE, Verdict::Inconclusive, WORKER_CHANGED.to_string());
+    }
+    let after = |tasks: &[&TaskRecord]| tasks.last().and_then(|task| task.worker_rss_after_mb);
+    let baseline = memory.baseline_mb.or_else(|| after(&leak.warm_up));
+    let end = memory.final_mb.or_else(|| after(&leak.repeats));
+    let (Some(baseline), Some(end)) = (baseline, end) else {
+        let detail = "worker memory was not read both after warm-up and at the end".to_string();
+        return criterion(NAME, TITLE, Verdict::Inconclusive, detail);
+    };
+    let above = end - baseline;
+    let tolerance = plan.baseline_tolerance_mb;
+    let figures = format!("{end:.1} MB at the end, {above:+.1} MB from the baseline {baseline:.1} MB");
+    let (verdict, detail) = if above <= tolerance {
+        (Verdict::Pass, format!("{figures} (tolerance {tolerance:.0} MB)"))
+    } else {
+        match growth.verdict {
+            // A cache that has filled is a new baseline, which later tasks do return to.
+            Verdict::Pass => {
+                (Verdict::Pass, format!("{figures}, flat over the last {} tasks: a new plateau", growth.flat_tail))
+            }
+            Verdict::Inconclusive => (
+                Verdict::Inconclusive,
+                format!("{figures} (tolerance {tolerance:.0} MB), and not yet clear whether it stops there"),
+            ),
+            Verdict::Fail => (Verdict::Fail, format!("{figures} (tolerance {tolerance:.0} MB), and still growing")),
+        }
+    };
+    Criterion {
+        value: Some(above),
+        threshold: Some(tolerance),
+        unit: Some("MB".to_string()),
+        ..criterion(NAME, TITLE, verdict, detail)
+    }
+}
+
+fn growth_criterion(memory: &MemoryMoments, growth: &Growth) -> Criterion {
+    const NAME: &str = "leak.growth";
+    const TITLE: &str = "nothing accumulates over the repeats";
+    if memory.worker_changed {
+        return criterion(NAME, TITLE, Verdict::Inconclusive, WORKER_CHANGED.to_string());
+    }
+    Criterion {
+        value: Some(growth.rate_mb_per_task),
+        threshold: None,
+        unit: Some("MB per task".to_string()),
+        ..criterion(NAME, TITLE, growth.verdict, growth.detail.clone())
+    }
+}
+
+const WORKER_CHANGED: &str =
+    "a worker process died or was replaced during the check: its memory cannot be compared across that";
+
+/// What the warm-up tasks kept: told, and not judged.
+pub fn warm_up_notes(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Vec<String> {
+    if leak.repeats.is_empty() {
+        return Vec::new();
+    }
+    leak.warm_up
+        .iter()
+        .filter_map(|task| task.worker_rss_delta_mb.map(|delta| (task, delta)))
+        .filter(|(_, delta)| *delta > plan.baseline_tolerance_mb)
+        .map(|(task, delta)| {
+            let severe = if delta > plan.severe_delta_mb { ", which is severe" } else { "" };
+            format!(
+                "warm-up: the first {} task kept {delta:+.1} MB{severe} (a model or a pool that loads at first use is \
+                 judged by whether it happens again)",
+                task.kind.map_or(task.audio_file.clone(), |kind| format!("{kind:?}").to_lowercase()),
+            )
+        })
+        .collect()
+}
+
+fn criterion(name: &str, title: &str, verdict: Verdict, detail: String) -> Criterion {
+    Criterion {
+        name: name.to_string(),
+        title: title.to_string(),
+        verdict,
+        detail,
+        value: None,
+        threshold: None,
+        unit: None,
+    }
+}

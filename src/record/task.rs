@@ -1,0 +1,148 @@
+//! One task, one line: the record that everything else is computed from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::AudioKind;
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    /// The service returned a good result.
+    Success,
+    /// The service refused or failed the task, could not be reached, or lost its worker.
+    Failed,
+    /// No result came within the task's time limit.
+    Timeout,
+}
+
+/// The part of a run that a task belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The leak check: one task at a time.
+    Leak,
+    /// The concurrency ramp: a level of tasks at once.
+    Concurrency,
+}
+
+impl Phase {
+    /// The word that stands for the phase in data files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Leak => "leak",
+            Phase::Concurrency => "concurrency",
+        }
+    }
+}
+
+/// One line of `memory_leak_stress_test_<stamp>.jsonl`.
+///
+/// The fields down to `error` are those of the Python script that highwater
+/// replaces; they keep their names and meaning. The rest is absent from that
+/// script's files, which must read all the same, so every field is optional
+/// where a reader can do without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// `<audio stem>_c<concurrency>_<unix seconds>`, with `_t<index>` before the seconds in a batch.
+    pub test_id: String,
+    /// When the task ended: local time, ISO 8601.
+    #[serde(default)]
+    pub timestamp: String,
+    /// Name of the audio file, or of the request.
+    #[serde(default)]
+    pub audio_file: String,
+    /// Size of what was sent, in MB.
+    #[serde(default)]
+    pub audio_size_mb: Option<f64>,
+    /// Tasks submitted at once in the batch that this one was part of.
+    pub concurrency: u32,
+    /// The service's name for the task; null if it never gave one.
+    #[serde(default)]
+    pub task_id: Option<String>,
+    /// How the task ended.
+    pub status: TaskStatus,
+    /// Seconds from the start of the submission to the result, or to the failure.
+    #[serde(default)]
+    pub processing_time: Option<f64>,
+    /// Real-time factor: `processing_time` / audio seconds. Null without a result or without audio.
+    #[serde(default)]
+    pub rtf: Option<f64>,
+    /// RSS of the worker role (all its processes) before the task or its batch, in MB.
+    #[serde(default)]
+    pub worker_rss_before_mb: Option<f64>,
+    /// The same when memory was quiet after it; null if no worker was left to read.
+    #[serde(default)]
+    pub worker_rss_after_mb: Option<f64>,
+    /// After minus before, in MB. In a batch it belongs to the batch, not to the task: see `delta_shared`.
+    #[serde(default)]
+    pub worker_rss_delta_mb: Option<f64>,
+    /// Why the task did not succeed.
+    #[serde(default)]
+    pub error: Option<String>,
+
+    /// The part of the run that the task belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// Which recording was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AudioKind>,
+    /// Position of the task in its run, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u32>,
+    /// Length of the audio in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_seconds: Option<f64>,
+    /// Highest RSS of the worker role that was seen while the task ran, in MB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_rss_peak_mb: Option<f64>,
+    /// True where before, after and delta are those of the whole batch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delta_shared: bool,
+    /// Seconds that memory took to become quiet after the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle_seconds: Option<f64>,
+    /// False where memory was still moving when "after" had to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<bool>,
+    /// The HTTP status of the answer that ended the task, where it failed with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// What went wrong, as a word: `rejected`, `failed`, `transport`, `malformed`, `timeout`, `worker_lost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<String>,
+}
+
+impl TaskRecord {
+    /// True if the task succeeded.
+    pub fn succeeded(&self) -> bool {
+        self.status == TaskStatus::Success
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of the Python script, as it was found in the field.
+    const PYTHON_LINE: &str = r#"{"test_id": "short_c1_1765322145", "timestamp": "2025-12-09T23:15:45.123456", "audio_file": "short.wav", "audio_size_mb": 4.7, "concurrency": 1, "task_id": "a1b2", "status": "success", "processing_time": 34.4, "rtf": 0.234, "worker_rss_before_mb": 625.3, "worker_rss_after_mb": 640.5, "worker_rss_delta_mb": 15.2, "error": null}"#;
+
+    #[test]
+    fn a_line_of_the_python_script_reads() {
+        let record: TaskRecord = serde_json::from_str(PYTHON_LINE).unwrap();
+        assert_eq!(record.worker_rss_delta_mb, Some(15.2));
+        assert_eq!(record.phase, None);
+        assert!(record.succeeded());
+    }
+
+    #[test]
+    fn the_fields_of_the_python_script_come_first_and_in_its_order() {
+        let record: TaskRecord = serde_json::from_str(PYTHON_LINE).unwrap();
+        let line = serde_json::to_string(&record).unwrap();
+        let again: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let keys: Vec<&str> = again.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected: serde_json::Value = serde_json::from_str(PYTHON_LINE).unwrap();
+        let expected: Vec<&str> = expected.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, expected);
+    }
+}
