@@ -15,6 +15,7 @@ fn worker_found(pid: u32, replacement: bool) -> Event {
         command: "rq worker asr-queue".into(),
         root: true,
         replacement,
+        rss_mb: None,
     }
 }
 

@@ -168,6 +168,8 @@ pub struct LeakPlan {
     pub enabled: bool,
     /// Repeats of each input after the first, which counts as warm-up.
     pub repeats: u32,
+    /// Where the repeats leave open whether memory accumulates, more follow, up to this many.
+    pub max_repeats: u32,
     /// The most that worker memory may rise over one long task, in megabytes.
     pub max_delta_mb: f64,
     /// A delta above this is called out as severe, in megabytes.
@@ -305,6 +307,7 @@ impl Default for LeakPlan {
         LeakPlan {
             enabled: true,
             repeats: 5,
+            max_repeats: 20,
             max_delta_mb: 200.0,
             severe_delta_mb: 500.0,
             baseline_tolerance_mb: 50.0,

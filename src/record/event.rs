@@ -47,9 +47,12 @@ pub enum Event {
         command: String,
         /// False for a descendant of the process that was looked for.
         root: bool,
-        /// True if it took the place of one that had exited.
+        /// True if it turned up during the run.
         #[serde(default)]
         replacement: bool,
+        /// Its RSS when the run started, in MB.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rss_mb: Option<f64>,
     },
     /// A monitored process ended.
     ProcessExited {

@@ -1,0 +1,109 @@
+//! The leak check: short and long, one task at a time, memory read around each.
+
+use super::rig::Rig;
+use super::settle::{Settled, settle};
+use super::task::{Identity, batch_ids, drive, record};
+use crate::analysis::LeakTasks;
+use crate::error::Result;
+use crate::record::{Event, Moment, Phase, RunData, TaskRecord, TaskStatus};
+use crate::target::Input;
+
+/// After this many repeats over the limit nothing more is learned, and every
+/// further one costs the machine its memory.
+const CERTAIN: usize = 3;
+
+/// A service that answers nothing this many times in a row will not do better.
+const TIMEOUTS_IN_A_ROW: usize = 2;
+
+/// Runs the leak check and records everything of it.
+///
+/// First each input once (warm-up), then all of them `leak.repeats` times. Where
+/// the repeats leave it open whether memory accumulates, more follow, up to
+/// `leak.max_repeats`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Io`] if the results cannot be written,
+/// [`crate::ErrorKind::Interrupted`] if the run is to stop.
+pub async fn leak_check(rig: &Rig) -> Result<()> {
+    let plan = &rig.plan.leak;
+    let kinds = rig.inputs.all().count() as u32;
+    let tasks = kinds * (1 + plan.repeats);
+    rig.recorder.event(Event::PhaseStarted { phase: Phase::Leak, tasks: Some(tasks) }).await?;
+    let mut done = RunData::default();
+    memory(rig, Moment::Start, None).await?;
+
+    let mut cut_short = None;
+    let mut round = 0;
+    while cut_short.is_none() && (round <= plan.repeats || undecided(&done, rig, round)) {
+        for input in rig.inputs.all() {
+            done.tasks.push(one_task(rig, input).await?);
+            cut_short = hopeless(&done, rig).or(rig.memory_is_short().await?);
+            if cut_short.is_some() {
+                break;
+            }
+        }
+        if round == 0 && plan.repeats > 0 {
+            memory(rig, Moment::Baseline, None).await?;
+        }
+        round += 1;
+    }
+    if plan.repeats > 0 {
+        let baseline = LeakTasks::of(&done).warm_up.last().and_then(|task| task.worker_rss_after_mb);
+        memory(rig, Moment::Final, baseline.map(|mb| mb + plan.baseline_tolerance_mb)).await?;
+    }
+    rig.workers.caught_up().await;
+    rig.recorder.event(Event::PhaseEnded { phase: Phase::Leak, cut_short }).await
+}
+
+async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
+    let before = settle(rig, None).await?;
+    let mark = rig.workers.mark();
+    let test_id = batch_ids(rig, &input.stem, 1, false).remove(0);
+    rig.sampler.set_busy(true);
+    let ended = drive(rig, input, &test_id, mark).await;
+    rig.sampler.set_busy(false);
+    let ended = ended?;
+    let high = before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb);
+    let mut after = settle(rig, high).await?;
+    rig.workers.caught_up().await;
+    let (exits, replacements) = rig.workers.since(mark);
+    if !exits.is_empty() || !replacements.is_empty() {
+        // Another process is read now than before: a difference would mean nothing.
+        after = Settled { rss_mb: None, quiet: false, ..after };
+    }
+    let identity = Identity { test_id, phase: Phase::Leak, concurrency: 1 };
+    rig.recorder.task(record(rig, identity, input, &ended, before.rss_mb, &after)).await
+}
+
+async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<()> {
+    let settled = settle(rig, high_mb).await?;
+    rig.recorder.event(Event::Memory { moment, worker_rss_mb: settled.rss_mb }).await
+}
+
+/// True if more repeats are allowed and could decide what is open.
+fn undecided(done: &RunData, rig: &Rig, round: u32) -> bool {
+    let plan = &rig.plan.leak;
+    if plan.repeats == 0 || round > plan.max_repeats {
+        return false;
+    }
+    let leak = LeakTasks::of(done);
+    leak.readings_mb().len() == leak.repeats.len() && leak.growth(plan).more_would_help
+}
+
+/// Why going on would teach nothing, if so.
+fn hopeless(done: &RunData, rig: &Rig) -> Option<String> {
+    let timeouts = done.tasks.iter().rev().take_while(|task| task.status == TaskStatus::Timeout).count();
+    if timeouts >= TIMEOUTS_IN_A_ROW {
+        return Some(format!("{timeouts} tasks in a row had no result within their time"));
+    }
+    if done.tasks.last().is_some_and(|task| task.error_kind.as_deref() == Some("worker_lost")) {
+        return done.tasks.last().and_then(|task| task.error.clone());
+    }
+    let limit = rig.plan.leak.max_delta_mb;
+    let over = LeakTasks::of(done)
+        .repeats
+        .iter()
+        .filter(|task| task.worker_rss_delta_mb.is_some_and(|delta| delta >= limit))
+        .count();
+    (over >= CERTAIN).then(|| format!("{over} repeats kept {limit:.0} MB or more each: the leak is certain"))
+}

@@ -1,0 +1,132 @@
+//! When is memory quiet? A state machine without a clock, and its driver.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::rig::Rig;
+use crate::error::Result;
+use crate::plan::SettlePlan;
+use crate::units::{round, to_mb};
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What came of waiting for quiet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settled {
+    /// RSS of the worker role in MB; absent if no worker was alive.
+    pub rss_mb: Option<f64>,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// False if memory was still moving when the time was up.
+    pub quiet: bool,
+}
+
+/// Recognises quiet in readings as they come.
+#[derive(Debug, Clone)]
+pub struct Settle<'a> {
+    plan: &'a SettlePlan,
+    /// Quiet above this is watched on, for late frees.
+    high_mb: Option<f64>,
+    recent: VecDeque<(f64, f64)>,
+}
+
+impl<'a> Settle<'a> {
+    /// Waits for quiet; where `high_mb` is given, quiet above it is given
+    /// `late_free_s` to come down.
+    pub fn new(plan: &'a SettlePlan, high_mb: Option<f64>) -> Settle<'a> {
+        Settle { plan, high_mb, recent: VecDeque::new() }
+    }
+
+    /// Takes a reading, `seconds` after the start; returns whether memory is
+    /// quiet once that is decided, and nothing as long as it is not.
+    pub fn reading(&mut self, seconds: f64, rss_mb: f64) -> Option<bool> {
+        self.recent.push_back((seconds, rss_mb));
+        // One reading older than the window stays: the window must be covered, not merely touched.
+        while self.recent.get(1).is_some_and(|(at, _)| seconds - at >= self.plan.quiet_s) {
+            self.recent.pop_front();
+        }
+        let covered = self.recent.front().is_some_and(|(at, _)| seconds - at >= self.plan.quiet_s);
+        let values = self.recent.iter().map(|(_, value)| *value);
+        let highest = values.clone().fold(f64::NEG_INFINITY, f64::max);
+        let lowest = values.fold(f64::INFINITY, f64::min);
+        let quiet = covered && highest - lowest <= self.plan.quiet_mb;
+        let high = self.high_mb.is_some_and(|limit| rss_mb > limit);
+        if quiet && (!high || seconds >= self.plan.late_free_s) {
+            return Some(true);
+        }
+        let limit = if high { self.plan.max_s.max(self.plan.late_free_s) } else { self.plan.max_s };
+        (seconds >= limit).then_some(quiet)
+    }
+}
+
+/// Waits until the worker's memory is quiet, and reads it.
+///
+/// # Errors
+/// Those of the sampler; [`crate::ErrorKind::Interrupted`] if the run is to stop.
+pub(super) async fn settle(rig: &Rig, high_mb: Option<f64>) -> Result<Settled> {
+    let started = Instant::now();
+    let mut state = Settle::new(&rig.plan.settle, high_mb);
+    loop {
+        rig.check_stop()?;
+        let rss = rig.worker_rss().await?.map(to_mb);
+        let seconds = started.elapsed().as_secs_f64();
+        let Some(rss_mb) = rss else {
+            return Ok(Settled { rss_mb: None, seconds: round(seconds, 2), quiet: false });
+        };
+        if let Some(quiet) = state.reading(seconds, rss_mb) {
+            return Ok(Settled { rss_mb: Some(rss_mb), seconds: round(seconds, 2), quiet });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: SettlePlan = SettlePlan { quiet_s: 0.5, quiet_mb: 1.0, max_s: 10.0, late_free_s: 8.0 };
+
+    /// When, and how, the wait ends for memory that follows `rss` over time.
+    fn end(high_mb: Option<f64>, rss: impl Fn(f64) -> f64) -> (f64, bool) {
+        let mut settle = Settle::new(&PLAN, high_mb);
+        for tick in 0..10_000 {
+            let seconds = f64::from(tick) * 0.05;
+            if let Some(quiet) = settle.reading(seconds, rss(seconds)) {
+                return (seconds, quiet);
+            }
+        }
+        panic!("never settled");
+    }
+
+    #[test]
+    fn still_memory_is_quiet_after_the_window_and_no_sooner() {
+        assert_eq!(end(None, |_| 600.0), (0.5, true));
+    }
+
+    #[test]
+    fn memory_that_falls_for_a_while_is_waited_for() {
+        let (seconds, quiet) = end(None, |seconds| 600.0 + (3.0 - seconds).max(0.0) * 100.0);
+        assert!(quiet && (3.4..4.0).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn memory_that_never_rests_is_read_at_the_bound_and_said_to_move() {
+        let (seconds, quiet) = end(None, |seconds| 600.0 + seconds * 100.0);
+        assert!(!quiet && seconds >= 10.0, "{seconds}");
+    }
+
+    #[test]
+    fn a_late_free_is_waited_for_only_where_memory_is_high() {
+        let late = |seconds: f64| if seconds < 5.0 { 800.0 } else { 600.0 };
+        assert_eq!(end(None, late), (0.5, true));
+        let (seconds, quiet) = end(Some(650.0), late);
+        assert!(quiet && (5.4..6.0).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn memory_that_stays_high_is_kept_for_the_patience_only() {
+        let (seconds, quiet) = end(Some(650.0), |_| 800.0);
+        assert!(quiet && (8.0..8.2).contains(&seconds), "{seconds}");
+    }
+}

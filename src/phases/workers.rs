@@ -1,0 +1,163 @@
+//! The worker processes of a run: who is alive, who ended, who was replaced.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::recorder::Recorder;
+use crate::analysis::{WORKER, worker_end};
+use crate::record::{Event, ExitKind};
+use crate::sampler::{EventKind, ProcessEvent};
+
+/// What is known of the worker role's roots.
+#[derive(Debug, Clone, Default)]
+struct State {
+    alive: BTreeSet<u32>,
+    exits: Vec<(u32, ExitKind)>,
+    replacements: Vec<u32>,
+}
+
+/// A place in the history of the workers; what comes after it belongs to a level.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mark {
+    exits: usize,
+    replacements: usize,
+}
+
+/// Follows the sampler's events: records them, then lets the phases see them.
+#[derive(Debug)]
+pub struct Workers {
+    state: watch::Receiver<State>,
+    barrier: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl Workers {
+    /// Starts following; `alive` are the roots that were found at the start.
+    pub fn follow(
+        events: broadcast::Receiver<ProcessEvent>,
+        recorder: Arc<Recorder>,
+        alive: impl IntoIterator<Item = u32>,
+    ) -> Workers {
+        let initial = State { alive: alive.into_iter().collect(), ..State::default() };
+        let (publish, state) = watch::channel(initial);
+        let (barrier, requests) = mpsc::channel(1);
+        tokio::spawn(forward(events, recorder, publish, requests));
+        Workers { state, barrier }
+    }
+
+    /// Where the history stands now.
+    pub fn mark(&self) -> Mark {
+        let state = self.state.borrow();
+        Mark { exits: state.exits.len(), replacements: state.replacements.len() }
+    }
+
+    /// Waits until every event that the sampler has told of is recorded and seen.
+    pub async fn caught_up(&self) {
+        let (done, reached) = oneshot::channel();
+        if self.barrier.send(done).await.is_ok() {
+            drop(reached.await);
+        }
+    }
+
+    /// The workers that ended since `mark`, and those that came.
+    pub fn since(&self, mark: Mark) -> (Vec<(u32, ExitKind)>, Vec<u32>) {
+        let state = self.state.borrow();
+        (state.exits[mark.exits..].to_vec(), state.replacements[mark.replacements..].to_vec())
+    }
+
+    /// Resolves when a worker has ended since `mark`, or none was alive to begin
+    /// with: with what happened, and whether any worker is left.
+    pub async fn lost(&self, mark: Mark) -> (String, bool) {
+        let mut state = self.state.clone();
+        let changed = state.wait_for(|state| {
+            state.exits.len() > mark.exits || (state.alive.is_empty() && !state.exits.is_empty())
+        });
+        match changed.await {
+            Ok(state) => {
+                let recent = state.exits.get(mark.exits..).filter(|exits| !exits.is_empty());
+                let ends: Vec<String> =
+                    recent.unwrap_or(&state.exits).iter().map(|(pid, how)| worker_end(*pid, *how)).collect();
+                (ends.join(", "), !state.alive.is_empty())
+            }
+            // The sampler is gone with its events: nothing more can be learned.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+async fn forward(
+    mut events: broadcast::Receiver<ProcessEvent>,
+    recorder: Arc<Recorder>,
+    publish: watch::Sender<State>,
+    mut requests: mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => take(&event, &recorder, &publish).await,
+                Err(RecvError::Lagged(missed)) => lagged(missed, &recorder).await,
+                Err(RecvError::Closed) => return,
+            },
+            request = requests.recv() => {
+                let Some(request) = request else { return };
+                loop {
+                    match events.try_recv() {
+                        Ok(event) => take(&event, &recorder, &publish).await,
+                        Err(TryRecvError::Lagged(missed)) => lagged(missed, &recorder).await,
+                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                    }
+                }
+                // Whoever asked may have been cancelled meanwhile.
+                drop(request.send(()));
+            }
+        }
+    }
+}
+
+async fn take(event: &ProcessEvent, recorder: &Recorder, publish: &watch::Sender<State>) {
+    let is_worker = event.role == WORKER && event.is_root;
+    let pid = event.id.pid;
+    let record = match &event.kind {
+        EventKind::Appeared { cmdline } => Event::ProcessFound {
+            role: event.role.clone(),
+            pid,
+            name: event.name.clone(),
+            command: cmdline.clone(),
+            root: event.is_root,
+            replacement: event.is_root,
+            rss_mb: None,
+        },
+        EventKind::Exited { how } => Event::ProcessExited {
+            role: event.role.clone(),
+            pid,
+            name: event.name.clone(),
+            root: event.is_root,
+            how: *how,
+        },
+    };
+    if let Err(error) = recorder.event(record).await {
+        // The phases find the same fault when they record; here nobody can be told.
+        tracing::error!("{error}");
+    }
+    if is_worker {
+        publish.send_modify(|state| match &event.kind {
+            EventKind::Appeared { .. } => {
+                state.alive.insert(pid);
+                state.replacements.push(pid);
+            }
+            EventKind::Exited { how } => {
+                state.alive.remove(&pid);
+                state.exits.push((pid, *how));
+            }
+        });
+    }
+}
+
+async fn lagged(missed: u64, recorder: &Recorder) {
+    let message = format!("{missed} process events came faster than they could be recorded, and are missing");
+    if let Err(error) = recorder.event(Event::Warning { message }).await {
+        tracing::error!("{error}");
+    }
+}
