@@ -3,5 +3,7 @@
 
 pub mod error;
 pub mod plan;
+pub mod sampler;
+pub mod units;
 
 pub use error::{Error, ErrorKind, Result};
