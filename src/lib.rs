@@ -4,8 +4,11 @@
 pub mod analysis;
 pub mod error;
 pub mod journal;
+pub mod phases;
 pub mod plan;
 pub mod record;
+pub mod sampler;
+pub mod target;
 pub mod units;
 
 pub use error::{Error, ErrorKind, Result};

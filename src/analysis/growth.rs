@@ -10,7 +10,7 @@ use crate::record::Verdict;
 use crate::units::round;
 
 /// Readings that are needed before anything is said.
-pub const MIN_READINGS: usize = 8;
+const MIN_READINGS: usize = 8;
 
 /// Readings at the end that must be flat. A leak that fires on one task in five,
 /// at random, leaves eight tasks in a row alone with probability 0.8⁸ = 17 %;

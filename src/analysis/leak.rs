@@ -93,7 +93,7 @@ fn is_long(task: &TaskRecord) -> bool {
 }
 
 /// True if the run's log tells of a worker process that died or was replaced in the leak check.
-pub fn worker_changed(run: &RunData) -> bool {
+pub(super) fn worker_changed(run: &RunData) -> bool {
     run.events
         .iter()
         .take_while(|record| !matches!(record.event, Event::PhaseEnded { phase: Phase::Leak, .. }))
@@ -231,7 +231,7 @@ const WORKER_CHANGED: &str =
     "a worker process died or was replaced during the check: its memory cannot be compared across that";
 
 /// What the warm-up tasks kept: told, and not judged.
-pub fn warm_up_notes(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Vec<String> {
+pub(super) fn warm_up_notes(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Vec<String> {
     if leak.repeats.is_empty() {
         return Vec::new();
     }

@@ -16,7 +16,7 @@ pub(crate) mod fixtures;
 mod tests;
 
 pub use growth::{Growth, growth};
-pub use leak::{LeakTasks, leak_criteria};
+pub use leak::{LeakTasks, MemoryMoments, leak_criteria};
 pub use level::{LevelFacts, judge_level};
 pub use limit::{Level, levels};
 pub use stats::{Summary, percentile, summary};

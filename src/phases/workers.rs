@@ -110,7 +110,7 @@ async fn forward(
                     }
                 }
                 // Whoever asked may have been cancelled meanwhile.
-                drop(request.send(()));
+                let _: Result<(), ()> = request.send(());
             }
         }
     }

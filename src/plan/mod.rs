@@ -1,7 +1,8 @@
 //! The plan of a run: everything a user can configure, as plain data.
 //!
 //! Nothing here reads a file, the environment or a clock. Times are seconds,
-//! memory is megabytes of 1,000,000 bytes, and both say so in their names.
+//! memory is megabytes of 1,048,576 bytes ([`crate::units::MB`]), and both say
+//! so in their names.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,0 +1,40 @@
+//! The sampler: finds the processes of each role and measures them from outside.
+//!
+//! One std thread ([`Sampler`]) owns the [`ProcessSource`], writes the CSV at
+//! each tick, keeps a bounded series in memory and learns of the end of a
+//! process at once. Everyone else talks to it through a [`SamplerClient`].
+//!
+//! A role is a tree: its *roots* are the processes that match the role's
+//! patterns (or its explicit pid), and every descendant of a root belongs to
+//! it. A process is (pid, start time), see [`ProcessId`]; one that is gone is
+//! an exit, and never a reading of 0 bytes.
+//!
+//! It is a thread and not a tokio task because a task dies with its runtime,
+//! and each test has a runtime of its own.
+
+mod client;
+mod csv;
+mod event;
+mod find;
+mod process;
+mod run;
+mod series;
+mod shell;
+mod snapshot;
+pub mod source;
+mod start;
+mod summary;
+mod ticker;
+mod wait;
+mod watch;
+
+pub use client::SamplerClient;
+pub use csv::{HEADER as CSV_HEADER, Row as CsvRow};
+pub use event::{EventKind, ProcessEvent};
+pub use find::{Found, RoleFound, find, find_processes};
+pub use process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading};
+pub use snapshot::{ProcessReading, RoleReading, Snapshot};
+pub use source::default_source;
+pub use start::{Sampler, SamplerOptions};
+pub use summary::{ProcessSummary, RoleSummary, SamplerSummary};
+pub use ticker::Ticker;

@@ -1,0 +1,218 @@
+//! What was measured, kept in memory, bounded.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
+
+use super::process::ProcessId;
+
+/// Points of a process that are kept.
+const PROCESS_POINTS: usize = 2048;
+/// Points of a role that are kept.
+const ROLE_POINTS: usize = 7200;
+/// Ended processes whose series are kept; a forking worker makes one a task.
+const ENDED_PROCESSES: usize = 64;
+
+/// The series of every role and process, from the sampler's start.
+///
+/// The newest points are kept as they were measured. When a series is full,
+/// neighbours in its older half are merged two by two: a merged point keeps
+/// the highest memory of its span, so peaks survive and only their place
+/// blurs. A question about a span of old points may thus be answered with a
+/// peak from just outside it.
+pub(crate) struct Series {
+    start: Instant,
+    roles: BTreeMap<String, Ring>,
+    processes: HashMap<ProcessId, Ring>,
+    ended: VecDeque<ProcessId>,
+}
+
+/// One look, or several merged. Memory in KiB keeps a point at 24 bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Point {
+    /// Microseconds from the sampler's start to the first look.
+    from_us: u64,
+    /// … and to the last.
+    to_us: u64,
+    /// The highest reading of the span; [`NOTHING`] if there was none.
+    max_kib: u32,
+    /// The last reading of the span; [`NOTHING`] if no process was alive then.
+    last_kib: u32,
+}
+
+/// No process was alive: not the same as 0 bytes.
+const NOTHING: u32 = u32::MAX;
+
+struct Ring {
+    points: VecDeque<Point>,
+    capacity: usize,
+}
+
+impl Series {
+    /// Empty series; instants before `start` count as `start`.
+    pub(crate) fn new(start: Instant) -> Series {
+        Series { start, roles: BTreeMap::new(), processes: HashMap::new(), ended: VecDeque::new() }
+    }
+
+    /// Records the memory of a role's whole tree; `None` if none of it is alive.
+    pub(crate) fn push_role(&mut self, role: &str, at: Instant, rss_bytes: Option<u64>) {
+        let at = self.offset(at);
+        match self.roles.get_mut(role) {
+            Some(ring) => ring.push(at, rss_bytes),
+            None => {
+                let mut ring = Ring::new(ROLE_POINTS);
+                ring.push(at, rss_bytes);
+                self.roles.insert(role.to_string(), ring);
+            }
+        }
+    }
+
+    /// Records the memory of one process.
+    pub(crate) fn push_process(&mut self, id: ProcessId, at: Instant, rss_bytes: u64) {
+        let at = self.offset(at);
+        self.processes.entry(id).or_insert_with(|| Ring::new(PROCESS_POINTS)).push(at, Some(rss_bytes));
+    }
+
+    /// The process has ended: its series may be forgotten when others have, too.
+    pub(crate) fn ended(&mut self, id: ProcessId) {
+        self.ended.push_back(id);
+        if self.ended.len() > ENDED_PROCESSES
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.processes.remove(&oldest);
+        }
+    }
+
+    /// The highest memory of the role's tree that was seen from `from` to `to`.
+    pub(crate) fn peak_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
+        self.roles.get(role)?.peak_between(self.offset(from), self.offset(to))
+    }
+
+    /// The memory of the role's tree at the last look before `at`.
+    pub(crate) fn at(&self, role: &str, at: Instant) -> Option<u64> {
+        self.roles.get(role)?.at(self.offset(at))
+    }
+
+    /// The memory of the process at the last look before `at`.
+    pub(crate) fn process_at(&self, id: ProcessId, at: Instant) -> Option<u64> {
+        self.processes.get(&id)?.at(self.offset(at))
+    }
+
+    /// The highest memory of the process that was seen from `from` to `to`.
+    pub(crate) fn process_peak_between(&self, id: ProcessId, from: Instant, to: Instant) -> Option<u64> {
+        self.processes.get(&id)?.peak_between(self.offset(from), self.offset(to))
+    }
+
+    fn offset(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Ring {
+    fn new(capacity: usize) -> Ring {
+        Ring { points: VecDeque::new(), capacity }
+    }
+
+    fn push(&mut self, at_us: u64, rss_bytes: Option<u64>) {
+        if self.points.len() >= self.capacity {
+            self.merge_older_half();
+        }
+        let kib = rss_bytes.map_or(NOTHING, |bytes| u32::try_from(bytes / 1024).unwrap_or(NOTHING - 1));
+        self.points.push_back(Point { from_us: at_us, to_us: at_us, max_kib: kib, last_kib: kib });
+    }
+
+    fn merge_older_half(&mut self) {
+        let half = self.points.len() / 2;
+        let newer = self.points.split_off(half);
+        let older = std::mem::take(&mut self.points);
+        self.points.reserve(self.capacity);
+        let older: Vec<Point> = older.into_iter().collect();
+        self.points.extend(older.chunks(2).map(merge));
+        self.points.extend(newer);
+    }
+
+    fn peak_between(&self, from_us: u64, to_us: u64) -> Option<u64> {
+        let first = self.points.partition_point(|point| point.to_us < from_us);
+        let inside = self.points.range(first..).take_while(|point| point.from_us <= to_us);
+        inside.filter_map(|point| bytes(point.max_kib)).max()
+    }
+
+    fn at(&self, at_us: u64) -> Option<u64> {
+        let after = self.points.partition_point(|point| point.to_us <= at_us);
+        bytes(self.points.get(after.checked_sub(1)?)?.last_kib)
+    }
+}
+
+fn merge(pair: &[Point]) -> Point {
+    let (first, last) = (pair[0], pair[pair.len() - 1]);
+    let max_kib = match (first.max_kib, last.max_kib) {
+        (NOTHING, other) | (other, NOTHING) => other,
+        (one, other) => one.max(other),
+    };
+    Point { from_us: first.from_us, to_us: last.to_us, max_kib, last_kib: last.last_kib }
+}
+
+fn bytes(kib: u32) -> Option<u64> {
+    (kib != NOTHING).then(|| u64::from(kib) * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn questions_about_a_role() {
+        let start = Instant::now();
+        let mut series = Series::new(start);
+        for (second, mib) in [(0, Some(100)), (1, Some(300)), (2, Some(150)), (3, None), (4, Some(80))] {
+            series.push_role("worker", start + SECOND * second, mib.map(|mib: u64| mib * MIB));
+        }
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(series.at("worker", at(0)), Some(100 * MIB));
+        assert_eq!(series.at("worker", at(1999)), Some(300 * MIB));
+        assert_eq!(series.at("worker", at(3500)), None, "nothing was alive");
+        assert_eq!(series.at("worker", at(9000)), Some(80 * MIB));
+        assert_eq!(series.peak_between("worker", at(0), at(9000)), Some(300 * MIB));
+        assert_eq!(series.peak_between("worker", at(1500), at(3500)), Some(150 * MIB));
+        assert_eq!(series.peak_between("worker", at(2500), at(3500)), None);
+        assert_eq!(series.peak_between("worker", at(1100), at(1900)), None, "no look in between");
+        assert_eq!(series.peak_between("api", at(0), at(9000)), None);
+    }
+
+    #[test]
+    fn a_long_series_stays_bounded_and_keeps_its_peak() {
+        let start = Instant::now();
+        let mut series = Series::new(start);
+        let pause = Duration::from_millis(20);
+        let looks = 200_000u32;
+        for n in 0..looks {
+            let mib = if n == 777 { 5000 } else { 100 };
+            series.push_role("worker", start + pause * n, Some(mib * MIB));
+        }
+        let end = start + pause * looks;
+        assert!(series.roles["worker"].points.len() <= ROLE_POINTS);
+        assert_eq!(series.peak_between("worker", start, end), Some(5000 * MIB));
+        assert_eq!(series.peak_between("worker", end - pause * (ROLE_POINTS as u32 / 2), end), Some(100 * MIB));
+        let points = &series.roles["worker"].points;
+        assert!(points.iter().zip(points.iter().skip(1)).all(|(one, next)| one.to_us < next.from_us));
+    }
+
+    #[test]
+    fn ended_processes_are_forgotten_in_the_end() {
+        let start = Instant::now();
+        let mut series = Series::new(start);
+        let id = |pid| ProcessId { pid, start_ticks: 1 };
+        for pid in 0..1000 {
+            series.push_process(id(pid), start, MIB);
+            series.ended(id(pid));
+        }
+        assert_eq!(series.processes.len(), ENDED_PROCESSES);
+        assert_eq!(series.process_at(id(999), start), Some(MIB));
+        assert_eq!(series.process_peak_between(id(999), start, start), Some(MIB));
+        assert_eq!(series.process_at(id(0), start), None);
+    }
+}

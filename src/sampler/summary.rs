@@ -1,0 +1,205 @@
+//! What the sampler saw, in figures.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{ProcessId, Reading};
+
+/// What the sampler did and saw from its start to its stop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SamplerSummary {
+    /// Time between two ticks, in seconds.
+    pub interval_s: f64,
+    /// From start to stop, in seconds.
+    pub elapsed_s: f64,
+    /// Ticks done.
+    pub ticks: u64,
+    /// Ticks that were due while the tick before was still late, and left out.
+    pub missed_ticks: u64,
+    /// Rows in the CSV.
+    pub csv_rows: u64,
+    /// Ticks whose rows could not be written.
+    pub csv_failed_writes: u64,
+    /// Why the first of them could not.
+    pub csv_first_error: Option<String>,
+    /// Readings of a live process that failed.
+    pub failed_reads: u64,
+    /// The roles, each as a whole tree.
+    pub roles: BTreeMap<String, RoleSummary>,
+    /// The processes, in the order in which they were first measured.
+    pub processes: Vec<ProcessSummary>,
+    /// Ended descendants that are left out of `processes`, since there were too many.
+    pub unlisted_processes: u64,
+}
+
+/// One role as a whole tree.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RoleSummary {
+    /// The highest memory of the tree that was seen, in bytes; `None` if the
+    /// role never had a process.
+    pub rss_max_bytes: Option<u64>,
+    /// Roots that appeared after the start.
+    pub roots_appeared: u64,
+    /// Roots that ended.
+    pub roots_exited: u64,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessSummary {
+    /// Its role.
+    pub role: String,
+    /// Its name.
+    pub name: String,
+    /// Which.
+    pub id: ProcessId,
+    /// True if it matches the role itself, false for a descendant.
+    pub is_root: bool,
+    /// How often it was measured, ticks and looks in between.
+    pub samples: u64,
+    /// The lowest memory seen, in bytes.
+    pub rss_min_bytes: u64,
+    /// The highest memory seen, in bytes.
+    pub rss_max_bytes: u64,
+    /// The memory seen last, in bytes.
+    pub rss_last_bytes: u64,
+    /// CPU time from first to last sample over the time between them, in
+    /// percent of one core; 0 if there was one sample only.
+    pub cpu_mean_percent: f64,
+    /// The highest CPU use from one tick to the next, in percent of one core.
+    pub cpu_max_percent: f64,
+}
+
+/// Collects the summaries of processes, a bounded number of them.
+#[derive(Default)]
+pub(crate) struct Tallies {
+    tallies: HashMap<ProcessId, Tally>,
+    /// Descendants that have ended, the oldest first.
+    ended: VecDeque<ProcessId>,
+    count: u64,
+    unlisted: u64,
+}
+
+struct Tally {
+    order: u64,
+    first: (Instant, f64),
+    summary: ProcessSummary,
+}
+
+/// A forking worker makes a process a task; more ended ones than these are
+/// counted and not listed. Roots are always listed.
+const LISTED_ENDED: usize = 256;
+
+impl Tallies {
+    /// Counts a reading. `cpu_percent` is given at ticks only.
+    pub(crate) fn add(
+        &mut self,
+        who: (&str, &str, ProcessId, bool),
+        at: Instant,
+        reading: &Reading,
+        cpu_percent: Option<f64>,
+    ) {
+        let (role, name, id, is_root) = who;
+        let count = &mut self.count;
+        let tally = self.tallies.entry(id).or_insert_with(|| {
+            *count += 1;
+            let summary = ProcessSummary {
+                role: role.to_string(),
+                name: name.to_string(),
+                id,
+                is_root,
+                samples: 0,
+                rss_min_bytes: u64::MAX,
+                rss_max_bytes: 0,
+                rss_last_bytes: 0,
+                cpu_mean_percent: 0.0,
+                cpu_max_percent: 0.0,
+            };
+            Tally { order: *count, first: (at, reading.cpu_seconds), summary }
+        });
+        let summary = &mut tally.summary;
+        summary.samples += 1;
+        summary.rss_min_bytes = summary.rss_min_bytes.min(reading.rss_bytes);
+        summary.rss_max_bytes = summary.rss_max_bytes.max(reading.rss_bytes);
+        summary.rss_last_bytes = reading.rss_bytes;
+        let elapsed = (at - tally.first.0).as_secs_f64();
+        if elapsed > 0.0 {
+            summary.cpu_mean_percent = (reading.cpu_seconds - tally.first.1) / elapsed * 100.0;
+        }
+        summary.cpu_max_percent = summary.cpu_max_percent.max(cpu_percent.unwrap_or(0.0));
+    }
+
+    /// The process has ended.
+    pub(crate) fn ended(&mut self, id: ProcessId, is_root: bool) {
+        if is_root || !self.tallies.contains_key(&id) {
+            return;
+        }
+        self.ended.push_back(id);
+        if self.ended.len() > LISTED_ENDED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.tallies.remove(&oldest);
+            self.unlisted += 1;
+        }
+    }
+
+    /// The process turned out to play another role than the one it was tallied under.
+    pub(crate) fn moved(&mut self, id: ProcessId, role: &str, is_root: bool) {
+        if let Some(tally) = self.tallies.get_mut(&id) {
+            tally.summary.role = role.to_string();
+            tally.summary.is_root = is_root;
+        }
+    }
+
+    /// The summaries in the order of first measurement, and how many are left out.
+    pub(crate) fn finish(&self) -> (Vec<ProcessSummary>, u64) {
+        let mut all: Vec<_> = self.tallies.values().collect();
+        all.sort_by_key(|tally| tally.order);
+        (all.into_iter().map(|tally| tally.summary.clone()).collect(), self.unlisted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn reading(rss_bytes: u64, cpu_seconds: f64) -> Reading {
+        Reading { rss_bytes, cpu_seconds, threads: None }
+    }
+
+    #[test]
+    fn a_process_is_summed_up() {
+        let start = Instant::now();
+        let id = ProcessId { pid: 7, start_ticks: 1 };
+        let mut tallies = Tallies::default();
+        for (second, rss, cpu, percent) in
+            [(0, 200, 1.0, Some(0.0)), (1, 900, 2.0, Some(100.0)), (2, 100, 2.0, None), (4, 300, 3.0, Some(33.3))]
+        {
+            let at = start + Duration::from_secs(second);
+            tallies.add(("worker", "python", id, true), at, &reading(rss, cpu), percent);
+        }
+        let (all, unlisted) = tallies.finish();
+        let summary = &all[0];
+        assert_eq!((all.len(), unlisted, summary.samples), (1, 0, 4));
+        assert_eq!((summary.rss_min_bytes, summary.rss_max_bytes, summary.rss_last_bytes), (100, 900, 300));
+        assert_eq!((summary.cpu_mean_percent, summary.cpu_max_percent), (50.0, 100.0));
+    }
+
+    #[test]
+    fn ended_descendants_are_listed_up_to_a_bound_and_roots_always() {
+        let start = Instant::now();
+        let mut tallies = Tallies::default();
+        for pid in 0..1000 {
+            let (id, is_root) = (ProcessId { pid, start_ticks: 1 }, pid < 10);
+            tallies.add(("worker", "python", id, is_root), start, &reading(1, 0.0), None);
+            tallies.ended(id, is_root);
+        }
+        let (all, unlisted) = tallies.finish();
+        assert_eq!((all.len(), unlisted), (10 + LISTED_ENDED, 990 - LISTED_ENDED as u64));
+        assert!(all[..10].iter().all(|summary| summary.is_root));
+    }
+}
