@@ -7,6 +7,7 @@ pub mod journal;
 pub mod phases;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod sampler;
 pub mod target;
 pub mod units;

@@ -80,7 +80,7 @@ impl<'a> LeakTasks<'a> {
 /// What makes two tasks repeats of each other.
 fn input(task: &TaskRecord) -> String {
     match task.kind {
-        Some(kind) => format!("{kind:?}"),
+        Some(kind) => kind.word().to_string(),
         None => task.audio_file.clone(),
     }
 }
@@ -244,7 +244,7 @@ pub(super) fn warm_up_notes(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Vec<String
             format!(
                 "warm-up: the first {} task kept {delta:+.1} MB{severe} (a model or a pool that loads at first use is \
                  judged by whether it happens again)",
-                task.kind.map_or(task.audio_file.clone(), |kind| format!("{kind:?}").to_lowercase()),
+                task.kind.map_or(task.audio_file.as_str(), |kind| kind.word()),
             )
         })
         .collect()

@@ -36,7 +36,7 @@ pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
 
     let leak = LeakTasks::of(run);
     if plan.leak.enabled || !leak.tasks.is_empty() {
-        let memory = leak::MemoryMoments {
+        let memory = MemoryMoments {
             baseline_mb: memory_at(run, Moment::Baseline),
             final_mb: memory_at(run, Moment::Final),
             worker_changed: leak::worker_changed(run),

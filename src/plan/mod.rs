@@ -189,6 +189,16 @@ pub enum AudioKind {
     Long,
 }
 
+impl AudioKind {
+    /// The word that stands for it in data files and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            AudioKind::Short => "short",
+            AudioKind::Long => "long",
+        }
+    }
+}
+
 /// The concurrency ramp: levels of tasks submitted at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,0 +1,8 @@
+//! Reports: from what the files of a run say to Markdown and JSON. Pure.
+
+mod markdown;
+mod model;
+mod table;
+
+pub use markdown::markdown;
+pub use model::{LeakRow, ProcessRow, Report, report};

@@ -1,0 +1,227 @@
+//! What a report shows, as data: the same for Markdown and for `--json`.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::analysis::{LeakTasks, Level, Summary, judge, levels, summary};
+use crate::plan::Plan;
+use crate::record::{Clause, Event, Judgement, Machine, ResourceRow, RunData, TaskRecord, Verdict};
+
+/// Everything that a report shows of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// What was tested.
+    pub title: String,
+    /// The verdict over all criteria.
+    pub verdict: Verdict,
+    /// The maximum stable concurrency; null unless it was found.
+    pub max_stable_concurrency: Option<u32>,
+    /// The highest level that held; null if none did.
+    pub highest_level_held: Option<u32>,
+    /// The clause that broke; null unless the limit was found.
+    pub broke: Option<Clause>,
+    /// The judgement in full.
+    #[serde(flatten)]
+    pub judgement: JudgementRest,
+    /// The leak check, task by task.
+    pub leak_check: Vec<LeakRow>,
+    /// The ramp, level by level.
+    pub levels: Vec<Level>,
+    /// CPU and memory of every process that was watched.
+    pub processes: Vec<ProcessRow>,
+    /// Tasks that did not succeed: their id and why.
+    pub failures: Vec<Failure>,
+    /// highwater's version, where the run's log tells.
+    pub version: Option<String>,
+    /// The machine, where the run's log tells.
+    pub machine: Option<Machine>,
+    /// When the run started: local time with offset.
+    pub started: Option<String>,
+    /// Seconds from the first event to the last.
+    pub duration_s: Option<f64>,
+    /// Name of the file with the tasks.
+    pub file: String,
+    /// Companion files that were not there, so that less could be judged.
+    pub missing_files: Vec<String>,
+    /// Lines that could not be read.
+    pub skipped_lines: Vec<String>,
+}
+
+/// The parts of a [`Judgement`] that a report does not show at its top.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgementRest {
+    /// Every criterion.
+    pub criteria: Vec<crate::record::Criterion>,
+    /// How the ramp ended.
+    pub limit: crate::record::Limit,
+    /// Observations that are not verdicts.
+    pub notes: Vec<String>,
+    /// Why the run ended before its end, if it did.
+    pub interrupted: Option<String>,
+}
+
+/// One task of the leak check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeakRow {
+    /// Position in the leak check, from 1.
+    pub index: usize,
+    /// Which input.
+    pub input: String,
+    /// True for the first task of its kind.
+    pub warm_up: bool,
+    /// How it ended.
+    pub status: crate::record::TaskStatus,
+    /// Seconds from submission to result.
+    pub processing_time: Option<f64>,
+    /// Real-time factor.
+    pub rtf: Option<f64>,
+    /// Worker RSS before, in MB.
+    pub before_mb: Option<f64>,
+    /// Worker RSS after, in MB.
+    pub after_mb: Option<f64>,
+    /// After minus before, in MB.
+    pub delta_mb: Option<f64>,
+    /// Highest worker RSS seen meanwhile, in MB.
+    pub peak_mb: Option<f64>,
+    /// False where memory was still moving when "after" was read.
+    pub settled: Option<bool>,
+}
+
+/// CPU and memory of one process over the run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProcessRow {
+    /// The role it played, where the run's log tells.
+    pub role: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Rows in the CSV.
+    pub samples: usize,
+    /// CPU in percent of one core; absent where there is one sample only.
+    pub cpu_percent: Option<Summary>,
+    /// RSS in MB.
+    pub rss_mb: Summary,
+    /// RSS of the last sample in MB.
+    pub rss_last_mb: f64,
+    /// How it ended, if it did during the run.
+    pub end: Option<String>,
+}
+
+/// A task that did not succeed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    /// The task.
+    pub test_id: String,
+    /// Why.
+    pub error: String,
+}
+
+/// Judges a run against `plan` and gathers what a report shows of it.
+pub fn report(run: &RunData, plan: &Plan) -> Report {
+    let Judgement { verdict, criteria, limit, notes, interrupted } = judge(run, plan);
+    let (title, version, machine) = match run.start() {
+        Some(Event::RunStarted { title, version, machine, .. }) => {
+            (title.clone(), Some(version.clone()), Some(machine.clone()))
+        }
+        _ => ("memory leak and stress test".to_string(), None, None),
+    };
+    Report {
+        title,
+        verdict,
+        max_stable_concurrency: limit.max_stable(),
+        highest_level_held: limit.held(),
+        broke: limit.broke().cloned(),
+        judgement: JudgementRest { criteria, limit, notes, interrupted },
+        leak_check: leak_rows(run),
+        levels: levels(run, &plan.ramp),
+        processes: process_rows(run),
+        failures: run.tasks.iter().filter(|task| !task.succeeded()).map(failure).collect(),
+        version,
+        machine,
+        started: run.events.first().map(|record| record.time.clone()),
+        duration_s: run.events.last().map(|record| record.elapsed),
+        file: run.file.clone(),
+        missing_files: run.missing.clone(),
+        skipped_lines: run.damage.iter().map(ToString::to_string).collect(),
+    }
+}
+
+impl Report {
+    /// The exit code of a command that ends with this report.
+    pub fn exit_code(&self) -> u8 {
+        if self.judgement.interrupted.is_some() { 130 } else { self.verdict.exit_code() }
+    }
+}
+
+fn failure(task: &TaskRecord) -> Failure {
+    let error = task.error.clone().unwrap_or_else(|| "no reason was recorded".to_string());
+    Failure { test_id: task.test_id.clone(), error }
+}
+
+fn leak_rows(run: &RunData) -> Vec<LeakRow> {
+    let leak = LeakTasks::of(run);
+    leak.tasks
+        .iter()
+        .enumerate()
+        .map(|(index, task)| LeakRow {
+            index: index + 1,
+            input: task.kind.map_or_else(|| task.audio_file.clone(), |kind| kind.word().to_string()),
+            warm_up: leak.warm_up.iter().any(|first| std::ptr::eq(*first, *task)),
+            status: task.status,
+            processing_time: task.processing_time,
+            rtf: task.rtf,
+            before_mb: task.worker_rss_before_mb,
+            after_mb: task.worker_rss_after_mb,
+            delta_mb: task.worker_rss_delta_mb,
+            peak_mb: task.worker_rss_peak_mb,
+            settled: task.settled,
+        })
+        .collect()
+}
+
+/// A row a process, in the order of their first samples.
+fn process_rows(run: &RunData) -> Vec<ProcessRow> {
+    let mut places: HashMap<(u32, &str), usize> = HashMap::new();
+    let mut processes: Vec<Vec<&ResourceRow>> = Vec::new();
+    for row in &run.resources {
+        let place = *places.entry((row.pid, &row.process_name)).or_insert(processes.len());
+        if place == processes.len() {
+            processes.push(Vec::new());
+        }
+        processes[place].push(row);
+    }
+    processes.iter().filter_map(|rows| process_row(run, rows)).collect()
+}
+
+fn process_row(run: &RunData, rows: &[&ResourceRow]) -> Option<ProcessRow> {
+    let (first, last) = (rows.first()?, rows.last()?);
+    // The first sample has no CPU time to compare with; it reads 0 and says nothing.
+    let cpu: Vec<f64> = rows.iter().skip(1).map(|row| row.cpu_percent).collect();
+    let rss: Vec<f64> = rows.iter().map(|row| row.memory_rss_mb).collect();
+    Some(ProcessRow {
+        role: role(run, first.pid),
+        name: first.process_name.clone(),
+        pid: first.pid,
+        samples: rows.len(),
+        cpu_percent: summary(&cpu),
+        rss_mb: summary(&rss)?,
+        rss_last_mb: last.memory_rss_mb,
+        end: end(run, first.pid),
+    })
+}
+
+fn role(run: &RunData, wanted: u32) -> Option<String> {
+    run.events.iter().find_map(|record| match &record.event {
+        Event::ProcessFound { role, pid, .. } if *pid == wanted => Some(role.clone()),
+        _ => None,
+    })
+}
+
+fn end(run: &RunData, wanted: u32) -> Option<String> {
+    run.events.iter().find_map(|record| match &record.event {
+        Event::ProcessExited { pid, how, .. } if *pid == wanted => Some(how.to_string()),
+        _ => None,
+    })
+}
