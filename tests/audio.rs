@@ -36,7 +36,10 @@ fn recordings_are_made_once_and_kept() {
     assert_eq!((first.short.bytes.len(), first.short.seconds), (4_704_044, 147.0));
     assert_eq!((first.long.bytes.len(), first.long.seconds), (23_488_044, 734.0));
     assert_eq!((first.short.kind, first.get(AudioKind::Long).kind), (AudioKind::Short, AudioKind::Long));
-    assert_eq!((first.short.stem.as_str(), first.long.file_name.as_str()), ("short_147s_v1", "long_734s_v1.wav"));
+    assert_eq!(
+        (first.short.stem.as_str(), first.long.file_name.as_str()),
+        ("short_147s_v1", "long_734s_v1.wav")
+    );
     assert_eq!(files(&cache), ["long_734s_v1.wav", "short_147s_v1.wav"], "nothing else is left behind");
     let facts = audio::probe(&first.long.path).unwrap();
     assert_eq!((facts.seconds, facts.sample_rate, facts.channels), (734.0, 16_000, 1));

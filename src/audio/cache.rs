@@ -25,7 +25,8 @@ pub fn directories() -> Vec<PathBuf> {
 
 fn candidates(named: Option<OsString>) -> Vec<PathBuf> {
     let named = named.filter(|name| !name.is_empty()).map(PathBuf::from);
-    let home = || directories::ProjectDirs::from("", "", "highwater").map(|dirs| dirs.cache_dir().to_path_buf());
+    let home =
+        || directories::ProjectDirs::from("", "", "highwater").map(|dirs| dirs.cache_dir().to_path_buf());
     // The directory for temporary files is everybody's: the user's number keeps users apart.
     let shared = std::env::temp_dir().join(format!("highwater-{}", rustix::process::getuid().as_raw()));
     named.or_else(home).into_iter().chain([shared]).collect()
@@ -57,7 +58,8 @@ pub(super) fn obtain(name: &str, seconds: u32, directories: &[PathBuf]) -> Resul
     }
     let error = match last {
         Some((path, error)) => {
-            Error::new(ErrorKind::Io, format!("cannot write the recording `{}`", path.display())).source(error)
+            Error::new(ErrorKind::Io, format!("cannot write the recording `{}`", path.display()))
+                .source(error)
         }
         None => Error::new(ErrorKind::Io, "there is no directory to keep recordings in"),
     };
