@@ -14,10 +14,11 @@ fn made_in(directories: &[&Path]) -> Result<Recordings, Error> {
     audio::load_in(&AudioPlan::default(), &directories)
 }
 
+/// The names of what is in `directory`, sorted.
 fn files(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    let entries = fs::read_dir(directory).expect("the directory exists");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("the directory can be read").file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
     names

@@ -19,7 +19,7 @@ pub const CACHE_DIR_VARIABLE: &str = "HIGHWATER_CACHE_DIR";
 /// The directories in which recordings are looked for and kept, the best first:
 /// the one that `HIGHWATER_CACHE_DIR` names or else the user's cache directory,
 /// and one in the system's directory for temporary files.
-pub fn directories() -> Vec<PathBuf> {
+pub fn cache_directories() -> Vec<PathBuf> {
     candidates(std::env::var_os(CACHE_DIR_VARIABLE))
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-pub use cache::{CACHE_DIR_VARIABLE, directories};
+pub use cache::{CACHE_DIR_VARIABLE, cache_directories};
 pub use facts::{AudioFacts, probe};
 pub use make::{SAMPLE_RATE, made_bytes, make};
 
@@ -74,13 +74,13 @@ impl fmt::Debug for Recording {
 }
 
 /// Reads the recordings of `plan`; those without a path are made on first use
-/// and kept in the user's cache directory (see [`directories`]).
+/// and kept in the user's cache directory (see [`cache_directories`]).
 ///
 /// # Errors
 /// `Io` if a file cannot be read, or a made one can be kept nowhere; `Data` if a
 /// file is empty, cut short or not audio.
 pub fn load(plan: &AudioPlan) -> Result<Recordings> {
-    load_in(plan, &directories())
+    load_in(plan, &cache_directories())
 }
 
 /// As [`load`], with made recordings kept in the first of `directories` that works.

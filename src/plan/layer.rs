@@ -34,7 +34,7 @@ pub fn layer(
     layer_with_keys(file, variables, overrides).map(|(plan, _)| plan)
 }
 
-/// As [`layer`], with the dotted paths of the keys that any source gave.
+/// As [`layer()`], with the dotted paths of the keys that any source gave.
 pub(super) fn layer_with_keys(
     file: Option<(&Path, &str)>,
     variables: impl IntoIterator<Item = (String, String)>,

@@ -42,15 +42,15 @@ impl Loaded {
 /// `highwater.toml` in the current directory; only the last may be absent.
 ///
 /// # Errors
-/// `Io` if the file cannot be read, and as [`layer`](super::layer()).
+/// `Io` if the file cannot be read, and as [`super::layer()`].
 pub fn load(explicit_path: Option<&Path>, overrides: &[(String, String)]) -> Result<Plan> {
     load_with_origin(explicit_path, overrides).map(|loaded| loaded.plan)
 }
 
-/// As [`load`], and says where the plan comes from.
+/// As [`load()`], and says where the plan comes from.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load()`].
 pub fn load_with_origin(explicit_path: Option<&Path>, overrides: &[(String, String)]) -> Result<Loaded> {
     let variables = ours(std::env::vars_os())?;
     load_from(explicit_path, Path::new(DEFAULT_FILE), &variables, overrides)

@@ -47,7 +47,7 @@ impl Violation {
 
 /// Checks all ranges and contradictions of a plan.
 ///
-/// A plan that came from [`super::layer`] has passed; one built by hand may not.
+/// A plan that came from [`super::layer()`] has passed; one built by hand may not.
 ///
 /// # Errors
 /// `Config`, with the first thing that is wrong.
