@@ -2,6 +2,7 @@
 //! and finds how much load it can stably take.
 
 pub mod analysis;
+pub mod audio;
 pub mod error;
 pub mod journal;
 pub mod phases;

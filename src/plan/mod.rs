@@ -1,13 +1,31 @@
 //! The plan of a run: everything a user can configure, as plain data.
 //!
-//! Nothing here reads a file, the environment or a clock. Times are seconds,
-//! memory is megabytes of 1,048,576 bytes ([`crate::units::MB`]), and both say
-//! so in their names.
+//! Times are seconds, memory is megabytes of 1,048,576 bytes
+//! ([`crate::units::MB`]), and both say so in their names. [`layer()`] makes a plan of texts and is pure; only [`load()`] reads
+//! the file and the environment, and only [`write_template`] writes.
+
+mod assignment;
+mod bounds;
+mod env;
+mod file;
+mod keys;
+mod layer;
+mod load;
+mod nearest;
+mod template;
+mod unknown;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use env::CONFIG_VARIABLE;
+pub use layer::layer;
+pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
+pub use template::{TEMPLATE, write_template};
+pub use validate::validate;
 
 /// Everything that decides what a run does; the data of `highwater.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

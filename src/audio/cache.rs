@@ -1,0 +1,111 @@
+//! Keeps the made recordings on disk, outside the project.
+//!
+//! Several processes may do so at once (every test of a suite is one): each
+//! writes a file of its own and renames it, so a reader sees a whole file or none.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::make::{CONTENT_VERSION, made_bytes, make};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The environment variable that names another cache directory.
+pub const CACHE_DIR_VARIABLE: &str = "HIGHWATER_CACHE_DIR";
+
+/// The directories in which recordings are looked for and kept, the best first:
+/// the one that `HIGHWATER_CACHE_DIR` names or else the user's cache directory,
+/// and one in the system's directory for temporary files.
+pub fn cache_directories() -> Vec<PathBuf> {
+    candidates(std::env::var_os(CACHE_DIR_VARIABLE))
+}
+
+fn candidates(named: Option<OsString>) -> Vec<PathBuf> {
+    let named = named.filter(|name| !name.is_empty()).map(PathBuf::from);
+    let home =
+        || directories::ProjectDirs::from("", "", "highwater").map(|dirs| dirs.cache_dir().to_path_buf());
+    // The directory for temporary files is everybody's: the user's number keeps users apart.
+    let shared = std::env::temp_dir().join(format!("highwater-{}", rustix::process::getuid().as_raw()));
+    named.or_else(home).into_iter().chain([shared]).collect()
+}
+
+/// The recording of `seconds` called `name`: from the first of `directories`
+/// that has it, or else made and kept in the first that takes it.
+///
+/// # Errors
+/// `Io` if none of the directories takes the file.
+pub(super) fn obtain(name: &str, seconds: u32, directories: &[PathBuf]) -> Result<(PathBuf, Bytes)> {
+    let file_name = format!("{name}_{seconds}s_v{CONTENT_VERSION}.wav");
+    let paths: Vec<PathBuf> = directories.iter().map(|directory| directory.join(&file_name)).collect();
+    for path in &paths {
+        if let Some(bytes) = read_whole(path, made_bytes(seconds)) {
+            return Ok((path.clone(), bytes));
+        }
+    }
+    let made = Bytes::from(make(seconds));
+    let mut last = None;
+    for path in paths {
+        match store(&path, &made) {
+            Ok(()) => return Ok((path, made)),
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "cannot keep a recording here");
+                last = Some((path, error));
+            }
+        }
+    }
+    let error = match last {
+        Some((path, error)) => {
+            Error::new(ErrorKind::Io, format!("cannot write the recording `{}`", path.display()))
+                .source(error)
+        }
+        None => Error::new(ErrorKind::Io, "there is no directory to keep recordings in"),
+    };
+    Err(error.hint(format!(
+        "set `{CACHE_DIR_VARIABLE}` to a writable directory with 30 MB of free space, or give recordings of \
+         your own as `audio.short` and `audio.long`"
+    )))
+}
+
+/// The file's content if it has exactly `size` bytes, and otherwise nothing: a
+/// torn file is made anew.
+fn read_whole(path: &Path, size: u64) -> Option<Bytes> {
+    if fs::metadata(path).ok()?.len() != size {
+        return None;
+    }
+    let bytes = fs::read(path).ok()?;
+    (bytes.len() as u64 == size).then(|| Bytes::from(bytes))
+}
+
+fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let mut file = tempfile::Builder::new().prefix(".making-").suffix(".wav").tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    // Without this a power cut could leave a file of the right size without content.
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_names_the_first_directory() {
+        let named = candidates(Some("/elsewhere".into()));
+        assert_eq!(named[0], Path::new("/elsewhere"));
+        assert!(named[1].starts_with(std::env::temp_dir()));
+        assert_ne!(candidates(Some(OsString::new()))[0], Path::new(""));
+    }
+
+    #[test]
+    fn no_directory_at_all_is_an_error_that_says_what_to_do() {
+        let error = obtain("short", 1, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "there is no directory to keep recordings in");
+        assert!(error.hint_text().unwrap().contains("HIGHWATER_CACHE_DIR"));
+    }
+}
