@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod demo;
 pub mod error;
 pub mod journal;
 pub mod phases;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod sampler;
+pub mod session;
 pub mod target;
 pub mod units;
 

@@ -1,0 +1,100 @@
+//! What the service says on its stdout: one JSON object a line.
+
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::options::Role;
+
+/// The first line: everything works, and this is where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Always true.
+    pub ready: bool,
+    /// Base URL of the HTTP service, without a trailing slash.
+    pub url: String,
+    /// The processes of the service, without the supervisor.
+    pub processes: Vec<Process>,
+}
+
+impl Ready {
+    /// The pids of the processes that play `role`.
+    pub fn pids(&self, role: Role) -> Vec<u32> {
+        self.processes.iter().filter(|process| process.role == role).map(|process| process.pid).collect()
+    }
+}
+
+/// One process of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// What it does.
+    pub role: Role,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// A later line: something happened to a process of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// A process was started in the place of one that died.
+    Started {
+        /// What it does.
+        role: Role,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A process ended.
+    Exited {
+        /// What it did.
+        role: Role,
+        /// Its process id.
+        pid: u32,
+        /// The signal that killed it, if one did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signal: Option<i32>,
+        /// Its exit code, if it exited by itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<i32>,
+    },
+}
+
+/// Writes one line to stdout at once.
+///
+/// A reader that has gone away is no reason to stop a service, so a failed
+/// write is let go.
+pub(super) fn say(line: &impl Serialize) {
+    if let Ok(mut text) = serde_json::to_string(line) {
+        text.push('\n');
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ready_line_is_as_documented() {
+        let ready = Ready {
+            ready: true,
+            url: "http://127.0.0.1:4711".to_string(),
+            processes: vec![Process { role: Role::Api, pid: 1 }, Process { role: Role::Worker, pid: 2 }],
+        };
+        assert_eq!(
+            serde_json::to_string(&ready).unwrap(),
+            r#"{"ready":true,"url":"http://127.0.0.1:4711","processes":[{"role":"api","pid":1},{"role":"worker","pid":2}]}"#
+        );
+        assert_eq!(ready.pids(Role::Worker), [2]);
+    }
+
+    #[test]
+    fn an_exit_says_signal_or_code() {
+        let event = Event::Exited { role: Role::Worker, pid: 2, signal: Some(9), code: None };
+        assert_eq!(
+            serde_json::to_string(&event).unwrap(),
+            r#"{"event":"exited","role":"worker","pid":2,"signal":9}"#
+        );
+    }
+}

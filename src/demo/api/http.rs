@@ -1,0 +1,102 @@
+//! The api's door for clients: health, submit, result.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::super::wire::Outcome;
+use super::hub::{Accepted, Hub};
+use super::ledger::Status;
+
+/// The largest upload, in bytes.
+const UPLOAD_LIMIT: usize = 256 * 1000 * 1000;
+
+#[derive(Clone)]
+struct Service {
+    hub: Arc<Hub>,
+    reject_at: Option<u32>,
+}
+
+/// The routes of the service.
+pub(super) fn router(hub: Arc<Hub>, reject_at: Option<u32>) -> Router {
+    Router::new()
+        .route("/api/v1/health", get(async || Json(json!({ "status": "ok" }))))
+        .route("/api/v1/asr/submit", post(submit))
+        .route("/api/v1/asr/result/{task_id}", get(result))
+        .fallback(async || Refusal(StatusCode::NOT_FOUND, "Not Found".to_string()))
+        .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
+        .with_state(Service { hub, reject_at })
+}
+
+/// An answer that says no, in the form that FastAPI gives it.
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "detail": self.1 }))).into_response()
+    }
+}
+
+/// Called when the headers are here and the body is still to come: that is
+/// when a task begins to count.
+async fn submit(State(service): State<Service>, request: Request) -> Result<Json<Value>, Refusal> {
+    let Some(arrival) = service.hub.arrive(service.reject_at) else {
+        // An answer before the end of the upload would reach most clients as a reset connection.
+        drain(request.into_body()).await;
+        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many tasks, try again later".to_string()));
+    };
+    let audio = audio_field(request).await?;
+    let Accepted { task_id, position, estimated_wait_s } = arrival.submit(audio);
+    Ok(Json(json!({
+        "task_id": task_id,
+        "status": "queued",
+        "position": position,
+        "estimated_wait": estimated_wait_s,
+    })))
+}
+
+/// The bytes of the form's field `audio`.
+async fn audio_field(request: Request) -> Result<Bytes, Refusal> {
+    let mut form =
+        Multipart::from_request(request, &()).await.map_err(|no| Refusal(no.status(), no.body_text()))?;
+    let mut audio = None;
+    // The form is read to its end also after the field, for the client's sake.
+    while let Some(field) = form.next_field().await.map_err(|no| Refusal(no.status(), no.body_text()))? {
+        let wanted = field.name() == Some("audio");
+        let bytes = field.bytes().await.map_err(|no| Refusal(no.status(), no.body_text()))?;
+        if wanted {
+            audio = Some(bytes);
+        }
+    }
+    audio.ok_or_else(|| Refusal(StatusCode::UNPROCESSABLE_ENTITY, "field `audio` is missing".to_string()))
+}
+
+/// Reads a body to its end and keeps nothing of it.
+async fn drain(mut body: Body) {
+    while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {}
+}
+
+async fn result(State(service): State<Service>, Path(task_id): Path<String>) -> Result<Json<Value>, Refusal> {
+    let status = service.hub.with(|ledger| ledger.status(&task_id).cloned());
+    let (status, duration, error, segments) = match status {
+        None => return Err(Refusal(StatusCode::NOT_FOUND, format!("task `{task_id}` not found"))),
+        Some(Status::Queued) => ("queued", None, None, None),
+        Some(Status::Processing) => ("processing", None, None, None),
+        Some(Status::Ended(Outcome::Done { duration, segments })) => {
+            ("done", Some(duration), None, Some(segments))
+        }
+        Some(Status::Ended(Outcome::Failed { duration, error })) => ("failed", duration, Some(error), None),
+    };
+    Ok(Json(json!({
+        "status": status, "duration": duration, "error": error, "segments": segments,
+    })))
+}

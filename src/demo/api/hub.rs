@@ -1,0 +1,176 @@
+//! The books, shared: every change is told to the workers at once.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::super::wire::Order;
+use super::ledger::{Ledger, WorkerId};
+
+/// What the HTTP side and the broker side of the api share.
+pub(super) struct Hub {
+    token: String,
+    ids: RandomState,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    ledger: Ledger,
+    lines: HashMap<WorkerId, UnboundedSender<Order>>,
+    /// The number of outstanding tasks that the workers were last told.
+    told: u32,
+    workers_seen: WorkerId,
+    tasks_seen: u64,
+}
+
+impl Hub {
+    pub(super) fn new(token: String) -> Hub {
+        Hub { token, ids: RandomState::new(), inner: Mutex::default() }
+    }
+
+    /// True if whoever says `token` belongs to this service.
+    pub(super) fn knows(&self, token: &str) -> bool {
+        self.token == token
+    }
+
+    /// Looks into the books, or changes them and lets the workers know.
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        self.with_inner(|inner| change(&mut inner.ledger))
+    }
+
+    fn with_inner<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = change(&mut inner);
+        inner.tell();
+        answer
+    }
+
+    /// A worker has come; its orders come out of the receiver.
+    pub(super) fn connect(&self) -> (WorkerId, UnboundedReceiver<Order>) {
+        let (sender, receiver) = unbounded_channel();
+        let worker = self.with_inner(|inner| {
+            inner.workers_seen += 1;
+            let worker = inner.workers_seen;
+            // What is outstanding when it comes did not become so under its eyes.
+            let _ = sender.send(Order::Outstanding(inner.told));
+            inner.lines.insert(worker, sender);
+            inner.ledger.connect(worker);
+            worker
+        });
+        (worker, receiver)
+    }
+
+    /// A worker is gone.
+    pub(super) fn disconnect(&self, worker: WorkerId) {
+        self.with_inner(|inner| {
+            inner.lines.remove(&worker);
+            inner.ledger.disconnect(worker);
+        });
+    }
+
+    /// Counts a submission whose headers have come, unless it must be refused.
+    pub(super) fn arrive(self: &Arc<Hub>, reject_at: Option<u32>) -> Option<Arrival> {
+        self.with(|ledger| ledger.arrive(reject_at)).then(|| Arrival { hub: Some(Arc::clone(self)) })
+    }
+
+    /// A task id that nobody can guess.
+    fn new_id(&self, inner: &mut Inner) -> String {
+        inner.tasks_seen += 1;
+        let (high, low) =
+            (self.ids.hash_one((inner.tasks_seen, 0)), self.ids.hash_one((inner.tasks_seen, 1)));
+        format!("{high:016x}{low:016x}")
+    }
+}
+
+impl Inner {
+    fn tell(&mut self) {
+        let outstanding = self.ledger.outstanding();
+        if outstanding != self.told {
+            self.told = outstanding;
+            for line in self.lines.values() {
+                // A line whose other end is gone is about to be disconnected.
+                let _ = line.send(Order::Outstanding(outstanding));
+            }
+        }
+        while let Some((worker, task_id)) = self.ledger.assign() {
+            if let Some(line) = self.lines.get(&worker) {
+                let _ = line.send(Order::Task(task_id));
+            }
+        }
+    }
+}
+
+/// A submission on its way in. Dropped before it is complete (the client hung
+/// up, the form was wrong), it is no longer counted.
+pub(super) struct Arrival {
+    hub: Option<Arc<Hub>>,
+}
+
+/// What the client of a complete submission is told.
+pub(super) struct Accepted {
+    pub(super) task_id: String,
+    pub(super) position: usize,
+    pub(super) estimated_wait_s: f64,
+}
+
+impl Arrival {
+    /// The submission is complete.
+    pub(super) fn submit(mut self, audio: Bytes) -> Accepted {
+        let hub = self.hub.take().expect("an arrival is submitted once");
+        hub.with_inner(|inner| {
+            let task_id = hub.new_id(inner);
+            let (position, estimated_wait_s) = inner.ledger.submit(task_id.clone(), audio);
+            Accepted { task_id, position, estimated_wait_s }
+        })
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if let Some(hub) = &self.hub {
+            hub.with(Ledger::give_up);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orders(receiver: &mut UnboundedReceiver<Order>) -> Vec<Order> {
+        std::iter::from_fn(|| receiver.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn a_worker_hears_of_every_change_at_once() {
+        let hub = Arc::new(Hub::new(String::new()));
+        let (_, mut worker) = hub.connect();
+        let first = hub.arrive(None).unwrap();
+        let second = hub.arrive(None).unwrap();
+        let accepted = first.submit(Bytes::new());
+        drop(second);
+        assert_eq!(
+            orders(&mut worker),
+            [
+                Order::Outstanding(0),
+                Order::Outstanding(1),
+                Order::Outstanding(2),
+                Order::Task(accepted.task_id),
+                Order::Outstanding(1),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refused_submission_leaves_no_trace() {
+        let hub = Arc::new(Hub::new(String::new()));
+        let kept = hub.arrive(Some(2));
+        assert!(kept.is_some() && hub.arrive(Some(2)).is_none());
+        drop(kept);
+        assert!(hub.arrive(Some(2)).is_some());
+    }
+}

@@ -1,0 +1,203 @@
+//! The service as a guest of another program: started, known, and surely stopped.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::announce::{Event, Ready};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Longer than the supervisor's own deadline, whose message says more.
+const READY_DEADLINE: Duration = Duration::from_secs(40);
+
+/// Longer than the supervisor takes when it has to kill a process.
+const STOP_DEADLINE: Duration = Duration::from_secs(6);
+
+/// So many lines of stderr are kept, the newest.
+const STDERR_LINES: usize = 50;
+
+/// A running embedded service. Dropped, it is stopped; and should this
+/// process be killed instead, the service ends all the same.
+#[derive(Debug)]
+pub struct Embedded {
+    supervisor: Child,
+    ready: Ready,
+    events: Arc<Mutex<Vec<Event>>>,
+}
+
+impl Embedded {
+    /// Starts `PROGRAM demo --lifeline ARGS…` and waits until it is ready.
+    ///
+    /// Blocks, for some tens of milliseconds as a rule; works from a plain
+    /// thread and inside a tokio runtime alike.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Demo`] when the service does not become ready; what it
+    /// wrote to stderr is the cause of the error.
+    pub fn start(program: &Path, args: &[String]) -> Result<Embedded> {
+        let mut command = Command::new(program);
+        command.arg("demo").arg("--lifeline").args(args);
+        // What configures highwater is not meant for the service it measures.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HIGHWATER_") {
+                command.env_remove(name);
+            }
+        }
+        let mut supervisor = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                Error::new(ErrorKind::Demo, format!("cannot start `{}`", program.display()))
+                    .source(error)
+                    .hint("the variable HIGHWATER_BIN may name another highwater program")
+            })?;
+        let events = Arc::default();
+        let (sender, ready) = channel();
+        let stdout = supervisor.stdout.take().expect("stdout is piped");
+        let stderr = supervisor.stderr.take().expect("stderr is piped");
+        let said = Arc::new(Mutex::new(VecDeque::new()));
+        let follow = {
+            let (events, said) = (Arc::clone(&events), Arc::clone(&said));
+            // Both are read to their ends, so that the service never blocks on a full pipe.
+            std::thread::spawn(move || keep_tail(stderr, &said));
+            move || follow(stdout, &sender, &events)
+        };
+        std::thread::spawn(follow);
+        match ready.recv_timeout(READY_DEADLINE) {
+            Ok(ready) => Ok(Embedded { supervisor, ready, events }),
+            Err(why) => {
+                let status = stop(&mut supervisor);
+                let message = match (why, status) {
+                    (RecvTimeoutError::Timeout, _) => {
+                        "the embedded service was not ready in time".to_string()
+                    }
+                    (_, Some(status)) => format!("the embedded service ended before it was ready: {status}"),
+                    (_, None) => "the embedded service closed its output before it was ready".to_string(),
+                };
+                let said = said.lock().unwrap_or_else(PoisonError::into_inner).make_contiguous().join("\n");
+                let error = Error::new(ErrorKind::Demo, message)
+                    .hint("`highwater demo --help` lists the switches of the service");
+                Err(if said.is_empty() { error } else { error.source(said) })
+            }
+        }
+    }
+
+    /// Which program is highwater: the variable `HIGHWATER_BIN`; or this
+    /// program, if that is its name; or, in a test or an example, the one
+    /// that cargo built beside it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Demo`], with a hint, when none of these is there.
+    pub fn program() -> Result<PathBuf> {
+        if let Some(program) = std::env::var_os("HIGHWATER_BIN").filter(|program| !program.is_empty()) {
+            return Ok(PathBuf::from(program));
+        }
+        let this = std::env::current_exe().map_err(|error| {
+            Error::new(ErrorKind::Demo, "cannot find this program's own file").source(error)
+        })?;
+        beside(&this).filter(|program| program.is_file()).ok_or_else(|| {
+            Error::new(ErrorKind::Demo, "cannot find the `highwater` program that holds the embedded service")
+                .hint("build it with `cargo build`, or name it in the variable HIGHWATER_BIN")
+        })
+    }
+
+    /// Where the service listens, and its processes, as they were at the start.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// The supervisor's process id.
+    pub fn pid(&self) -> u32 {
+        self.supervisor.id()
+    }
+
+    /// What the supervisor has said of its processes since the start, in order.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops the service: lets go of its lifeline, kills it if that does not
+    /// help, and reaps it. Dropping does the same.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        stop(&mut self.supervisor);
+    }
+}
+
+/// The highwater program that belongs to the program `this`.
+fn beside(this: &Path) -> Option<PathBuf> {
+    let name = format!("highwater{}", std::env::consts::EXE_SUFFIX);
+    if this.file_name()? == name.as_str() {
+        return Some(this.to_path_buf());
+    }
+    let folder = this.parent()?;
+    // Tests are in target/PROFILE/deps, examples in target/PROFILE/examples.
+    matches!(folder.file_name()?.to_str()?, "deps" | "examples").then(|| folder.with_file_name(name))
+}
+
+/// Ends the supervisor, if it has not ended, and reaps it.
+fn stop(supervisor: &mut Child) -> Option<std::process::ExitStatus> {
+    drop(supervisor.stdin.take());
+    let deadline = Instant::now() + STOP_DEADLINE;
+    while Instant::now() < deadline {
+        if let Ok(Some(status)) = supervisor.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // An error here means that it has ended in this moment; its children have lifelines of their own.
+    let _ = supervisor.kill();
+    supervisor.wait().ok()
+}
+
+/// Reads stdout to its end: the ready line first, events after it.
+fn follow(stdout: impl Read, ready: &Sender<Ready>, events: &Mutex<Vec<Event>>) {
+    let mut lines = BufReader::new(stdout).lines().map_while(std::io::Result::ok);
+    let Some(first) = lines.next().and_then(|line| serde_json::from_str(&line).ok()) else { return };
+    if ready.send(first).is_err() {
+        return;
+    }
+    for line in lines {
+        if let Ok(event) = serde_json::from_str(&line) {
+            events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        }
+    }
+}
+
+/// Reads stderr to its end and keeps the last lines.
+fn keep_tail(stderr: impl Read, tail: &Mutex<VecDeque<String>>) {
+    for line in BufReader::new(stderr).lines().map_while(std::io::Result::ok) {
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if tail.len() == STDERR_LINES {
+            tail.pop_front();
+        }
+        tail.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_this_one_or_the_one_that_cargo_built_beside_it() {
+        let of = |this: &str| beside(Path::new(this));
+        assert_eq!(of("/usr/bin/highwater"), Some(PathBuf::from("/usr/bin/highwater")));
+        assert_eq!(of("/t/debug/deps/leak-0a1b"), Some(PathBuf::from("/t/debug/highwater")));
+        assert_eq!(of("/t/release/examples/gate"), Some(PathBuf::from("/t/release/highwater")));
+        assert_eq!(of("/opt/bin/other"), None);
+    }
+}

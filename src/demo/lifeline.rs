@@ -1,0 +1,62 @@
+//! How a process of the service learns that its parent is gone.
+//!
+//! A child's stdin is a pipe whose only write end its parent holds. Its first
+//! line is the [`Assignment`]; after that nothing is ever written, and the end
+//! of the stream means that the parent stopped, was killed, or let go. The
+//! kernel closes a pipe whatever way a process ends, on every system, and
+//! unlike a parent-death signal this does not mistake the end of the spawning
+//! *thread* for the end of the parent.
+
+use std::io::{BufRead, Read};
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::options::DemoOptions;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a child is told at its start.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Assignment {
+    /// The switches that the supervisor was started with.
+    pub(super) options: DemoOptions,
+    /// The secret of this service: only who knows it may speak to the broker.
+    pub(super) token: String,
+    /// Where the broker listens; the api, which *is* the broker, gets none.
+    pub(super) broker: Option<SocketAddr>,
+}
+
+/// Reads the assignment from stdin, and from then on ends this process as
+/// soon as stdin closes.
+///
+/// # Errors
+/// When stdin does not begin with an assignment.
+pub(super) fn assignment() -> Result<Assignment> {
+    let broken = || {
+        Error::new(ErrorKind::Demo, "a process of the embedded service was started without its assignment")
+            .hint("start the service with `highwater demo`; `--role` is for its own use")
+    };
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(|error| broken().source(error))?;
+    let assignment = serde_json::from_str(&line).map_err(|error| broken().source(error))?;
+    on_end_of_stdin(|| std::process::exit(0))?;
+    Ok(assignment)
+}
+
+/// Calls `then`, on a thread of its own, when stdin closes.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(super) fn on_end_of_stdin(then: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new()
+        .name("lifeline".to_string())
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            let mut stdin = std::io::stdin().lock();
+            let mut buffer = [0; 64];
+            while matches!(stdin.read(&mut buffer), Ok(1..)) {}
+            then();
+        })
+        .map(drop)
+        .map_err(|error| Error::new(ErrorKind::Demo, "cannot start the lifeline thread").source(error))
+}

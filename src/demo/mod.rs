@@ -1,0 +1,50 @@
+//! The embedded speech service: `highwater demo`.
+//!
+//! Real processes, so that memory, crashes and CPU are real: a supervisor, an
+//! `api` that answers HTTP and keeps the queue, and one or more `worker`s that
+//! decode WAV audio, compute a spectrogram and find the speech in it. All are
+//! this same binary, re-executed with a hidden `--role`.
+//!
+//! - [`DemoOptions`]: the switches, most of which plant a fault;
+//! - [`run`]: be one of the processes (the supervisor, unless told otherwise);
+//! - [`Embedded`]: start the whole service from a program or a test, and know
+//!   that it is gone when the value is dropped, or the program killed;
+//! - [`Ready`] and [`Event`]: what the service says on its stdout.
+//!
+//! Every process has its stdin tied to its parent (`lifeline`), so none
+//! outlives the one that started it. There are no fixed ports and no files.
+
+mod announce;
+mod api;
+mod dsp;
+mod embedded;
+mod lifeline;
+mod options;
+mod supervisor;
+mod units;
+mod wire;
+mod worker;
+
+pub use announce::{Event, Process, Ready};
+pub use embedded::Embedded;
+pub use options::{DemoOptions, LeakWhen, Role};
+pub use units::{ByteSize, CacheSize, parse_duration, parse_factor};
+
+use crate::error::Result;
+
+/// Runs the service until SIGINT or SIGTERM (or, with `--lifeline`, until
+/// stdin closes), or, when the supervisor says so, one process of it.
+///
+/// To be called from a plain `main`: the supervisor and the api start a tokio
+/// runtime of their own, and a worker that forks should have few threads.
+///
+/// # Errors
+/// [`ErrorKind::Demo`](crate::error::ErrorKind::Demo) when a process of the
+/// service does not start, or when the api ends.
+pub fn run(options: &DemoOptions) -> Result<()> {
+    match options.role {
+        None => supervisor::run(options),
+        Some(Role::Api) => api::run(&lifeline::assignment()?),
+        Some(Role::Worker) => worker::run(&lifeline::assignment()?),
+    }
+}

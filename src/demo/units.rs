@@ -1,0 +1,177 @@
+//! The values that the switches take: sizes, caches, durations, factors.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A number of bytes, written `40MB`, `1.5GiB` or `4096`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ByteSize(u64);
+
+impl ByteSize {
+    /// A size of that many bytes.
+    pub fn from_bytes(bytes: u64) -> ByteSize {
+        ByteSize(bytes)
+    }
+
+    /// The size in bytes.
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, scale) in [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000)] {
+            if self.0 >= scale && self.0.is_multiple_of(scale) {
+                return write!(f, "{}{unit}", self.0 / scale);
+            }
+        }
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What a size that cannot be read is answered with.
+const SIZE_HINT: &str = "write a number and a unit, such as 500KB, 40MB, 1.5GB or 64MiB";
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ByteSize, String> {
+        let text = text.trim();
+        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let number: f64 = number.parse().map_err(|_| format!("no size; {SIZE_HINT}"))?;
+        let unit = unit.trim();
+        let scale: f64 = match unit.to_ascii_lowercase().as_str() {
+            "" | "b" => 1.0,
+            "k" | "kb" => 1e3,
+            "m" | "mb" => 1e6,
+            "g" | "gb" => 1e9,
+            "kib" => 1024.0,
+            "mib" => 1024.0 * 1024.0,
+            "gib" => 1024.0 * 1024.0 * 1024.0,
+            _ => return Err(format!("unknown unit `{unit}`; {SIZE_HINT}")),
+        };
+        let bytes = number * scale;
+        // A terabyte is more than any machine that this is run on should be asked for.
+        if bytes > 1e12 {
+            return Err("more than a terabyte; give a size that fits this machine".to_string());
+        }
+        Ok(ByteSize(bytes.round() as u64))
+    }
+}
+
+/// A bounded cache: so many entries of such a size, written `8x24MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheSize {
+    /// The most entries that it holds.
+    pub entries: usize,
+    /// The size of each.
+    pub entry: ByteSize,
+}
+
+impl FromStr for CacheSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<CacheSize, String> {
+        let hint = "write entries x size, such as 8x24MB";
+        let (entries, entry) = text.split_once(['x', 'X']).ok_or_else(|| format!("no cache; {hint}"))?;
+        let entries: usize =
+            entries.trim().parse().map_err(|_| format!("`{entries}` is no number of entries; {hint}"))?;
+        if entries == 0 {
+            return Err(format!("a cache needs at least one entry; {hint}"));
+        }
+        Ok(CacheSize { entries, entry: entry.parse()? })
+    }
+}
+
+/// Reads a duration: `5s`, `250ms`, `2m`, or a plain number of seconds.
+///
+/// # Errors
+/// Says how a duration is written.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let hint = "write a number and a unit, such as 250ms, 5s or 2m";
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().map_err(|_| format!("no duration; {hint}"))?;
+    let scale = match unit.trim() {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        unit => return Err(format!("unknown unit `{unit}`; {hint}")),
+    };
+    Duration::try_from_secs_f64(number * scale).map_err(|_| format!("out of range; {hint}"))
+}
+
+/// Reads a factor of 1 or more.
+///
+/// # Errors
+/// Says what a factor is.
+pub fn parse_factor(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(factor) if (1.0..=1e6).contains(&factor) => Ok(factor),
+        _ => Err("not a factor; write a number of 1 or more, such as 2 or 7.5".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("40MB", 40_000_000)]
+    #[case("40mb", 40_000_000)]
+    #[case("1.5GB", 1_500_000_000)]
+    #[case("64 MiB", 67_108_864)]
+    #[case("3kib", 3072)]
+    #[case("10K", 10_000)]
+    #[case("4096", 4096)]
+    fn sizes_are_read(#[case] text: &str, #[case] bytes: u64) {
+        assert_eq!(text.parse::<ByteSize>().unwrap().bytes(), bytes);
+    }
+
+    #[rstest]
+    #[case("", "no size")]
+    #[case("MB", "no size")]
+    #[case("4XB", "unknown unit `XB`")]
+    #[case("1..2MB", "no size")]
+    #[case("-4MB", "no size")]
+    #[case("5000GB", "terabyte")]
+    fn a_wrong_size_is_told_how_to_be_right(#[case] text: &str, #[case] why: &str) {
+        let error = text.parse::<ByteSize>().unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_cache_is_entries_times_size() {
+        let cache: CacheSize = "8x24MB".parse().unwrap();
+        assert_eq!((cache.entries, cache.entry.bytes()), (8, 24_000_000));
+        assert!("24MB".parse::<CacheSize>().unwrap_err().contains("8x24MB"));
+        assert!("0x24MB".parse::<CacheSize>().is_err());
+    }
+
+    #[test]
+    fn durations_and_factors() {
+        assert_eq!(parse_duration("5s").unwrap(), Duration::from_secs(5));
+        assert_eq!(parse_duration("250ms").unwrap(), Duration::from_millis(250));
+        assert_eq!(parse_duration("1.5").unwrap(), Duration::from_millis(1500));
+        assert_eq!(parse_duration("2m").unwrap(), Duration::from_secs(120));
+        assert!(parse_duration("5 parsecs").unwrap_err().contains("parsecs"));
+        assert_eq!(parse_factor("7.5").unwrap(), 7.5);
+        assert!(parse_factor("0.5").is_err());
+        assert!(parse_factor("NaN").is_err());
+    }
+
+    #[test]
+    fn a_size_is_shown_as_it_is_written() {
+        assert_eq!(ByteSize::from_bytes(100_000_000).to_string(), "100MB");
+        assert_eq!(ByteSize::from_bytes(4096).to_string(), "4096");
+    }
+}

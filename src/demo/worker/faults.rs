@@ -1,0 +1,236 @@
+//! What a worker retains between tasks: leaks, and what only looks like one.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::super::dsp::Recognition;
+use super::super::options::{DemoOptions, LeakWhen};
+use super::super::units::ByteSize;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Audio longer than this is long, in seconds.
+const LONG_S: f64 = 300.0;
+
+/// Memory that is resident: every byte of it has been written.
+struct Resident(#[expect(dead_code, reason = "held, never read: holding it is the fault")] Box<[u8]>);
+
+impl Resident {
+    /// Large sizes get a mapping of their own from the allocator, so that
+    /// the process grows by exactly this much, and shrinks by it when dropped.
+    fn new(size: ByteSize) -> Resident {
+        let bytes = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
+        Resident(std::hint::black_box(vec![0xA5; bytes].into_boxed_slice()))
+    }
+}
+
+/// What decides whether a task leaks.
+pub(super) struct Circumstances {
+    pub(super) duration_s: f64,
+    pub(super) failed: bool,
+    /// The most tasks outstanding at once while it ran, itself included.
+    pub(super) peak_outstanding: u32,
+}
+
+impl LeakWhen {
+    fn holds(self, task: &Circumstances) -> bool {
+        match self {
+            LeakWhen::Always => true,
+            LeakWhen::Long => task.duration_s > LONG_S,
+            LeakWhen::Failed => task.failed,
+            LeakWhen::Parallel => task.peak_outstanding > 1,
+        }
+    }
+}
+
+/// Everything that outlives a task.
+pub(super) struct Faults {
+    options: DemoOptions,
+    leaks_met: u32,
+    leaked: Vec<Resident>,
+    leaked_fds: Vec<File>,
+    warm: Option<Resident>,
+    cache: VecDeque<Resident>,
+    late: Option<LateFree>,
+}
+
+impl Faults {
+    /// Nothing retained yet.
+    ///
+    /// # Errors
+    /// When the thread of `--late-free` cannot be started.
+    pub(super) fn new(options: &DemoOptions) -> Result<Faults> {
+        // A forked child ends before anything could be freed late, and its memory with it.
+        let late = options.late_free.filter(|_| !options.fork);
+        Ok(Faults {
+            options: options.clone(),
+            leaks_met: 0,
+            leaked: Vec::new(),
+            leaked_fds: Vec::new(),
+            warm: None,
+            cache: VecDeque::new(),
+            late: late.map(LateFree::start).transpose()?,
+        })
+    }
+
+    /// How many tasks so far met the condition of `--leak-when`.
+    pub(super) fn leaks_met(&self) -> u32 {
+        self.leaks_met
+    }
+
+    /// Takes over the count of a forked child, so that every Nth task stays every Nth.
+    pub(super) fn set_leaks_met(&mut self, leaks_met: u32) {
+        self.leaks_met = leaks_met;
+    }
+
+    /// What is loaded when the first task comes.
+    pub(super) fn before_task(&mut self) {
+        if let (Some(size), None) = (self.options.warmup, &self.warm) {
+            self.warm = Some(Resident::new(size));
+        }
+    }
+
+    /// What a task leaves behind.
+    pub(super) fn after_task(&mut self, task: &Circumstances) {
+        if let Some(cache) = self.options.cache {
+            // Out before in, so that a full cache stays as large as it is.
+            while self.cache.len() >= cache.entries {
+                self.cache.pop_front();
+            }
+            self.cache.push_back(Resident::new(cache.entry));
+        }
+        if self.options.leak_when.holds(task) {
+            self.leaks_met += 1;
+            if self.leaks_met.is_multiple_of(self.options.leak_every) {
+                self.leak();
+            }
+        }
+    }
+
+    fn leak(&mut self) {
+        if let Some(size) = self.options.leak {
+            self.leaked.push(Resident::new(size));
+        }
+        for _ in 0..self.options.leak_fds.unwrap_or(0) {
+            // When the limit of descriptors is reached there is no more to leak.
+            self.leaked_fds.extend(File::open("/dev/null"));
+        }
+        for _ in 0..self.options.leak_threads.unwrap_or(0) {
+            let parked = || {
+                loop {
+                    std::thread::park();
+                }
+            };
+            let _ =
+                std::thread::Builder::new().name("leaked".to_string()).stack_size(64 * 1024).spawn(parked);
+        }
+    }
+
+    /// Frees what a task computed: now, or as late as the options say.
+    pub(super) fn let_go(&mut self, recognition: Recognition) {
+        if let Some(late) = &self.late {
+            late.keep(recognition, self.options.late_free_size);
+        }
+    }
+}
+
+/// A thread that keeps things for a while and then drops them.
+struct LateFree {
+    delay: Duration,
+    queue: Sender<Kept>,
+}
+
+struct Kept {
+    until: Instant,
+    held: (Recognition, Resident),
+}
+
+impl LateFree {
+    fn start(delay: Duration) -> Result<LateFree> {
+        let (queue, kept) = channel::<Kept>();
+        std::thread::Builder::new()
+            .name("late-free".to_string())
+            .spawn(move || {
+                // The delay is the same for all, so they come in the order of their end.
+                for Kept { until, held } in kept {
+                    std::thread::sleep(until.saturating_duration_since(Instant::now()));
+                    drop(held);
+                }
+            })
+            .map_err(|error| {
+                Error::new(ErrorKind::Demo, "cannot start the late-free thread").source(error)
+            })?;
+        Ok(LateFree { delay, queue })
+    }
+
+    fn keep(&self, recognition: Recognition, extra: ByteSize) {
+        let held = (recognition, Resident::new(extra));
+        // The thread lives as long as this sender; were it gone, dropping is right.
+        let _ = self.queue.send(Kept { until: Instant::now() + self.delay, held });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::super::options::tests::parse;
+    use super::*;
+
+    fn task() -> Circumstances {
+        Circumstances { duration_s: 10.0, failed: false, peak_outstanding: 1 }
+    }
+
+    fn leaked_after(arguments: &str, tasks: &[Circumstances]) -> usize {
+        let mut faults = Faults::new(&parse(arguments).unwrap()).unwrap();
+        tasks.iter().for_each(|task| faults.after_task(task));
+        faults.leaked.len()
+    }
+
+    #[rstest]
+    #[case::always("--leak 1KB", 4)]
+    #[case::long("--leak 1KB --leak-when long", 1)]
+    #[case::failed("--leak 1KB --leak-when failed", 1)]
+    #[case::parallel("--leak 1KB --leak-when parallel", 1)]
+    #[case::every_second("--leak 1KB --leak-every 2", 2)]
+    #[case::no_leak("", 0)]
+    fn a_leak_has_its_condition(#[case] arguments: &str, #[case] leaks: usize) {
+        let tasks = [
+            task(),
+            Circumstances { duration_s: 301.0, ..task() },
+            Circumstances { failed: true, ..task() },
+            Circumstances { peak_outstanding: 2, ..task() },
+        ];
+        assert_eq!(leaked_after(arguments, &tasks), leaks);
+    }
+
+    #[test]
+    fn every_nth_counts_only_the_tasks_that_meet_the_condition() {
+        let long = || Circumstances { duration_s: 301.0, ..task() };
+        let tasks = [long(), task(), long(), task(), long(), task(), long()];
+        assert_eq!(leaked_after("--leak 1KB --leak-when long --leak-every 2", &tasks), 2);
+    }
+
+    #[test]
+    fn a_cache_fills_and_then_stays() {
+        let mut faults = Faults::new(&parse("--cache 3x1KB").unwrap()).unwrap();
+        let sizes: Vec<usize> = (0..5)
+            .map(|_| {
+                faults.after_task(&task());
+                faults.cache.len()
+            })
+            .collect();
+        assert_eq!(sizes, [1, 2, 3, 3, 3]);
+    }
+
+    #[test]
+    fn the_warm_up_happens_once() {
+        let mut faults = Faults::new(&parse("--warmup 1KB").unwrap()).unwrap();
+        faults.before_task();
+        let first = faults.warm.as_ref().map(|warm| warm.0.as_ptr());
+        faults.before_task();
+        assert!(first.is_some());
+        assert_eq!(first, faults.warm.as_ref().map(|warm| warm.0.as_ptr()));
+    }
+}

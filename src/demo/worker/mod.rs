@@ -1,0 +1,88 @@
+//! A worker process: one task at a time, on the main thread.
+//!
+//! Not a tokio program. With `--fork` it makes children that are not
+//! re-executed, so it keeps few threads, and none that holds a lock which a
+//! child could want.
+
+mod faults;
+mod fork;
+mod horse;
+mod task;
+
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use self::faults::Faults;
+use super::lifeline::Assignment;
+use super::wire::{Broker, Order, Report, Wish, line, read};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Works until the process is ended: by its lifeline, by the api's end, or by a fault.
+pub(super) fn run(assignment: &Assignment) -> Result<()> {
+    let cannot = |error: std::io::Error| {
+        Error::new(ErrorKind::Demo, "the worker cannot reach the api's broker").source(error)
+    };
+    let address = assignment.broker.ok_or_else(|| Error::new(ErrorKind::Demo, "a worker needs a broker"))?;
+    let broker = Broker { address, token: assignment.token.clone() };
+    let mut stream = broker.connect(Wish::Work { pid: std::process::id() }).map_err(cannot)?;
+    let tasks = listen(stream.try_clone().map_err(cannot)?, assignment.options.crash_at)?;
+    let options = &assignment.options;
+    let mut faults = Faults::new(options)?;
+    for task_id in tasks {
+        let started = Instant::now();
+        let outcome = if options.fork {
+            horse::perform(&task_id, &broker, options, &mut faults)
+        } else {
+            task::perform(&task_id, &broker, options, &mut faults).outcome
+        };
+        let report = Report { task_id, seconds: started.elapsed().as_secs_f64(), outcome };
+        let text = line(&report).map_err(cannot)?;
+        stream.write_all(text.as_bytes()).map_err(cannot)?;
+    }
+    Ok(())
+}
+
+/// Hears the api's orders on a thread of its own, so that a worker which is
+/// to crash does so also in the middle of a task. Tasks come out of the receiver.
+fn listen(stream: TcpStream, crash_at: Option<u32>) -> Result<Receiver<String>> {
+    let (sender, tasks) = channel();
+    std::thread::Builder::new()
+        .name("orders".to_string())
+        .stack_size(256 * 1024)
+        .spawn(move || {
+            obey(stream, crash_at, &sender);
+            // Without the api there is nothing to live for, whatever the main thread is doing.
+            std::process::exit(1);
+        })
+        .map_err(|error| Error::new(ErrorKind::Demo, "cannot start the orders thread").source(error))?;
+    Ok(tasks)
+}
+
+fn obey(stream: TcpStream, crash_at: Option<u32>, tasks: &Sender<String>) {
+    let mut stream = BufReader::new(stream);
+    let mut known = u32::MAX;
+    while let Ok(order) = read(&mut stream) {
+        match order {
+            Order::Outstanding(count) => {
+                // Only a rise counts: a worker that was started in the place
+                // of one that crashed works off what that one left behind.
+                if count > known && crash_at.is_some_and(|limit| count >= limit) {
+                    kill_self();
+                }
+                known = count;
+            }
+            Order::Task(task_id) => {
+                if tasks.send(task_id).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Dies as a process dies that the kernel's OOM killer has chosen.
+fn kill_self() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+}

@@ -1,0 +1,61 @@
+//! One task, from audio to outcome, with the faults that are planted in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::dsp::{Recognition, recognise};
+use super::super::options::DemoOptions;
+use super::super::wire::{Broker, Outcome};
+use super::faults::{Circumstances, Faults};
+
+/// What a task leaves behind for the worker to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Performed {
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// How many tasks so far met the condition of `--leak-when`.
+    pub(super) leaks_met: u32,
+}
+
+/// Does the task. Everything that it does not retain on purpose is freed when
+/// this returns, and so before a client can see that it is done.
+pub(super) fn perform(
+    task_id: &str,
+    broker: &Broker,
+    options: &DemoOptions,
+    faults: &mut Faults,
+) -> Performed {
+    faults.before_task();
+    let recognised = broker
+        .audio(task_id)
+        .map_err(|error| format!("cannot fetch the audio: {error}"))
+        .and_then(|audio| recognise(&audio, options.slow));
+    let peak = broker.peak(task_id).unwrap_or(1);
+    if options.hang.is_some_and(|limit| peak >= limit) {
+        loop {
+            std::thread::park();
+        }
+    }
+    let outcome = outcome(&recognised, peak, options.fail_at);
+    faults.after_task(&Circumstances {
+        duration_s: recognised.as_ref().map_or(0.0, |recognition| recognition.duration_s),
+        failed: matches!(outcome, Outcome::Failed { .. }),
+        peak_outstanding: peak,
+    });
+    if let Ok(recognition) = recognised {
+        faults.let_go(recognition);
+    }
+    Performed { outcome, leaks_met: faults.leaks_met() }
+}
+
+fn outcome(recognised: &Result<Recognition, String>, peak: u32, fail_at: Option<u32>) -> Outcome {
+    match recognised {
+        Err(error) => Outcome::Failed { duration: None, error: error.clone() },
+        Ok(recognition) => match fail_at {
+            Some(limit) if peak >= limit => Outcome::Failed {
+                duration: Some(recognition.duration_s),
+                error: format!("out of capacity: {peak} tasks outstanding, room for {}", limit - 1),
+            },
+            _ => Outcome::Done { duration: recognition.duration_s, segments: recognition.segments.clone() },
+        },
+    }
+}
