@@ -326,7 +326,7 @@ fn aim_at_embedded(plan: &mut Plan, service: &Embedded) {
     plan.target.asr = defaults.asr;
     let mut roles: BTreeMap<String, ProcessPlan> = BTreeMap::new();
     for process in &service.ready().processes {
-        roles.entry(process.role.clone()).or_default().pids.push(process.pid);
+        roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);
     }
     plan.processes = roles;
 }
@@ -384,7 +384,7 @@ fn sampling_warnings(summary: &SamplerSummary) -> Vec<String> {
         let all = summary.ticks + summary.missed_ticks;
         warnings.push(format!("the sampler missed {} of {all} ticks: the machine was busy", summary.missed_ticks));
     }
-    if let Some(error) = &summary.first_csv_error {
+    if let Some(error) = &summary.csv_first_error {
         warnings.push(format!("rows of the CSV are missing: {error}"));
     }
     warnings

@@ -151,6 +151,9 @@ pub struct ProcessPlan {
     /// An explicit process, instead of patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// Further explicit processes, for programs that know several; not part of the file.
+    #[serde(skip)]
+    pub pids: Vec<u32>,
     /// True if the run may go on without such a process.
     pub optional: bool,
 }
@@ -195,6 +198,13 @@ pub struct LeakPlan {
     pub severe_delta_mb: f64,
     /// Memory has returned when it is within this many megabytes of its baseline.
     pub baseline_tolerance_mb: f64,
+}
+
+impl ProcessPlan {
+    /// The processes that are named outright; patterns count only where there are none.
+    pub fn explicit_pids(&self) -> Vec<u32> {
+        self.pid.iter().chain(&self.pids).copied().collect()
+    }
 }
 
 /// Which recording the ramp sends.
@@ -253,8 +263,8 @@ impl Default for Plan {
     fn default() -> Plan {
         let words = |words: &[&str], optional| ProcessPlan {
             patterns: words.iter().map(ToString::to_string).collect(),
-            pid: None,
             optional,
+            ..ProcessPlan::default()
         };
         Plan {
             results: PathBuf::from("results"),

@@ -39,7 +39,7 @@ pub fn find_processes(
     source: &mut dyn ProcessSource,
 ) -> Result<Found> {
     for (role, plan) in roles {
-        if plan.pid.is_none() && plan.patterns.iter().all(|pattern| pattern.trim().is_empty()) {
+        if plan.explicit_pids().is_empty() && plan.patterns.iter().all(|pattern| pattern.trim().is_empty()) {
             let message = format!("role `{role}` has neither patterns nor a pid");
             let hint = format!("give `processes.{role}` words of its command line, or leave the role out");
             return Err(Error::new(ErrorKind::Config, message).hint(hint));
@@ -60,13 +60,15 @@ pub fn find_processes(
 pub fn find(processes: &[ProcessInfo], roles: &BTreeMap<String, ProcessPlan>, own_pid: u32) -> Found {
     let family = Family::new(processes);
     let mut order: Vec<_> = roles.iter().collect();
-    order.sort_by_key(|(_, plan)| (plan.pid.is_none(), plan.optional));
+    order.sort_by_key(|(_, plan)| (plan.explicit_pids().is_empty(), plan.optional));
     let mut taken = HashSet::new();
     let mut found = BTreeMap::new();
     for (role, plan) in order {
-        let candidates: Vec<_> = match plan.pid {
-            Some(pid) => processes.iter().filter(|process| process.id.pid == pid).collect(),
-            None => matches(processes, plan, &family, own_pid),
+        let explicit = plan.explicit_pids();
+        let candidates: Vec<_> = if explicit.is_empty() {
+            matches(processes, plan, &family, own_pid)
+        } else {
+            processes.iter().filter(|process| explicit.contains(&process.id.pid)).collect()
         };
         let mut roots: Vec<ProcessInfo> =
             candidates.into_iter().filter(|process| !taken.contains(&process.id)).cloned().collect();
