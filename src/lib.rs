@@ -3,6 +3,8 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod cli;
+pub mod console;
 pub mod demo;
 pub mod error;
 pub mod journal;

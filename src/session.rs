@@ -294,6 +294,21 @@ fn verdict_record(
     }
 }
 
+/// Asks the service that a plan describes whether it is well, and says which that is.
+///
+/// # Errors
+/// [`ErrorKind::Unreachable`] with what was wrong and a hint.
+pub async fn check_service(plan: &Plan) -> Result<String> {
+    let target = target::of_plan(plan)?;
+    let subject = target.describe();
+    reach(&*target, &subject).await?;
+    Ok(if plan.target.health.is_empty() {
+        format!("{subject}: not asked, it has no health endpoint (`target.health` is empty)")
+    } else {
+        format!("{subject} is well")
+    })
+}
+
 /// What the plan's target sends: recordings, or a request.
 fn planned_inputs(plan: &Plan) -> Result<Inputs> {
     let http = &plan.target.http;

@@ -253,7 +253,6 @@ fn paths_and_limits(plan: &Plan) -> Vec<Violation> {
     };
     let (settle, leak, ramp) = (&plan.settle, &plan.leak, &plan.ramp);
     not_below(("settle.max_s", settle.max_s), ("settle.quiet_s", settle.quiet_s));
-    not_below(("leak.severe_delta_mb", leak.severe_delta_mb), ("leak.max_delta_mb", leak.max_delta_mb));
     not_below(("ramp.max", f64::from(ramp.max)), ("ramp.start", f64::from(ramp.start)));
     found
 }

@@ -1,0 +1,135 @@
+//! `highwater doctor`: everything that a run needs, checked one by one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::args::PlanArgs;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{self, Plan, TargetKind};
+use crate::sampler::{ProcessSource, default_source, find_processes};
+use crate::units::to_mb;
+use crate::{audio, session};
+
+/// A run writes some hundred bytes a task and second; this is room for weeks.
+const DISK_MB: f64 = 100.0;
+
+pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
+    let loaded = plan::load_with_origin(args.config.as_deref(), &args.overrides())?;
+    match &loaded.file {
+        Some(file) => println!("configuration: {}", file.display()),
+        None => println!("configuration: built-in defaults (no highwater.toml here; `highwater init` writes one)"),
+    }
+    let plan = loaded.plan;
+    let mut checks = vec![("service", service(&plan))];
+    match default_source() {
+        Ok(mut source) => {
+            for (role, role_plan) in &plan.processes {
+                let roles = BTreeMap::from([(role.clone(), role_plan.clone())]);
+                checks.push(("process", process(role, &roles, &mut *source)));
+            }
+            checks.push(("reading", reading(&mut *source)));
+        }
+        Err(error) => checks.push(("reading", Err(error))),
+    }
+    checks.push(("audio", recordings(&plan)));
+    checks.push(("results", results(&plan.results)));
+    checks.push(("disk", disk(&plan.results)));
+
+    let mut healthy = true;
+    for (name, check) in checks {
+        match check {
+            Ok(found) => println!("ok    {name:<8} {found}"),
+            Err(error) => {
+                healthy = false;
+                println!("FAIL  {name:<8} {error}");
+                if let Some(hint) = error.hint_text() {
+                    println!("{:15}hint: {}", "", hint.replace('\n', &format!("\n{:21}", "")));
+                }
+            }
+        }
+    }
+    println!("{}", if healthy { "ready: `highwater run`" } else { "not ready" });
+    Ok(if healthy { 0 } else { ErrorKind::Config.exit_code() })
+}
+
+fn service(plan: &Plan) -> Result<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
+    runtime.block_on(session::check_service(plan))
+}
+
+fn process(
+    role: &str,
+    roles: &BTreeMap<String, plan::ProcessPlan>,
+    source: &mut dyn ProcessSource,
+) -> Result<String> {
+    let found = find_processes(roles, source)?;
+    found.check()?;
+    let roots = found.roles.values().flat_map(|found| &found.roots);
+    let listed: Vec<String> = roots
+        .map(|root| {
+            let command: String = root.command_line().chars().take(80).collect();
+            format!("pid {} ({command})", root.id.pid)
+        })
+        .collect();
+    Ok(match listed.as_slice() {
+        [] => format!("{role}: not there, and optional"),
+        listed => format!("{role}: {}", listed.join(", ")),
+    })
+}
+
+fn reading(source: &mut dyn ProcessSource) -> Result<String> {
+    let machine = source.machine().map_err(|error| {
+        Error::new(ErrorKind::Io, "cannot read the machine's memory").source(error).hint("is /proc mounted?")
+    })?;
+    let processes = source.scan().map_err(|error| {
+        Error::new(ErrorKind::Io, "cannot list the processes").source(error).hint("is /proc mounted?")
+    })?;
+    let memory = to_mb(machine.total_memory_bytes);
+    Ok(format!("{} processes can be listed, the machine has {memory:.0} MB", processes.len()))
+}
+
+fn recordings(plan: &Plan) -> Result<String> {
+    if plan.target.kind == TargetKind::Http && plan.target.http.multipart_field.is_empty() {
+        return Ok("none is sent".to_string());
+    }
+    let recordings = audio::load(&plan.audio)?;
+    let tell = |recording: &audio::Recording| {
+        let mb = recording.bytes.len() as f64 / 1e6;
+        format!("{} ({:.0} s, {mb:.1} MB)", recording.path.display(), recording.seconds)
+    };
+    Ok(format!("short {}, long {}", tell(&recordings.short), tell(&recordings.long)))
+}
+
+fn results(directory: &Path) -> Result<String> {
+    let unwritable = |error: std::io::Error| {
+        Error::new(ErrorKind::Io, format!("cannot write to `{}`", directory.display()))
+            .source(error)
+            .hint("choose another with `--results DIR`, or make this one writable")
+    };
+    std::fs::create_dir_all(directory).map_err(unwritable)?;
+    tempfile::NamedTempFile::new_in(directory).map_err(unwritable)?;
+    Ok(format!("`{}` can be written", directory.display()))
+}
+
+#[cfg(unix)]
+fn disk(directory: &Path) -> Result<String> {
+    let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    let facts = rustix::fs::statvfs(existing).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot ask for the space left at `{}`", existing.display())).source(error)
+    })?;
+    let free_mb = to_mb(facts.f_bavail.saturating_mul(facts.f_frsize));
+    if free_mb < DISK_MB {
+        return Err(Error::new(ErrorKind::Io, format!("only {free_mb:.0} MB are free for results"))
+            .hint(format!("free {DISK_MB:.0} MB, or choose another place with `--results DIR`")));
+    }
+    Ok(format!("{free_mb:.0} MB free"))
+}
+
+/// Elsewhere the free space is not asked for; a full disk is still an error when it is met.
+#[cfg(not(unix))]
+fn disk(_directory: &Path) -> Result<String> {
+    Ok("not checked on this system".to_string())
+}

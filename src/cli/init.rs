@@ -1,0 +1,11 @@
+//! `highwater init`.
+
+use super::args::InitArgs;
+use crate::error::Result;
+use crate::plan;
+
+pub(super) fn init(args: &InitArgs) -> Result<u8> {
+    plan::write_template(&args.path, args.force)?;
+    println!("wrote {}: every key with its default; next: `highwater doctor`", args.path.display());
+    Ok(0)
+}

@@ -1,0 +1,86 @@
+//! `highwater report`.
+
+use std::path::{Path, PathBuf};
+
+use super::args::ReportArgs;
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{self, RunPaths};
+use crate::plan::{self, Plan};
+use crate::record::{Event, RunData};
+use crate::report::{Report, markdown, report as make};
+use crate::session::write_report;
+
+pub(super) fn report(args: &ReportArgs) -> Result<u8> {
+    let files = if args.path.is_dir() { journal::find_runs(&args.path)? } else { vec![args.path.clone()] };
+    let mut overrides = args.set.clone();
+    overrides.extend(args.thresholds.overrides());
+    let mut reports: Vec<(PathBuf, Report)> = Vec::new();
+    for file in &files {
+        let run = journal::read(file)?;
+        let plan = plan_of(&run, &overrides)?;
+        let report = make(&run, &plan);
+        let path = RunPaths::beside(file).report;
+        write_report(&path, &markdown(&report))?;
+        reports.push((path, report));
+    }
+    if args.json {
+        print_json(&reports, args.path.is_dir())?;
+    } else {
+        for (path, report) in &reports {
+            print!("{}", markdown(report));
+            println!("\n<!-- written to {} -->", path.display());
+        }
+    }
+    // The worst of all: 130 only where no verdict is worse than "interrupted".
+    let worst = reports.iter().map(|(_, report)| report.verdict).max();
+    let interrupted = reports.iter().any(|(_, report)| report.judgement.interrupted.is_some());
+    Ok(match worst {
+        Some(verdict) if reports.len() > 1 || !interrupted => verdict.exit_code(),
+        _ => 130,
+    })
+}
+
+/// The plan that the run was made with, with other thresholds where they are given.
+///
+/// What the run's log recorded takes the place of the configuration file, so
+/// that overrides rise above it and are checked as everywhere.
+fn plan_of(run: &RunData, overrides: &[(String, String)]) -> Result<Plan> {
+    if let Some(unfit) = overrides.iter().find(|(key, _)| !JUDGED.iter().any(|table| key.starts_with(table))) {
+        return Err(Error::new(ErrorKind::Config, format!("`{}` decides nothing about a run that is over", unfit.0))
+            .hint("a report can override thresholds: keys of `leak` and `ramp`"));
+    }
+    let recorded = match run.start() {
+        Some(Event::RunStarted { plan, .. }) => judged_tables(plan),
+        _ => None,
+    };
+    match recorded {
+        Some(text) => plan::layer(Some((Path::new("the run's log"), &text)), [], overrides),
+        None => plan::layer(None, [], overrides),
+    }
+}
+
+/// The tables of the configuration that decide a verdict.
+const JUDGED: [&str; 2] = ["leak.", "ramp."];
+
+fn judged_tables(plan: &serde_json::Value) -> Option<String> {
+    let tables: serde_json::Map<String, serde_json::Value> = JUDGED
+        .iter()
+        .map(|table| table.trim_end_matches('.'))
+        .filter_map(|table| Some((table.to_string(), plan.get(table)?.clone())))
+        .collect();
+    toml::to_string(&tables).ok()
+}
+
+fn print_json(reports: &[(PathBuf, Report)], many: bool) -> Result<()> {
+    let unprintable =
+        |error| Error::new(ErrorKind::Data, "the report cannot be expressed in JSON").source(error);
+    let values: Vec<serde_json::Value> = reports
+        .iter()
+        .map(|(_, report)| serde_json::to_value(report).map_err(unprintable))
+        .collect::<Result<_>>()?;
+    match values.as_slice() {
+        [only] if !many => println!("{only}"),
+        all => println!("{}", serde_json::Value::from(all.to_vec())),
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Where lines go, and the line at the bottom that says what is going on.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use console::style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Which stream people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// The usual.
+    Stdout,
+    /// Where stdout belongs to a machine (`--json`).
+    Stderr,
+}
+
+/// A terminal with a live last line, or plain lines where there is no terminal.
+pub struct Screen {
+    stream: Stream,
+    bar: Option<ProgressBar>,
+    color: bool,
+}
+
+/// What the live line shows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Progress {
+    /// Leave it as it is.
+    Keep,
+    /// Nothing is going on.
+    Clear,
+    /// So many tasks of so many are done; absent total: nobody knows.
+    Tasks {
+        /// Tasks that have ended.
+        done: u64,
+        /// Tasks that there will be.
+        total: Option<u64>,
+        /// What is being waited for.
+        message: String,
+    },
+}
+
+impl Screen {
+    /// A screen on `stream`, live if a terminal is there to see it.
+    pub fn new(stream: Stream) -> Screen {
+        let terminal = match stream {
+            Stream::Stdout => std::io::stdout().is_terminal() && std::io::stderr().is_terminal(),
+            Stream::Stderr => std::io::stderr().is_terminal(),
+        };
+        let color = terminal && std::env::var_os("NO_COLOR").is_none();
+        let bar = terminal.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
+        Screen { stream, bar, color }
+    }
+
+    pub(super) fn line(&self, line: &str) {
+        let painted = if self.color { paint(line) } else { line.to_string() };
+        let write = || {
+            // A reader that went away (`| head`) is no reason to end a measurement.
+            let written = match self.stream {
+                Stream::Stdout => writeln!(std::io::stdout(), "{painted}"),
+                Stream::Stderr => writeln!(std::io::stderr(), "{painted}"),
+            };
+            if let Err(error) = written {
+                tracing::debug!(%error, "a line was not shown");
+            }
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    pub(super) fn progress(&self, progress: Progress) {
+        let Some(bar) = &self.bar else { return };
+        match progress {
+            Progress::Keep => {}
+            Progress::Clear => {
+                bar.disable_steady_tick();
+                bar.set_draw_target(ProgressDrawTarget::hidden());
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                bar.set_message("");
+            }
+            Progress::Tasks { done, total, message } => {
+                let template = match total {
+                    Some(_) => "  {spinner} {bar:24} {pos}/{len}  {msg}  {elapsed}",
+                    None => "  {spinner} {msg}  {elapsed}",
+                };
+                if let Ok(style) = ProgressStyle::with_template(template) {
+                    bar.set_style(style);
+                }
+                if let Some(total) = total {
+                    bar.set_length(total);
+                }
+                bar.set_position(done);
+                bar.set_message(message);
+                bar.enable_steady_tick(Duration::from_millis(200));
+            }
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Colours the verdict words. Never only colour: the words stay.
+fn paint(line: &str) -> String {
+    let words = [("INCONCLUSIVE", console::Color::Yellow), ("PASS", console::Color::Green), ("FAIL", console::Color::Red)];
+    for (word, color) in words {
+        if let Some(rest) = line.trim_start().strip_prefix(word) {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            return format!("{indent}{}{rest}", style(word).fg(color).bold().force_styling(true));
+        }
+    }
+    line.to_string()
+}
