@@ -12,46 +12,46 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Speaks to one service, a connection per request.
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
 }
 
 impl Client {
-    pub fn new(url: &str) -> Client {
+    pub(crate) fn new(url: &str) -> Client {
         Client { address: url.strip_prefix("http://").unwrap().parse().unwrap() }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         self.exchange(&[head.as_bytes()])
     }
 
     /// Uploads audio as the form's field `field`.
-    pub fn post_audio(&self, field: &str, audio: &[u8]) -> (u16, Value) {
+    pub(crate) fn post_audio(&self, field: &str, audio: &[u8]) -> (u16, Value) {
         let (before, after) = form(field);
         let head = self.submit_head(before.len() + audio.len() + after.len());
         self.exchange(&[head.as_bytes(), before.as_bytes(), audio, after.as_bytes()])
     }
 
     /// Submits a task and returns its id.
-    pub fn submit(&self, audio: &[u8]) -> String {
+    pub(crate) fn submit(&self, audio: &[u8]) -> String {
         let (status, answer) = self.post_audio("audio", audio);
         assert_eq!(status, 200, "{answer}");
         answer["task_id"].as_str().unwrap().to_string()
     }
 
-    pub fn result(&self, task_id: &str) -> Value {
+    pub(crate) fn result(&self, task_id: &str) -> Value {
         let (status, answer) = self.get(&format!("/api/v1/asr/result/{task_id}"));
         assert_eq!(status, 200, "{answer}");
         answer
     }
 
     /// Waits until the task is done or has failed.
-    pub fn ended(&self, task_id: &str) -> Value {
+    pub(crate) fn ended(&self, task_id: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let result = self.result(task_id);
@@ -99,13 +99,13 @@ fn form(field: &str) -> (String, String) {
 }
 
 /// A submission whose body has not come yet: outstanding until dropped.
-pub struct Held {
+pub(crate) struct Held {
     _stream: TcpStream,
 }
 
 impl Held {
     /// Opens it and makes sure that the service has seen its headers.
-    pub fn open(client: &Client) -> Held {
+    pub(crate) fn open(client: &Client) -> Held {
         let mut stream = client.connect();
         // `Expect` makes the service answer as soon as it asks for the body,
         // which it does after it has counted the task.
@@ -119,12 +119,12 @@ impl Held {
 }
 
 /// A 16 kHz mono 16-bit WAV: tone, silence, tone, a third of the time each.
-pub fn wav(seconds: f64) -> Vec<u8> {
+pub(crate) fn wav(seconds: f64) -> Vec<u8> {
     wav_at(seconds, 16_000)
 }
 
 /// The same at another sample rate.
-pub fn wav_at(seconds: f64, rate_hz: u32) -> Vec<u8> {
+pub(crate) fn wav_at(seconds: f64, rate_hz: u32) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: rate_hz,

@@ -14,14 +14,17 @@ use crate::error::{Error, ErrorKind, Result};
 const LONG_S: f64 = 300.0;
 
 /// Memory that is resident: every byte of it has been written.
-struct Resident(#[expect(dead_code, reason = "held, never read: holding it is the fault")] Box<[u8]>);
+struct Resident {
+    /// Held, never read: holding it is the fault.
+    _bytes: Box<[u8]>,
+}
 
 impl Resident {
     /// Large sizes get a mapping of their own from the allocator, so that
     /// the process grows by exactly this much, and shrinks by it when dropped.
     fn new(size: ByteSize) -> Resident {
         let bytes = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
-        Resident(std::hint::black_box(vec![0xA5; bytes].into_boxed_slice()))
+        Resident { _bytes: std::hint::black_box(vec![0xA5; bytes].into_boxed_slice()) }
     }
 }
 
@@ -228,9 +231,9 @@ mod tests {
     fn the_warm_up_happens_once() {
         let mut faults = Faults::new(&parse("--warmup 1KB").unwrap()).unwrap();
         faults.before_task();
-        let first = faults.warm.as_ref().map(|warm| warm.0.as_ptr());
+        let first = faults.warm.as_ref().map(|warm| warm._bytes.as_ptr());
         faults.before_task();
         assert!(first.is_some());
-        assert_eq!(first, faults.warm.as_ref().map(|warm| warm.0.as_ptr()));
+        assert_eq!(first, faults.warm.as_ref().map(|warm| warm._bytes.as_ptr()));
     }
 }
