@@ -251,7 +251,7 @@ fn paths_and_limits(plan: &Plan) -> Vec<Violation> {
             found.push(Violation::new(&[high.0, low.0], message).hint(hint));
         }
     };
-    let (settle, leak, ramp) = (&plan.settle, &plan.leak, &plan.ramp);
+    let (settle, ramp) = (&plan.settle, &plan.ramp);
     not_below(("settle.max_s", settle.max_s), ("settle.quiet_s", settle.quiet_s));
     not_below(("ramp.max", f64::from(ramp.max)), ("ramp.start", f64::from(ramp.start)));
     found
