@@ -301,7 +301,8 @@ fn a_panic_leaves_no_thread_behind() {
     let source = Told(default_source().expect("/proc"), Arc::clone(&dropped));
     let mut client = None;
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let sampler = Sampler::start(SamplerOptions::new(helper.role()), Box::new(source)).expect("it starts");
+        let sampler =
+            Sampler::start(SamplerOptions::new(helper.role()), Box::new(source)).expect("it starts");
         client = Some(sampler.client());
         panic!("as a failing test does");
     }));
