@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 
 /// The header, exactly as the older script wrote it.
-pub const HEADER: &str = "timestamp,elapsed_seconds,process_name,pid,cpu_percent,memory_rss_mb,memory_percent";
+pub const HEADER: &str =
+    "timestamp,elapsed_seconds,process_name,pid,cpu_percent,memory_rss_mb,memory_percent";
 
 /// One process at one tick.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +35,9 @@ pub(crate) fn format(rows: &[Row], interval: Duration) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for row in rows {
         let fields = [
-            row.timestamp.strftime(if fine { "%Y-%m-%dT%H:%M:%S.%3f" } else { "%Y-%m-%dT%H:%M:%S" }).to_string(),
+            row.timestamp
+                .strftime(if fine { "%Y-%m-%dT%H:%M:%S.%3f" } else { "%Y-%m-%dT%H:%M:%S" })
+                .to_string(),
             format!("{:.*}", if fine { 3 } else { 1 }, row.elapsed_seconds),
             row.process_name.clone(),
             row.pid.to_string(),

@@ -145,7 +145,8 @@ impl<'a> Family<'a> {
     /// Parent, grandparent, … The length is bounded, since a list that was
     /// read while processes came and went may hold a circle.
     fn ancestors(&self, pid: u32) -> impl Iterator<Item = u32> {
-        let parent = |pid: u32| self.by_pid.get(&pid).map(|process| process.parent).filter(|&parent| parent != 0);
+        let parent =
+            |pid: u32| self.by_pid.get(&pid).map(|process| process.parent).filter(|&parent| parent != 0);
         std::iter::successors(parent(pid), move |&pid| parent(pid)).take(self.by_pid.len())
     }
 

@@ -196,7 +196,10 @@ mod tests {
         let end = start + pause * looks;
         assert!(series.roles["worker"].points.len() <= ROLE_POINTS);
         assert_eq!(series.peak_between("worker", start, end), Some(5000 * MIB));
-        assert_eq!(series.peak_between("worker", end - pause * (ROLE_POINTS as u32 / 2), end), Some(100 * MIB));
+        assert_eq!(
+            series.peak_between("worker", end - pause * (ROLE_POINTS as u32 / 2), end),
+            Some(100 * MIB)
+        );
         let points = &series.roles["worker"].points;
         assert!(points.iter().zip(points.iter().skip(1)).all(|(one, next)| one.to_us < next.from_us));
     }

@@ -176,9 +176,12 @@ mod tests {
         let start = Instant::now();
         let id = ProcessId { pid: 7, start_ticks: 1 };
         let mut tallies = Tallies::default();
-        for (second, rss, cpu, percent) in
-            [(0, 200, 1.0, Some(0.0)), (1, 900, 2.0, Some(100.0)), (2, 100, 2.0, None), (4, 300, 3.0, Some(33.3))]
-        {
+        for (second, rss, cpu, percent) in [
+            (0, 200, 1.0, Some(0.0)),
+            (1, 900, 2.0, Some(100.0)),
+            (2, 100, 2.0, None),
+            (4, 300, 3.0, Some(33.3)),
+        ] {
             let at = start + Duration::from_secs(second);
             tallies.add(("worker", "python", id, true), at, &reading(rss, cpu), percent);
         }

@@ -22,8 +22,11 @@ fn worker() -> BTreeMap<String, ProcessPlan> {
 /// The pids found for each role, "-" for none, on a machine with `others`
 /// beside init, a terminal and highwater.
 fn check(roles: &BTreeMap<String, ProcessPlan>, others: &[(u32, u32, &str)], expect: &str) {
-    let mut processes =
-        vec![process(1, 0, "init"), process(90, 1, "bash"), process(OWN, 90, "highwater rq worker asr-queue")];
+    let mut processes = vec![
+        process(1, 0, "init"),
+        process(90, 1, "bash"),
+        process(OWN, 90, "highwater rq worker asr-queue"),
+    ];
     processes.extend(others.iter().map(|(pid, parent, line)| process(*pid, *parent, line)));
     let found = find(&processes, roles, OWN);
     let text: Vec<_> = found

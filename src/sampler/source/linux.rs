@@ -170,8 +170,8 @@ impl ProcessSource for LinuxSource {
     fn machine(&mut self) -> io::Result<Machine> {
         let mut buffer = [0; 4096];
         let length = self.meminfo.read_at(&mut buffer, 0)?;
-        let (total_memory_bytes, available_memory_bytes) =
-            parse::memory(&buffer[..length]).ok_or_else(|| io::Error::other("cannot parse `/proc/meminfo`"))?;
+        let (total_memory_bytes, available_memory_bytes) = parse::memory(&buffer[..length])
+            .ok_or_else(|| io::Error::other("cannot parse `/proc/meminfo`"))?;
         Ok(Machine { total_memory_bytes, available_memory_bytes })
     }
 }
@@ -229,6 +229,6 @@ pub(crate) fn zombie_status(id: ProcessId) -> Option<(i32, u32)> {
 /// True if the process that has the pid of `id` now is `id`, ended or not.
 pub(crate) fn is_same(id: ProcessId) -> bool {
     let mut buffer = [0; STAT_BYTES];
-    let bytes = read_path(id.pid, "stat", &mut buffer).ok();
-    bytes.and_then(|bytes| parse::stat(bytes)).is_some_and(|stat| stat.start_ticks == id.start_ticks)
+    let Ok(bytes) = read_path(id.pid, "stat", &mut buffer) else { return false };
+    parse::stat(bytes).is_some_and(|stat| stat.start_ticks == id.start_ticks)
 }

@@ -175,7 +175,11 @@ mod tests {
     }
 
     fn shell(script: &str) -> Child {
-        Command::new("/bin/sh").args(["-c", script]).stdin(std::process::Stdio::piped()).spawn().expect("a shell")
+        Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("a shell")
     }
 
     fn wait_for_end(waiter: &mut Waiter, id: ProcessId) {

@@ -145,7 +145,11 @@ impl Watch {
                 Err(error) => {
                     self.failed_reads += 1;
                     if self.told.insert(id) {
-                        tracing::warn!(pid = id.pid, role = tracked.role, "cannot measure a process: {error}");
+                        tracing::warn!(
+                            pid = id.pid,
+                            role = tracked.role,
+                            "cannot measure a process: {error}"
+                        );
                     }
                 }
             }
