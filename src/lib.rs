@@ -14,6 +14,7 @@ pub mod record;
 pub mod report;
 pub mod sampler;
 pub mod session;
+pub mod suite;
 pub mod target;
 pub mod units;
 

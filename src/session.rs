@@ -71,8 +71,12 @@ pub struct Outcome {
 impl SessionBuilder {
     /// Uses `target` instead of the one that the plan describes.
     #[must_use]
-    pub fn target(mut self, target: impl Target) -> SessionBuilder {
-        self.target = Some(Arc::new(target));
+    pub fn target(self, target: impl Target) -> SessionBuilder {
+        self.shared_target(Arc::new(target))
+    }
+
+    pub(crate) fn shared_target(mut self, target: Arc<dyn AnyTarget>) -> SessionBuilder {
+        self.target = Some(target);
         self
     }
 
@@ -159,8 +163,9 @@ impl SessionBuilder {
                 title: format!("memory leak and stress test of {subject}"),
                 version: env!("CARGO_PKG_VERSION").to_string(),
                 machine: machine(&snapshot),
-                plan: serde_json::to_value(&plan)
-                    .map_err(|error| Error::new(ErrorKind::Config, "the plan cannot be expressed in JSON").source(error))?,
+                plan: serde_json::to_value(&plan).map_err(|error| {
+                    Error::new(ErrorKind::Config, "the plan cannot be expressed in JSON").source(error)
+                })?,
                 files: paths.names(),
             })
             .await?;
@@ -274,9 +279,9 @@ impl Session {
 /// [`ErrorKind::Io`] if it cannot be written.
 pub fn write_report(path: &Path, text: &str) -> Result<()> {
     let unwritable = |error: std::io::Error| {
-        Error::new(ErrorKind::Io, format!("cannot write the report `{}`", path.display()))
-            .source(error)
-            .hint("the data files are safe; free space or make the directory writable, then run `highwater report`")
+        Error::new(ErrorKind::Io, format!("cannot write the report `{}`", path.display())).source(error).hint(
+            "the data files are safe; free space or make the directory writable, then run `highwater report`",
+        )
     };
     let temporary = path.with_extension("md.part");
     fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path)).map_err(unwritable)
@@ -365,9 +370,10 @@ async fn reach(target: &dyn AnyTarget, subject: &str) -> Result<()> {
 async fn record_found(recorder: &Recorder, sampler: &Sampler, snapshot: &Snapshot) -> Result<()> {
     for (role, found) in &sampler.found().roles {
         for root in &found.roots {
-            let reading = snapshot.roles.get(role).and_then(|role| {
-                role.processes.iter().find(|process| process.id == root.id)
-            });
+            let reading = snapshot
+                .roles
+                .get(role)
+                .and_then(|role| role.processes.iter().find(|process| process.id == root.id));
             recorder
                 .event(Event::ProcessFound {
                     role: role.clone(),
@@ -397,7 +403,10 @@ fn sampling_warnings(summary: &SamplerSummary) -> Vec<String> {
     let mut warnings = Vec::new();
     if summary.missed_ticks > 0 {
         let all = summary.ticks + summary.missed_ticks;
-        warnings.push(format!("the sampler missed {} of {all} ticks: the machine was busy", summary.missed_ticks));
+        warnings.push(format!(
+            "the sampler missed {} of {all} ticks: the machine was busy",
+            summary.missed_ticks
+        ));
     }
     if let Some(error) = &summary.csv_first_error {
         warnings.push(format!("rows of the CSV are missing: {error}"));

@@ -37,11 +37,8 @@ fn recordings_are_made_once_and_kept() {
     assert_eq!((first.short.bytes.len(), first.short.seconds), (4_704_044, 147.0));
     assert_eq!((first.long.bytes.len(), first.long.seconds), (23_488_044, 734.0));
     assert_eq!((first.short.kind, first.get(AudioKind::Long).kind), (AudioKind::Short, AudioKind::Long));
-    assert_eq!(
-        (first.short.stem.as_str(), first.long.file_name.as_str()),
-        ("short_147s_v1", "long_734s_v1.wav")
-    );
-    assert_eq!(files(&cache), ["long_734s_v1.wav", "short_147s_v1.wav"], "nothing else is left behind");
+    assert_eq!((first.short.stem.as_str(), first.long.file_name.as_str()), ("short", "long.wav"));
+    assert_eq!(files(&cache.join("recordings-v1")), ["long.wav", "short.wav"], "nothing else is left behind");
     let facts = audio::probe(&first.long.path).unwrap();
     assert_eq!((facts.seconds, facts.sample_rate, facts.channels), (734.0, 16_000, 1));
 
@@ -54,7 +51,8 @@ fn recordings_are_made_once_and_kept() {
 #[test]
 fn a_torn_file_is_made_anew() {
     let cache = TempDir::new().unwrap();
-    let path = cache.path().join("short_147s_v1.wav");
+    let path = cache.path().join("recordings-v1/short.wav");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, &audio::make(147)[..1_000_000]).unwrap();
     let recordings = made_in(&[cache.path()]).unwrap();
     assert_eq!(recordings.short.bytes.len(), 4_704_044);
@@ -97,7 +95,7 @@ fn racing_users_all_get_whole_files() {
             assert_eq!(fs::read(&recordings.short.path).unwrap(), recordings.short.bytes);
         }
     });
-    assert_eq!(files(cache.path()), ["long_734s_v1.wav", "short_147s_v1.wav"]);
+    assert_eq!(files(&cache.path().join("recordings-v1")), ["long.wav", "short.wav"]);
 }
 
 #[test]

@@ -88,8 +88,10 @@ pub fn growth(readings_mb: &[f64], gate_mb: f64) -> Growth {
         );
         (Verdict::Pass, detail, false)
     } else if steady && rise_mb >= gate_mb.max(CACHE_MB) {
-        let detail =
-            format!("{rise_mb:+.1} MB over {} tasks without slowing down ({rate:+.1} MB per task)", floors.len());
+        let detail = format!(
+            "{rise_mb:+.1} MB over {} tasks without slowing down ({rate:+.1} MB per task)",
+            floors.len()
+        );
         (Verdict::Fail, detail, false)
     } else if steady {
         let needed = ((gate_mb.max(CACHE_MB) - rise_mb) / rate.max(0.01)).ceil();
@@ -133,7 +135,9 @@ fn spread(values: &[f64]) -> f64 {
 }
 
 fn bounds(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
 }
 
 /// How many values at the end rise by no more than `noise`. Memory that falls is not growth.

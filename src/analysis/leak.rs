@@ -155,11 +155,17 @@ fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
         (Verdict::Fail, detail)
     } else if deltas.len() < judged.len() {
         let unread = judged.len() - deltas.len();
-        (Verdict::Inconclusive, format!("worker memory was not read around {unread} of {} {kind}tasks", judged.len()))
+        (
+            Verdict::Inconclusive,
+            format!("worker memory was not read around {unread} of {} {kind}tasks", judged.len()),
+        )
     } else {
         let count = deltas.len();
         let plural = if count == 1 { "" } else { "s" };
-        (Verdict::Pass, format!("delta {largest:+.1} MB < {limit:.0} MB (largest of {count} {kind}task{plural})"))
+        (
+            Verdict::Pass,
+            format!("delta {largest:+.1} MB < {limit:.0} MB (largest of {count} {kind}task{plural})"),
+        )
     };
     Criterion {
         value: Some(largest),
@@ -195,14 +201,17 @@ fn baseline_criterion(
     } else {
         match growth.verdict {
             // A cache that has filled is a new baseline, which later tasks do return to.
-            Verdict::Pass => {
-                (Verdict::Pass, format!("{figures}, flat over the last {} tasks: a new plateau", growth.flat_tail))
-            }
+            Verdict::Pass => (
+                Verdict::Pass,
+                format!("{figures}, flat over the last {} tasks: a new plateau", growth.flat_tail),
+            ),
             Verdict::Inconclusive => (
                 Verdict::Inconclusive,
                 format!("{figures} (tolerance {tolerance:.0} MB), and not yet clear whether it stops there"),
             ),
-            Verdict::Fail => (Verdict::Fail, format!("{figures} (tolerance {tolerance:.0} MB), and still growing")),
+            Verdict::Fail => {
+                (Verdict::Fail, format!("{figures} (tolerance {tolerance:.0} MB), and still growing"))
+            }
         }
     };
     Criterion {

@@ -25,7 +25,10 @@ pub struct LevelFacts<'a> {
 /// A cause is named before its consequences: a worker that died fails the tasks,
 /// and failed tasks make an RTF meaningless.
 pub fn judge_level(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<Clause> {
-    worker_alive(facts).or_else(|| tasks_succeed(facts)).or_else(|| healthy(facts)).or_else(|| rtf(facts, plan))
+    worker_alive(facts)
+        .or_else(|| tasks_succeed(facts))
+        .or_else(|| healthy(facts))
+        .or_else(|| rtf(facts, plan))
 }
 
 fn worker_alive(facts: &LevelFacts<'_>) -> Option<Clause> {
@@ -57,7 +60,11 @@ fn tasks_succeed(facts: &LevelFacts<'_>) -> Option<Clause> {
 
 fn healthy(facts: &LevelFacts<'_>) -> Option<Clause> {
     let problem = facts.unhealthy.as_ref()?;
-    Some(Clause { clause: ClauseKind::Health, detail: format!("health endpoint: {problem}"), pids: Vec::new() })
+    Some(Clause {
+        clause: ClauseKind::Health,
+        detail: format!("health endpoint: {problem}"),
+        pids: Vec::new(),
+    })
 }
 
 fn rtf(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<Clause> {

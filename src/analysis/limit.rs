@@ -167,7 +167,10 @@ pub(super) fn limit(run: &RunData, plan: &RampPlan, levels: &[Level]) -> Limit {
         (None, Some(at_least)) if run.start().is_none() => Limit::BoundReached { at_least },
         (None, at_least) if started => {
             let tasks = in_flight(run).len();
-            Limit::Undetermined { at_least, reason: format!("the run ended during the ramp, {tasks} tasks in flight") }
+            Limit::Undetermined {
+                at_least,
+                reason: format!("the run ended during the ramp, {tasks} tasks in flight"),
+            }
         }
         (None, _) if run.start().is_some() && plan.enabled => {
             Limit::Undetermined { at_least: None, reason: "the run ended before the ramp".to_string() }
@@ -198,7 +201,9 @@ fn required_criterion(limit: &Limit, plan: &RampPlan) -> Criterion {
         }
         (Limit::Found { max_stable, .. }, _) => format!("maximum {max_stable}, at least {required} required"),
         (Limit::BoundReached { at_least }, _) => {
-            format!("the ramp ended at its bound c={at_least}, below the required {required}: raise `ramp.max`")
+            format!(
+                "the ramp ended at its bound c={at_least}, below the required {required}: raise `ramp.max`"
+            )
         }
         _ => format!("not determined, at least {required} required"),
     };
@@ -225,7 +230,10 @@ fn rtf_criterion(levels: &[Level], plan: &RampPlan) -> Option<Criterion> {
     let (verdict, detail) = if worst >= bound {
         (Verdict::Fail, format!("RTF {worst:.3} ≥ {bound} at c={concurrency}"))
     } else if !reached {
-        (Verdict::Inconclusive, format!("RTF {worst:.3} at c={concurrency}, c={} was not reached", plan.required))
+        (
+            Verdict::Inconclusive,
+            format!("RTF {worst:.3} at c={concurrency}, c={} was not reached", plan.required),
+        )
     } else {
         let beyond = measured.iter().find(|(_, rtf)| *rtf >= bound);
         let tail = beyond.map_or(String::new(), |(concurrency, rtf)| {

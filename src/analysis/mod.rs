@@ -58,7 +58,8 @@ pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
     notes.extend(run.damage.iter().map(ToString::to_string));
 
     let interrupted = interruption(run);
-    let mut verdict = criteria.iter().map(|criterion| criterion.verdict).max().unwrap_or(Verdict::Inconclusive);
+    let mut verdict =
+        criteria.iter().map(|criterion| criterion.verdict).max().unwrap_or(Verdict::Inconclusive);
     if interrupted.is_some() && verdict == Verdict::Pass {
         // What was not run cannot have passed.
         verdict = Verdict::Inconclusive;

@@ -104,7 +104,11 @@ fn a_long_task_that_keeps_too_much_fails_and_is_called_severe() {
     assert_eq!(verdict_of(&judgement, "leak.delta"), Verdict::Pass, "just below the limit");
     deltas[5] = 200.0;
     let judgement = judge(&whole(&deltas, vec![]), &Plan::default());
-    assert_eq!(verdict_of(&judgement, "leak.delta"), Verdict::Fail, "the limit itself is not below the limit");
+    assert_eq!(
+        verdict_of(&judgement, "leak.delta"),
+        Verdict::Fail,
+        "the limit itself is not below the limit"
+    );
 }
 
 #[test]
@@ -179,7 +183,9 @@ fn a_level_cut_off_by_a_crash_of_the_machine_neither_held_nor_broke() {
     // The fourth level's end, the phase's end and the run's end never reached the disk.
     data.events.truncate(data.events.len() - 3);
     let judgement = judge(&data, &Plan::default());
-    let Limit::Undetermined { at_least: Some(3), .. } = judgement.limit else { panic!("{:?}", judgement.limit) };
+    let Limit::Undetermined { at_least: Some(3), .. } = judgement.limit else {
+        panic!("{:?}", judgement.limit)
+    };
 }
 
 #[test]
@@ -193,7 +199,9 @@ fn a_refused_task_without_a_record_breaks_its_level() {
     }
     let data = RunData { tasks, ..RunData::default() };
     let judgement = judge(&data, &Plan::default());
-    let Limit::Found { max_stable: 2, broke_at: 3, .. } = judgement.limit else { panic!("{:?}", judgement.limit) };
+    let Limit::Found { max_stable: 2, broke_at: 3, .. } = judgement.limit else {
+        panic!("{:?}", judgement.limit)
+    };
 }
 
 #[test]

@@ -38,8 +38,9 @@ fn candidates(named: Option<OsString>) -> Vec<PathBuf> {
 /// # Errors
 /// `Io` if none of the directories takes the file.
 pub(super) fn obtain(name: &str, seconds: u32, directories: &[PathBuf]) -> Result<(PathBuf, Bytes)> {
-    let file_name = format!("{name}_{seconds}s_v{CONTENT_VERSION}.wav");
-    let paths: Vec<PathBuf> = directories.iter().map(|directory| directory.join(&file_name)).collect();
+    // The version stands in the directory: the file's own name becomes part of every `test_id`.
+    let place = Path::new(&format!("recordings-v{CONTENT_VERSION}")).join(format!("{name}.wav"));
+    let paths: Vec<PathBuf> = directories.iter().map(|directory| directory.join(&place)).collect();
     for path in &paths {
         if let Some(bytes) = read_whole(path, made_bytes(seconds)) {
             return Ok((path.clone(), bytes));

@@ -184,7 +184,9 @@ pub(super) struct InitArgs {
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_string(), value.trim().to_string())),
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_string(), value.trim().to_string()))
+        }
         _ => Err("expected KEY=VALUE, e.g. `leak.repeats=8`".to_string()),
     }
 }
@@ -248,9 +250,34 @@ mod tests {
     #[test]
     fn every_flag_stands_for_a_key_that_exists() {
         let args = [
-            "highwater", "run", "--results", "r", "--url", "http://h", "--worker-pid", "7", "--max-delta-mb", "100",
-            "--tolerance-mb", "1", "--required", "2", "--max-rtf", "0.5", "--stop-at-rtf", "--repeats", "3",
-            "--max-concurrency", "4", "--timeout", "5", "--interval", "0.1", "--only", "leak", "--set",
+            "highwater",
+            "run",
+            "--results",
+            "r",
+            "--url",
+            "http://h",
+            "--worker-pid",
+            "7",
+            "--max-delta-mb",
+            "100",
+            "--tolerance-mb",
+            "1",
+            "--required",
+            "2",
+            "--max-rtf",
+            "0.5",
+            "--stop-at-rtf",
+            "--repeats",
+            "3",
+            "--max-concurrency",
+            "4",
+            "--timeout",
+            "5",
+            "--interval",
+            "0.1",
+            "--only",
+            "leak",
+            "--set",
             "settle.max_s=3",
         ];
         let Command::Run(run) = Cli::try_parse_from(args).unwrap().command else { panic!() };

@@ -17,7 +17,9 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     let loaded = plan::load_with_origin(args.config.as_deref(), &args.overrides())?;
     match &loaded.file {
         Some(file) => println!("configuration: {}", file.display()),
-        None => println!("configuration: built-in defaults (no highwater.toml here; `highwater init` writes one)"),
+        None => {
+            println!("configuration: built-in defaults (no highwater.toml here; `highwater init` writes one)")
+        }
     }
     let plan = loaded.plan;
     let mut checks = vec![("service", service(&plan))];
@@ -118,7 +120,8 @@ fn results(directory: &Path) -> Result<String> {
 fn disk(directory: &Path) -> Result<String> {
     let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     let facts = rustix::fs::statvfs(existing).map_err(|error| {
-        Error::new(ErrorKind::Io, format!("cannot ask for the space left at `{}`", existing.display())).source(error)
+        Error::new(ErrorKind::Io, format!("cannot ask for the space left at `{}`", existing.display()))
+            .source(error)
     })?;
     let free_mb = to_mb(facts.f_bavail.saturating_mul(facts.f_frsize));
     if free_mb < DISK_MB {

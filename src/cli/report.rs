@@ -45,9 +45,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
 /// What the run's log recorded takes the place of the configuration file, so
 /// that overrides rise above it and are checked as everywhere.
 fn plan_of(run: &RunData, overrides: &[(String, String)]) -> Result<Plan> {
-    if let Some(unfit) = overrides.iter().find(|(key, _)| !JUDGED.iter().any(|table| key.starts_with(table))) {
-        return Err(Error::new(ErrorKind::Config, format!("`{}` decides nothing about a run that is over", unfit.0))
-            .hint("a report can override thresholds: keys of `leak` and `ramp`"));
+    if let Some(unfit) = overrides.iter().find(|(key, _)| !JUDGED.iter().any(|table| key.starts_with(table)))
+    {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("`{}` decides nothing about a run that is over", unfit.0),
+        )
+        .hint("a report can override thresholds: keys of `leak` and `ramp`"));
     }
     let recorded = match run.start() {
         Some(Event::RunStarted { plan, .. }) => judged_tables(plan),

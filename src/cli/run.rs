@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
 use super::signals;
-use crate::console::{Console, Screen, Stream};
+use crate::console::{Console, Screen, Stream, criterion_line};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan};
+use crate::record::Verdict;
 use crate::session::{End, Outcome, Session};
 
 /// The embedded service answers in seconds; what takes longer hangs.
@@ -71,8 +72,8 @@ fn tell(console: &Console, outcome: &Outcome) {
     console.say("");
     let interrupted = if report.judgement.interrupted.is_some() { "  interrupted" } else { "" };
     console.say(&format!("{}{interrupted}", report.verdict.word()));
-    for criterion in report.judgement.criteria.iter().filter(|found| found.name == "worker.alive") {
-        console.say(&format!("{}  {}: {}", criterion.verdict.word(), criterion.title, criterion.detail));
+    for found in report.judgement.criteria.iter().filter(|found| found.verdict != Verdict::Pass) {
+        console.say(&format!("  {}", criterion_line(found)));
     }
     for note in &report.judgement.notes {
         console.say(&format!("note: {note}"));

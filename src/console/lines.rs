@@ -40,7 +40,7 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
                 }
             };
             let criteria = judgement.criteria.iter().filter(|criterion| criterion.name.starts_with(prefix));
-            lines.extend(criteria.map(|found| format!("  {}", criterion(found))));
+            lines.extend(criteria.map(|found| format!("  {}", criterion_line(found))));
             lines
         }
         Event::Warning { message } => vec![format!("  note: {message}")],
@@ -76,16 +76,18 @@ pub(super) fn progress(event: &Event, run: &RunData) -> Progress {
             Progress::Tasks { done, total, message: test_id.clone() }
         }
         Event::TaskAnswered { .. } => Progress::Keep,
-        Event::LevelStarted { concurrency } => {
-            Progress::Tasks { done: 0, total: None, message: format!("c={concurrency}: waiting for quiet memory") }
-        }
+        Event::LevelStarted { concurrency } => Progress::Tasks {
+            done: 0,
+            total: None,
+            message: format!("c={concurrency}: waiting for quiet memory"),
+        },
         Event::PhaseEnded { .. } | Event::RunEnded | Event::RunInterrupted { .. } => Progress::Clear,
         _ => Progress::Keep,
     }
 }
 
 /// A criterion in one line: `PASS  delta +45.8 MB < 200 MB`.
-pub(crate) fn criterion(criterion: &Criterion) -> String {
+pub fn criterion_line(criterion: &Criterion) -> String {
     format!("{}  {}: {}", criterion.verdict.word(), criterion.title, criterion.detail)
 }
 

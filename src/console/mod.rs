@@ -9,6 +9,7 @@ mod screen;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+pub use lines::criterion_line;
 pub use screen::{Screen, Stream};
 
 use crate::phases::Observer;

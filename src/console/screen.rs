@@ -109,7 +109,11 @@ impl Drop for Screen {
 
 /// Colours the verdict words. Never only colour: the words stay.
 fn paint(line: &str) -> String {
-    let words = [("INCONCLUSIVE", console::Color::Yellow), ("PASS", console::Color::Green), ("FAIL", console::Color::Red)];
+    let words = [
+        ("INCONCLUSIVE", console::Color::Yellow),
+        ("PASS", console::Color::Green),
+        ("FAIL", console::Color::Red),
+    ];
     for (word, color) in words {
         if let Some(rest) = line.trim_start().strip_prefix(word) {
             let indent = &line[..line.len() - line.trim_start().len()];

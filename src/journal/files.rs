@@ -90,7 +90,8 @@ impl RunPaths {
 /// [`ErrorKind::Io`] if the directory cannot be read, [`ErrorKind::Data`] if it holds no task file.
 pub fn find_runs(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).map_err(|error| {
-        Error::new(ErrorKind::Io, format!("cannot read the directory `{}`", directory.display())).source(error)
+        Error::new(ErrorKind::Io, format!("cannot read the directory `{}`", directory.display()))
+            .source(error)
     })?;
     let mut runs: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))

@@ -32,7 +32,9 @@ pub fn read(tasks_path: &Path) -> Result<RunData> {
             ErrorKind::Data,
             format!("`{}` holds no task: {}", paths.tasks.display(), damage[0]),
         )
-        .hint("a results file has one JSON object a line, with at least `test_id`, `concurrency` and `status`"));
+        .hint(
+            "a results file has one JSON object a line, with at least `test_id`, `concurrency` and `status`",
+        ));
     }
     let mut data = RunData { file: names.tasks, tasks, damage, ..RunData::default() };
     if let Some(bytes) = optional(&paths.events)? {

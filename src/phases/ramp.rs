@@ -45,9 +45,8 @@ async fn level(rig: &Rig, concurrency: u32) -> Result<Option<Clause>> {
     rig.sampler.set_busy(false);
     let tasks = tasks?;
 
-    let high = before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb);
     let peak_mb = rig.sampler.peak_between(WORKER, started, Instant::now()).map(to_mb);
-    let after = settle(rig, high).await?;
+    let after = settle(rig, None).await?;
     let unhealthy = rig.target.health().await.err();
     rig.recorder.event(Event::Health { problem: unhealthy.clone() }).await?;
     rig.workers.caught_up().await;

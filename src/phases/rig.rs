@@ -61,7 +61,8 @@ impl Rig {
     /// Why no more tasks should be sent for the sake of the machine, if so.
     pub(super) async fn memory_is_short(&self) -> Result<Option<String>> {
         let snapshot = self.sampler.observe().await?;
-        let share = 100.0 * snapshot.available_memory_bytes as f64 / snapshot.total_memory_bytes.max(1) as f64;
+        let share =
+            100.0 * snapshot.available_memory_bytes as f64 / snapshot.total_memory_bytes.max(1) as f64;
         let limit = self.plan.guard.min_available_percent;
         Ok((share < limit).then(|| {
             format!("only {share:.1} % of the machine's memory is available (`guard.min_available_percent` is {limit})")

@@ -176,7 +176,7 @@ mod tests {
             |text: &str| read(Path::new("highwater.toml"), text).unwrap()[0].value().unwrap_err().to_string();
         assert_eq!(
             value("leak.repeats = \"many\""),
-            "`leak.repeats` must be a whole number from 1 to 100000, got `\"many\"` (`highwater.toml` line 1)"
+            "`leak.repeats` must be a whole number from 0 to 100000, got `\"many\"` (`highwater.toml` line 1)"
         );
         assert_eq!(
             value("\nsettle.max_s = inf"),
@@ -192,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             value("[leak.repeats]"),
-            "`leak.repeats` must be a whole number from 1 to 100000, got `a table` (`highwater.toml` line 1)"
+            "`leak.repeats` must be a whole number from 0 to 100000, got `a table` (`highwater.toml` line 1)"
         );
     }
 }

@@ -208,7 +208,7 @@ mod tests {
             other => panic!("{dotted}: {other:?}"),
         };
         check("leak.enabled", "`true` or `false`");
-        check("leak.repeats", "a whole number from 1 to 100000");
+        check("leak.repeats", "a whole number from 0 to 100000");
         check("sampler.interval_s", "a number from 0.01 to 3600");
         check("results", "text");
         check("target.kind", "`asr` or `http`");

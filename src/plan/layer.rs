@@ -297,10 +297,10 @@ mod tests {
             assert_eq!(refused(text, variables, overrides).0, message);
         };
         check(
-            "[leak]\nrepeats = 0\n",
+            "[leak]\nrepeats = -1\n",
             &[],
             &[],
-            "`leak.repeats` must be a whole number from 1 to 100000, got `0` (`highwater.toml` line 2)",
+            "`leak.repeats` must be a whole number from 0 to 100000, got `-1` (`highwater.toml` line 2)",
         );
         check(
             "",

@@ -372,6 +372,6 @@ impl Default for RampPlan {
 
 impl Default for GuardPlan {
     fn default() -> GuardPlan {
-        GuardPlan { min_available_percent: 5.0 }
+        GuardPlan { min_available_percent: 10.0 }
     }
 }

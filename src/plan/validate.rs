@@ -304,10 +304,6 @@ mod tests {
             "`settle.max_s` (10) must not be below `settle.quiet_s` (20)"
         );
         assert_eq!(
-            complaint(|plan| plan.leak.max_delta_mb = 600.0),
-            "`leak.severe_delta_mb` (500) must not be below `leak.max_delta_mb` (600)"
-        );
-        assert_eq!(
             complaint(|plan| plan.ramp.max = 0),
             "`ramp.max` must be a whole number from 1 to 100000, got `0`"
         );

@@ -32,7 +32,7 @@ impl fmt::Display for ExitKind {
         match self {
             ExitKind::Code(code) => write!(f, "exited, code {code}"),
             ExitKind::Signal(signal) => write!(f, "was killed, signal {signal}"),
-            ExitKind::Unknown => write!(f, "is gone (how it ended is unknown)"),
+            ExitKind::Unknown => f.write_str("ended, it is not known how"),
         }
     }
 }

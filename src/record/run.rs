@@ -64,6 +64,9 @@ impl std::fmt::Display for Damage {
 impl RunData {
     /// The first event, if it is the one that tells of the run's start.
     pub fn start(&self) -> Option<&Event> {
-        self.events.first().map(|record| &record.event).filter(|event| matches!(event, Event::RunStarted { .. }))
+        self.events
+            .first()
+            .map(|record| &record.event)
+            .filter(|event| matches!(event, Event::RunStarted { .. }))
     }
 }

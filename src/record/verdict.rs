@@ -150,7 +150,9 @@ impl Limit {
                 format!("maximum stable concurrency: {max_stable}   (c={broke_at} failed: {})", broke.detail)
             }
             Limit::BoundReached { at_least } => {
-                format!("no limit found up to the configured bound: c={at_least} held, the maximum is {at_least} or more")
+                format!(
+                    "no limit found up to the configured bound: c={at_least} held, the maximum is {at_least} or more"
+                )
             }
             Limit::Undetermined { at_least: Some(level), reason } => {
                 format!("limit not determined: {reason}; c={level} was the highest level that held")
@@ -195,13 +197,17 @@ mod tests {
 
     #[test]
     fn the_worst_verdict_is_the_maximum() {
-        assert_eq!([Verdict::Pass, Verdict::Fail, Verdict::Inconclusive].into_iter().max(), Some(Verdict::Fail));
+        assert_eq!(
+            [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive].into_iter().max(),
+            Some(Verdict::Fail)
+        );
         assert!(Verdict::Inconclusive > Verdict::Pass);
     }
 
     #[test]
     fn the_three_endings_share_no_wording() {
-        let broke = Clause { clause: ClauseKind::Health, detail: "health endpoint gone".into(), pids: vec![] };
+        let broke =
+            Clause { clause: ClauseKind::Health, detail: "health endpoint gone".into(), pids: vec![] };
         let found = Limit::Found { max_stable: 5, broke_at: 6, broke }.sentence();
         let bound = Limit::BoundReached { at_least: 5 }.sentence();
         let unknown = Limit::Undetermined { at_least: Some(5), reason: "interrupted".into() }.sentence();

@@ -94,7 +94,17 @@ fn levels(text: &mut String, report: &Report) {
     put!(text, "## Phase 2: concurrency limit\n");
     let rows: Vec<Vec<String>> = report.levels.iter().map(level).collect();
     let header = [
-        "level", "tasks", "succeeded", "RTF p50", "RTF p95", "RTF max", "seconds max", "before", "after", "peak", "outcome",
+        "level",
+        "tasks",
+        "succeeded",
+        "RTF p50",
+        "RTF p95",
+        "RTF max",
+        "seconds max",
+        "before",
+        "after",
+        "peak",
+        "outcome",
     ];
     put!(text, "{}", table(&header, &rows));
     put!(text, "Before, after and peak are worker RSS in MB; they belong to the level as a whole.\n");
@@ -160,7 +170,8 @@ fn failures(text: &mut String, report: &Report) {
 }
 
 fn notes(text: &mut String, report: &Report) {
-    let missing = report.missing_files.iter().map(|file| format!("`{file}` is not there, so less could be judged"));
+    let missing =
+        report.missing_files.iter().map(|file| format!("`{file}` is not there, so less could be judged"));
     let notes: Vec<String> = report.judgement.notes.iter().cloned().chain(missing).collect();
     if notes.is_empty() {
         return;

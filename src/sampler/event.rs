@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::ExitKind;
 use super::process::ProcessId;
+use crate::record::ExitKind;
 
 /// A process of a role appeared or ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

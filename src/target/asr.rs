@@ -23,12 +23,7 @@ pub struct AsrTarget {
 
 impl AsrTarget {
     pub(super) fn new(client: Client, plan: &TargetPlan) -> AsrTarget {
-        AsrTarget {
-            client,
-            base: wire::base(&plan.url),
-            health: plan.health.clone(),
-            plan: plan.asr.clone(),
-        }
+        AsrTarget { client, base: wire::base(&plan.url), health: plan.health.clone(), plan: plan.asr.clone() }
     }
 
     async fn submit(&self, input: &Input) -> Result<String, TaskError> {
@@ -42,10 +37,9 @@ impl AsrTarget {
         if !answer.status().is_success() {
             return Err(wire::rejected(answer).await);
         }
-        let body: Value = answer
-            .json()
-            .await
-            .map_err(|error| malformed(format!("the submission's answer is not JSON: {}", wire::cause(&error))))?;
+        let body: Value = answer.json().await.map_err(|error| {
+            malformed(format!("the submission's answer is not JSON: {}", wire::cause(&error)))
+        })?;
         match body.get(&self.plan.id_field) {
             Some(Value::String(id)) => Ok(id.clone()),
             Some(Value::Number(id)) => Ok(id.to_string()),
@@ -64,7 +58,10 @@ impl AsrTarget {
         if !answer.status().is_success() {
             return Err(wire::rejected(answer).await);
         }
-        answer.json().await.map_err(|error| malformed(format!("the result is not JSON: {}", wire::cause(&error))))
+        answer
+            .json()
+            .await
+            .map_err(|error| malformed(format!("the result is not JSON: {}", wire::cause(&error))))
     }
 
     /// The end of the task, if this answer tells of one.
@@ -90,7 +87,9 @@ impl AsrTarget {
             };
             Err(TaskError::Failed { task_id: Some(task_id.to_string()), message })
         } else {
-            Err(malformed(format!("unknown status `{status}` (known: `target.asr.pending`, `done`, `failed`)")))
+            Err(malformed(format!(
+                "unknown status `{status}` (known: `target.asr.pending`, `done`, `failed`)"
+            )))
         })
     }
 }

@@ -22,11 +22,13 @@ pub struct HttpTarget {
 impl HttpTarget {
     pub(super) fn new(client: Client, plan: &TargetPlan) -> Result<HttpTarget, Error> {
         let config = |what: String| Error::new(ErrorKind::Config, what);
-        let method = Method::from_bytes(plan.http.method.as_bytes())
-            .map_err(|error| config(format!("`target.http.method` is no HTTP method: `{}`", plan.http.method)).source(error))?;
+        let method = Method::from_bytes(plan.http.method.as_bytes()).map_err(|error| {
+            config(format!("`target.http.method` is no HTTP method: `{}`", plan.http.method)).source(error)
+        })?;
         let mut headers = HeaderMap::new();
         for (name, value) in &plan.http.headers {
-            let wrong = || config(format!("`target.http.headers` has an entry that is no HTTP header: `{name}`"));
+            let wrong =
+                || config(format!("`target.http.headers` has an entry that is no HTTP header: `{name}`"));
             headers.insert(
                 HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong().source(error))?,
                 HeaderValue::from_str(value).map_err(|error| wrong().source(error))?,
@@ -66,10 +68,13 @@ impl Target for HttpTarget {
         let body = answer.bytes().await.map_err(|error| wire::transport("answer", &error))?;
         if !self.plan.success_pointer.is_empty() {
             let pointer = &self.plan.success_pointer;
-            let json: Value = serde_json::from_slice(&body)
-                .map_err(|error| TaskError::Malformed { message: format!("the answer is not JSON: {error}") })?;
+            let json: Value = serde_json::from_slice(&body).map_err(|error| TaskError::Malformed {
+                message: format!("the answer is not JSON: {error}"),
+            })?;
             if json.pointer(pointer).is_none() {
-                return Err(TaskError::Malformed { message: format!("the answer has nothing at `{pointer}`") });
+                return Err(TaskError::Malformed {
+                    message: format!("the answer has nothing at `{pointer}`"),
+                });
             }
         }
         Ok(Completion::default())

@@ -36,7 +36,8 @@ pub(super) fn client(connect_timeout: Duration) -> Result<Client> {
 /// and the length is known, so that the request has a Content-Length.
 pub(super) fn form(field: &str, input: &Input) -> Form {
     let length = input.bytes.len() as u64;
-    let part = Part::stream_with_length(Body::from(input.bytes.clone()), length).file_name(input.name.clone());
+    let part =
+        Part::stream_with_length(Body::from(input.bytes.clone()), length).file_name(input.name.clone());
     let typed = part.mime_str(mime(&input.name)).unwrap_or_else(|_| {
         Part::stream_with_length(Body::from(input.bytes.clone()), length).file_name(input.name.clone())
     });

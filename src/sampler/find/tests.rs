@@ -12,7 +12,11 @@ fn process(pid: u32, parent: u32, line: &str) -> ProcessInfo {
 }
 
 fn plan(patterns: &[&str], optional: bool) -> ProcessPlan {
-    ProcessPlan { patterns: patterns.iter().map(ToString::to_string).collect(), pid: None, optional }
+    ProcessPlan {
+        patterns: patterns.iter().map(ToString::to_string).collect(),
+        optional,
+        ..ProcessPlan::default()
+    }
 }
 
 fn worker() -> BTreeMap<String, ProcessPlan> {

@@ -16,13 +16,13 @@ use std::time::Instant;
 use self::adopt::Adoption;
 use self::search::Search;
 use super::event::{EventKind, ProcessEvent};
-use crate::record::ExitKind;
 use super::find::Found;
 use super::process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading};
 use super::series::Series;
 use super::snapshot::{ProcessReading, RoleReading};
 use super::summary::{RoleSummary, Tallies};
 use crate::plan::ProcessPlan;
+use crate::record::ExitKind;
 
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]

@@ -96,7 +96,7 @@ impl ProcessSource for World {
 }
 
 fn plan(pattern: &str, optional: bool) -> ProcessPlan {
-    ProcessPlan { patterns: vec![pattern.to_string()], pid: None, optional }
+    ProcessPlan { patterns: vec![pattern.to_string()], optional, ..ProcessPlan::default() }
 }
 
 fn worker() -> BTreeMap<String, ProcessPlan> {

@@ -1,0 +1,75 @@
+//! What was measured, as tests ask for it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::unwritable;
+use crate::error::Result;
+use crate::journal::{self, RunPaths};
+use crate::plan::Plan;
+use crate::record::{Criterion, Verdict};
+use crate::report::{Report, report};
+
+/// A phase that was measured: its judgement and its files.
+#[derive(Debug)]
+pub struct Measured {
+    /// The judgement, with the tables behind it.
+    pub report: Report,
+    /// The files.
+    pub paths: RunPaths,
+}
+
+impl Measured {
+    /// Panics unless the criterion called `name` passed.
+    ///
+    /// # Panics
+    /// With the figures and the path of the data. Inconclusive is not a pass.
+    #[track_caller]
+    pub fn assert_passes(&self, name: &str) {
+        let all = &self.report.judgement.criteria;
+        let Some(criterion) = all.iter().find(|criterion| criterion.name == name) else {
+            let known: Vec<&str> = all.iter().map(|criterion| criterion.name.as_str()).collect();
+            panic!("no criterion `{name}` was judged; there are: {}", known.join(", "));
+        };
+        assert!(criterion.verdict == Verdict::Pass, "{}", self.message(&[criterion]));
+    }
+
+    /// Panics unless every criterion passed.
+    ///
+    /// # Panics
+    /// With the figures and the path of the data. Inconclusive is not a pass.
+    #[track_caller]
+    pub fn assert_all_pass(&self) {
+        let all = &self.report.judgement.criteria;
+        let open: Vec<&Criterion> =
+            all.iter().filter(|criterion| criterion.verdict != Verdict::Pass).collect();
+        let whole = self.report.verdict == Verdict::Pass;
+        assert!(open.is_empty() && whole, "{}", self.message(&open));
+    }
+
+    fn message(&self, criteria: &[&Criterion]) -> String {
+        let mut lines: Vec<String> =
+            criteria.iter().map(|criterion| crate::console::criterion_line(criterion)).collect();
+        lines.extend(self.report.judgement.interrupted.iter().map(|reason| format!("interrupted: {reason}")));
+        lines.push(format!("data: {}", self.paths.tasks.display()));
+        lines.push(format!("report: {}", self.paths.report.display()));
+        lines.join("\n")
+    }
+
+    /// Tells the other tests of this run where the measurement is.
+    pub(super) fn mark(&self, marker: &Path) -> Result<()> {
+        fs::write(marker, self.paths.tasks.display().to_string()).map_err(|error| unwritable(marker, error))
+    }
+
+    /// What another test of this run has measured, judged anew.
+    pub(super) fn of_marker(marker: &Path, plan: &Plan) -> Result<Option<Measured>> {
+        let tasks = match fs::read_to_string(marker) {
+            Ok(path) => PathBuf::from(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unwritable(marker, error)),
+        };
+        let run = journal::read(&tasks)?;
+        Ok(Some(Measured { report: report(&run, plan), paths: RunPaths::beside(&tasks) }))
+    }
+}
