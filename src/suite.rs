@@ -84,6 +84,11 @@ impl Suite {
         self
     }
 
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The plan, to be changed before a phase.
     pub fn plan_mut(&mut self) -> &mut Plan {
         &mut self.plan
@@ -119,10 +124,10 @@ impl Suite {
         let marker = plan.results.join(format!(".{name}_{}", IDENTITY.sharing));
         // One measurement at a time: two would measure each other.
         let _lock = lock(plan.results.join(".lock")).await?;
-        if self.shared {
-            if let Some(measured) = Measured::of_marker(&marker, &plan)? {
-                return Ok(measured);
-            }
+        if self.shared
+            && let Some(measured) = Measured::of_marker(&marker, &plan)?
+        {
+            return Ok(measured);
         }
         let measured = self.measure(plan).await?;
         if self.shared {
