@@ -15,12 +15,11 @@ const DISK_MB: f64 = 100.0;
 
 pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     let loaded = plan::load_with_origin(args.config.as_deref(), &args.overrides())?;
-    match &loaded.file {
-        Some(file) => println!("configuration: {}", file.display()),
-        None => {
-            println!("configuration: built-in defaults (no highwater.toml here; `highwater init` writes one)")
-        }
-    }
+    let configuration = match &loaded.file {
+        Some(file) => file.display().to_string(),
+        None => "defaults (no highwater.toml here; `highwater init` writes one)".to_string(),
+    };
+    println!("configuration: {configuration}");
     let plan = loaded.plan;
     let mut checks = vec![("service", service(&plan))];
     match default_source() {
