@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use helper::{Helper, until};
 use highwater::ErrorKind;
 use highwater::plan::ProcessPlan;
+use highwater::record::ExitKind;
 use highwater::sampler::source::{LinuxSource, SysinfoSource};
 use highwater::sampler::{
-    CSV_HEADER, EventKind, ExitKind, Machine, ProcessEvent, ProcessId, ProcessInfo, ProcessSource, ReadError,
+    CSV_HEADER, EventKind, Machine, ProcessEvent, ProcessId, ProcessInfo, ProcessSource, ReadError,
     Reading, RoleReading, Sampler, SamplerOptions, default_source,
 };
 use highwater::units::to_mb;

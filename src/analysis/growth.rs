@@ -55,7 +55,7 @@ pub fn growth(readings_mb: &[f64], gate_mb: f64) -> Growth {
         return Growth {
             verdict: Verdict::Inconclusive,
             detail: format!(
-                "{} readings after warm-up, at least {MIN_READINGS} are needed: raise `leak.repeats`",
+                "{} readings after warm-up, at least {MIN_READINGS} are needed",
                 readings_mb.len()
             ),
             rise_mb: rise(&floors),

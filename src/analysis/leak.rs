@@ -3,7 +3,7 @@
 use super::WORKER;
 use super::growth::{Growth, growth};
 use crate::plan::{AudioKind, LeakPlan};
-use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, Verdict};
+use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
 
 /// The tasks of the leak check, warm-up and repeats apart.
 #[derive(Debug, Clone, Default)]
@@ -153,6 +153,9 @@ fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
             task.test_id
         );
         (Verdict::Fail, detail)
+    } else if let Some(task) = judged.iter().find(|task| task.status == TaskStatus::Timeout) {
+        // Its memory was read while the service may still have been at work on it.
+        (Verdict::Inconclusive, format!("{} had no result in time, so what it kept is not known", task.test_id))
     } else if deltas.len() < judged.len() {
         let unread = judged.len() - deltas.len();
         (
@@ -189,8 +192,12 @@ fn baseline_criterion(
     let after = |tasks: &[&TaskRecord]| tasks.last().and_then(|task| task.worker_rss_after_mb);
     let baseline = memory.baseline_mb.or_else(|| after(&leak.warm_up));
     let end = memory.final_mb.or_else(|| after(&leak.repeats));
-    let (Some(baseline), Some(end)) = (baseline, end) else {
-        let detail = "worker memory was not read both after warm-up and at the end".to_string();
+    let (Some(baseline), Some(end), false) = (baseline, end, leak.repeats.is_empty()) else {
+        let detail = if leak.repeats.is_empty() {
+            "no task was sent after warm-up".to_string()
+        } else {
+            "worker memory was not read both after warm-up and at the end".to_string()
+        };
         return criterion(NAME, TITLE, Verdict::Inconclusive, detail);
     };
     let above = end - baseline;

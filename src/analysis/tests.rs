@@ -146,6 +146,19 @@ fn memory_that_could_not_be_read_is_never_a_pass() {
 }
 
 #[test]
+fn a_task_without_a_result_says_nothing_of_its_memory() {
+    let mut data = whole(&[0.0; 12], vec![]);
+    data.tasks[5].status = TaskStatus::Timeout;
+    assert_eq!(verdict_of(&judge(&data, &Plan::default()), "leak.delta"), Verdict::Inconclusive);
+}
+
+#[test]
+fn warm_up_alone_is_no_return_to_a_baseline() {
+    let judgement = judge(&run(leak_check(&[0.0, 0.0]), vec![Event::RunEnded]), &Plan::default());
+    assert_eq!(verdict_of(&judgement, "leak.baseline"), Verdict::Inconclusive);
+}
+
+#[test]
 fn a_crash_is_the_limit_and_a_failed_criterion() {
     let judgement = judge(&whole(&[0.0; 12], vec![worker_killed(7)]), &Plan::default());
     let Limit::Found { max_stable: 3, broke_at: 4, broke } = &judgement.limit else {
