@@ -114,12 +114,10 @@ impl SessionBuilder {
     /// # Errors
     /// Those of each of these, with a hint; nothing is left behind then.
     pub async fn start(self) -> Result<Session> {
-        let paths = RunPaths::reserve(&self.plan.results)?;
-        let started = self.start_in(&paths).await;
-        if started.is_err() {
-            discard_empty(&paths);
-        }
-        started
+        let reservation = Reservation(Some(RunPaths::reserve(&self.plan.results)?));
+        let session = self.start_in(reservation.paths()).await?;
+        reservation.keep();
+        Ok(session)
     }
 
     async fn start_in(self, paths: &RunPaths) -> Result<Session> {
@@ -414,12 +412,29 @@ fn sampling_warnings(summary: &SamplerSummary) -> Vec<String> {
     warnings
 }
 
-/// A run that did not start leaves no files behind.
-fn discard_empty(paths: &RunPaths) {
-    for path in [&paths.tasks, &paths.events, &paths.resources] {
+/// The files of a run that has not started yet. Dropped without
+/// [`Reservation::keep`] (an error, an interruption), it leaves none behind.
+struct Reservation(Option<RunPaths>);
+
+impl Reservation {
+    fn paths(&self) -> &RunPaths {
+        self.0.as_ref().expect("only `keep` and `drop` take the paths, and both are the end")
+    }
+
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let Some(paths) = &self.0 else { return };
         let nothing_measured = fs::metadata(&paths.tasks).is_ok_and(|file| file.len() == 0);
-        if path != &paths.tasks || nothing_measured {
-            drop(fs::remove_file(path));
+        if nothing_measured {
+            for path in [&paths.tasks, &paths.events, &paths.resources] {
+                // Most of them were never made.
+                drop(fs::remove_file(path));
+            }
         }
     }
 }

@@ -74,7 +74,7 @@ fn rtf(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<Clause> {
     let highest = facts.tasks.iter().filter_map(|task| task.rtf).max_by(f64::total_cmp)?;
     (highest >= plan.max_rtf).then(|| Clause {
         clause: ClauseKind::Rtf,
-        detail: format!("RTF {highest:.3} ≥ {}", plan.max_rtf),
+        detail: format!("RTF {highest:.3} ≥ {:?}", plan.max_rtf),
         pids: Vec::new(),
     })
 }
@@ -132,6 +132,6 @@ mod tests {
         let facts = LevelFacts { concurrency: 1, tasks: vec![&slow], ..LevelFacts::default() };
         check(&facts, &RampPlan::default(), None);
         let asked = RampPlan { stop_at_rtf: true, ..RampPlan::default() };
-        check(&facts, &asked, Some((ClauseKind::Rtf, "RTF 1.000 ≥ 1")));
+        check(&facts, &asked, Some((ClauseKind::Rtf, "RTF 1.000 ≥ 1.0")));
     }
 }

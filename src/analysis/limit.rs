@@ -228,7 +228,7 @@ fn rtf_criterion(levels: &[Level], plan: &RampPlan) -> Option<Criterion> {
     let bound = plan.max_rtf;
     let reached = measured.iter().any(|(concurrency, _)| *concurrency >= plan.required);
     let (verdict, detail) = if worst >= bound {
-        (Verdict::Fail, format!("RTF {worst:.3} ≥ {bound} at c={concurrency}"))
+        (Verdict::Fail, format!("RTF {worst:.3} ≥ {bound:?} at c={concurrency}"))
     } else if !reached {
         (
             Verdict::Inconclusive,
@@ -239,7 +239,7 @@ fn rtf_criterion(levels: &[Level], plan: &RampPlan) -> Option<Criterion> {
         let tail = beyond.map_or(String::new(), |(concurrency, rtf)| {
             format!("; above the required level RTF reaches {rtf:.3} at c={concurrency}")
         });
-        (Verdict::Pass, format!("RTF {worst:.3} < {bound} up to c={}{tail}", plan.required))
+        (Verdict::Pass, format!("RTF {worst:.3} < {bound:?} up to c={}{tail}", plan.required))
     };
     Some(Criterion {
         name: "ramp.rtf".to_string(),
