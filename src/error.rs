@@ -9,8 +9,8 @@ use std::fmt;
 /// Why highwater could not do what it was asked.
 ///
 /// `Display` gives the message alone; [`Error::render`] gives message, causes
-/// and hint in the form that the command line prints.
-#[derive(Debug)]
+/// and hint in the form that the command line prints. `Debug` gives the same
+/// three, since that is what a test shows that unwraps or returns an error.
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -84,16 +84,22 @@ impl Error {
 
     /// Message, causes and hint, a line each, as the command line prints them.
     pub fn render(&self) -> String {
-        let mut text = format!("error: {}", self.message);
+        format!("error: {self:?}")
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
         let mut cause = StdError::source(self);
         while let Some(error) = cause {
-            text.push_str(&format!("\n  cause: {error}"));
+            write!(f, "\n  cause: {error}")?;
             cause = error.source();
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("\n  hint: {}", hint.replace('\n', "\n        ")));
+            write!(f, "\n  hint: {}", hint.replace('\n', "\n        "))?;
         }
-        text
+        Ok(())
     }
 }
 

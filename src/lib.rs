@@ -1,5 +1,195 @@
 //! highwater proves, from outside, that a running service does not leak memory,
-//! and finds how much load it can stably take.
+//! and finds how many tasks at once it can stably take.
+//!
+//! This is a gate for a service of your own, as a test in its own repository:
+//!
+//! ```no_run
+//! use highwater::plan::Plan;
+//! use highwater::suite::Suite;
+//! use serde_json::json;
+//! # struct Service { url: String }
+//! # impl Service {
+//! #     fn start() -> Service { unimplemented!() }
+//! #     fn pid(&self) -> u32 { unimplemented!() }
+//! # }
+//!
+//! fn gate(service: &Service) -> Suite {
+//!     let mut plan = Plan::http(&service.url, "/summarise")
+//!         .json(json!({ "text": "The tide came in slowly." }))
+//!         .health("/health")
+//!         .worker_pid(service.pid());
+//!     plan.leak.max_delta_mb = 20.0;
+//!     Suite::new(plan)
+//! }
+//!
+//! # // A `#[test]` function is left out of a documentation test; without the attribute it is checked.
+//! # macro_rules! checked { ($(#[$attribute:meta] $test:item)*) => { $($test)* } }
+//! # checked! {
+//! #[tokio::test]
+//! async fn summaries_do_not_leak() -> highwater::Result<()> {
+//!     let service = Service::start();
+//!     gate(&service).leak_check().await?.assert_all_pass();
+//!     Ok(())
+//! }
+//!
+//! #[tokio::test]
+//! async fn four_summaries_at_once_succeed() -> highwater::Result<()> {
+//!     let service = Service::start();
+//!     gate(&service).ramp(4).await?.assert_holds(4);
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! `Service` is the test's own fixture: it starts the program on a port that the
+//! system chooses, and kills it when it is dropped. The whole crate, with a
+//! planted leak and the proof that the gate catches it, is
+//! `examples/own-service` in this repository.
+//!
+//! # Two ways to use it
+//!
+//! **In tests.** A [`Suite`](suite::Suite) has a service and a plan.
+//! [`leak_check`](suite::Suite::leak_check) and [`ramp`](suite::Suite::ramp) run
+//! a phase and give a [`Measured`](suite::Measured), which asserts: that all
+//! criteria passed, or one by name, or that a concurrency was held. A failed
+//! assertion tells the figures and the path of the data.
+//! [`Suite::new`](suite::Suite::new) measures anew at every call, for services
+//! that a test starts. [`Suite::from_environment`](suite::Suite::from_environment)
+//! tests the running service that `highwater.toml` names, and measures each phase
+//! once for all tests of a run, so that each criterion can be a test of its own.
+//!
+//! **On the command line.** `highwater run` does both phases against a running
+//! service, `highwater report` judges the data of a run again, `highwater doctor`
+//! checks what a run needs, and `highwater demo` is a speech service with real
+//! faults on request. `highwater run --demo` tries all of it.
+//!
+//! # From a plan to a report
+//!
+//! ```text
+//! plan ──► phases ──► journal ──► analysis ──► report
+//!           │   │
+//!      target   sampler
+//! ```
+//!
+//! 1. The [`plan`] says what to do: service, processes, load, thresholds. It
+//!    comes from code ([`Plan::http`](plan::Plan::http)) or from
+//!    `highwater.toml`, `HIGHWATER_…` variables and flags ([`plan::load()`]).
+//! 2. The [`phases`] drive the [`target`] over the network and read the
+//!    [`sampler`], which watches the processes. The leak check sends one task at
+//!    a time and reads the worker's memory around each, once it is quiet. The
+//!    ramp sends levels of 1, 2, 3, … tasks at once, until one does not hold.
+//! 3. Every task and event goes to the [`journal`] when it happens, and is on
+//!    the disk before anything else is told of it. The lines are [`record`]s.
+//! 4. The [`analysis`] judges what the journal holds. It is pure: a file that
+//!    is a year old is judged by the same functions as a run that has just ended.
+//! 5. The [`report`] renders the judgement, as Markdown and as JSON.
+//!
+//! A [`Session`](session::Session) is one run through all of these. Suites and
+//! the command line both stand on it; so can a program of yours.
+//!
+//! # A target of your own
+//!
+//! The built-in targets speak HTTP: submit a file and poll for the result, or
+//! one request per task. For anything else implement [`Target`](target::Target)
+//! with plain `async fn`s. highwater bounds the time of a task and watches the
+//! processes; a target only does one task and says how it ended.
+//!
+//! ```no_run
+//! use highwater::phases::Inputs;
+//! use highwater::plan::Plan;
+//! use highwater::suite::Suite;
+//! use highwater::target::{Completion, Input, Target, TaskError};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::TcpStream;
+//!
+//! /// Takes a text, answers a line.
+//! struct LineService(std::net::SocketAddr);
+//!
+//! impl Target for LineService {
+//!     fn describe(&self) -> String {
+//!         format!("the line service at {}", self.0)
+//!     }
+//!
+//!     async fn perform(&self, input: &Input) -> Result<Completion, TaskError> {
+//!         let transport = |error: std::io::Error| TaskError::Transport {
+//!             stage: "request",
+//!             message: error.to_string(),
+//!         };
+//!         let mut stream = TcpStream::connect(self.0).await.map_err(transport)?;
+//!         stream.write_all(&input.bytes).await.map_err(transport)?;
+//!         stream.shutdown().await.map_err(transport)?;
+//!         let mut answer = String::new();
+//!         stream.read_to_string(&mut answer).await.map_err(transport)?;
+//!         if answer.is_empty() {
+//!             return Err(TaskError::Malformed { message: "the answer is empty".to_string() });
+//!         }
+//!         Ok(Completion::default())
+//!     }
+//! }
+//!
+//! # async fn example(address: std::net::SocketAddr, pid: u32) -> highwater::Result<()> {
+//! let suite = Suite::new(Plan::default().worker_pid(pid))
+//!     .target(LineService(address))
+//!     .inputs(Inputs::one("question", "how high is the water?"));
+//! suite.leak_check().await?.assert_all_pass();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Without `inputs`, a target of your own is sent the recordings of the plan:
+//! speech of 147 s and of 734 s, unless `audio.short` and `audio.long` name
+//! others. A health check of the target's own is
+//! [`Target::health`](target::Target::health).
+//!
+//! # What a verdict means
+//!
+//! Every [`Criterion`](record::Criterion) has one of three
+//! [`Verdict`](record::Verdict)s, and a run has the worst of its criteria.
+//!
+//! * **Pass**: the evidence says yes. For growth this needs at least eight
+//!   readings at the end that are flat, and the detail says which growth per
+//!   task would have shown.
+//! * **Fail**: the evidence says no.
+//! * **Inconclusive**: the evidence does not suffice. It is not a pass:
+//!   [`assert_passes`](suite::Measured::assert_passes) panics, and the command
+//!   line exits with 2.
+//!
+//! | criterion | passes if |
+//! | --- | --- |
+//! | `leak.tasks` | every task of the leak check succeeded |
+//! | `leak.delta` | no long task kept `leak.max_delta_mb` or more (any task, where none is long) |
+//! | `leak.baseline` | memory ended within `leak.baseline_tolerance_mb` of where it was after warm-up, or on a plateau |
+//! | `leak.growth` | memory was flat over the repeats, or rose and then was flat |
+//! | `worker.alive` | no worker process died or was replaced |
+//! | `ramp.required` | `ramp.required` tasks at once succeeded |
+//! | `ramp.rtf` | up to that concurrency, every task took less than `ramp.max_rtf` of its audio's length |
+//!
+//! The first task of each kind is warm-up: models load, pools and arenas are
+//! made. It is reported and not judged, since a leak happens again and a load
+//! does not.
+//!
+//! How a ramp ended is a [`Limit`](record::Limit), which is not a verdict: a
+//! limit was found, or the bound was reached without finding one, or it is not
+//! known. These three never read alike.
+//!
+//! # Where things are
+//!
+//! | module | what it has |
+//! | --- | --- |
+//! | [`suite`] | the gate for tests |
+//! | [`session`] | one run from start to report |
+//! | [`plan`] | everything that can be configured |
+//! | [`target`] | the service that is driven |
+//! | [`audio`] | the recordings that are sent |
+//! | [`sampler`] | finding, measuring and watching processes |
+//! | [`phases`] | the leak check and the ramp |
+//! | [`record`] | the lines of the data files, verdicts |
+//! | [`journal`] | writing the data files and reading them back |
+//! | [`analysis`] | judging |
+//! | [`report`] | rendering |
+//! | [`demo`] | the embedded speech service |
+//! | [`cli`], [`console`] | the command line and what it shows |
+//! | [`error`], [`units`] | errors with hints; what a megabyte is |
 
 pub mod analysis;
 pub mod audio;

@@ -1,6 +1,7 @@
 //! The units that highwater speaks in.
 
-/// Bytes in what every `_mb` field and column calls a megabyte: 1,048,576.
+/// Bytes in what every field and column about the memory of processes calls a
+/// megabyte: 1,048,576.
 ///
 /// This is the megabyte of psutil scripts (`rss / 1024 / 1024`) and of `top`,
 /// which the data files have to be comparable with.
@@ -10,6 +11,11 @@ pub const MB: f64 = 1_048_576.0;
 pub fn to_mb(bytes: u64) -> f64 {
     bytes as f64 / MB
 }
+
+/// Bytes in a megabyte of a file, as shops and file managers count: 1,000,000.
+///
+/// Only `audio_size_mb` is counted so: the short recording has 4.7 of them.
+pub const FILE_MB: f64 = 1_000_000.0;
 
 /// `value` rounded to `digits` decimals, for figures that people read.
 ///

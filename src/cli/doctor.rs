@@ -7,7 +7,7 @@ use super::args::PlanArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan, TargetKind};
 use crate::sampler::{ProcessSource, default_source, find_processes};
-use crate::units::to_mb;
+use crate::units::{FILE_MB, to_mb};
 use crate::{audio, session};
 
 /// A run writes some hundred bytes a task and second; this is room for weeks.
@@ -98,7 +98,7 @@ fn recordings(plan: &Plan) -> Result<String> {
     }
     let recordings = audio::load(&plan.audio)?;
     let tell = |recording: &audio::Recording| {
-        let mb = recording.bytes.len() as f64 / 1e6;
+        let mb = recording.bytes.len() as f64 / FILE_MB;
         format!("{} ({:.0} s, {mb:.1} MB)", recording.path.display(), recording.seconds)
     };
     Ok(format!("short {}, long {}", tell(&recordings.short), tell(&recordings.long)))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::recorder::Recorder;
@@ -22,6 +23,14 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// One input that is not audio: `bytes`, called `name` in the data files.
+    pub fn one(name: impl Into<String>, bytes: impl Into<Bytes>) -> Inputs {
+        let name = name.into();
+        let short =
+            Input { kind: AudioKind::Short, stem: name.clone(), name, bytes: bytes.into(), seconds: None };
+        Inputs { short, long: None }
+    }
+
     /// The input of `kind`; the short one where there is no long one.
     pub fn get(&self, kind: AudioKind) -> &Input {
         match kind {

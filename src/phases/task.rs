@@ -9,7 +9,7 @@ use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::record::{Event, Phase, TaskRecord, TaskStatus};
 use crate::target::{Completion, Input, TaskError};
-use crate::units::{MB, round, to_mb};
+use crate::units::{FILE_MB, round, to_mb};
 
 /// Where workers are left after one was lost, tasks that were not on the lost
 /// one can still end well: they get this many times the grace.
@@ -92,7 +92,7 @@ pub(super) fn record(
         test_id: identity.test_id,
         timestamp: String::new(),
         audio_file: input.name.clone(),
-        audio_size_mb: Some(round(input.bytes.len() as f64 / MB, 2)),
+        audio_size_mb: Some(round(input.bytes.len() as f64 / FILE_MB, 2)),
         concurrency: identity.concurrency,
         task_id: completion.and_then(|done| done.task_id.clone()).or_else(|| task_id(error)),
         status: status_of(&ended.result),

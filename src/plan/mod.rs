@@ -1,11 +1,14 @@
 //! The plan of a run: everything a user can configure, as plain data.
 //!
 //! Times are seconds, memory is megabytes of 1,048,576 bytes
-//! ([`crate::units::MB`]), and both say so in their names. [`layer()`] makes a plan of texts and is pure; only [`load()`] reads
-//! the file and the environment, and only [`write_template`] writes.
+//! ([`crate::units::MB`]), and both say so in their names. A plan can be made in
+//! code ([`Plan::http`], [`Plan::asr`]) or of texts: [`layer()`] does that and is
+//! pure; only [`load()`] reads the file and the environment, and only
+//! [`write_template`] writes.
 
 mod assignment;
 mod bounds;
+mod build;
 mod env;
 mod file;
 mod keys;

@@ -52,7 +52,8 @@ pub struct TaskRecord {
     /// Name of the audio file, or of the request.
     #[serde(default)]
     pub audio_file: String,
-    /// Size of what was sent, in MB.
+    /// Size of what was sent, in MB of 1,000,000 bytes ([`crate::units::FILE_MB`]): the size
+    /// of a file, unlike the memory below.
     #[serde(default)]
     pub audio_size_mb: Option<f64>,
     /// Tasks submitted at once in the batch that this one was part of.

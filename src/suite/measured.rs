@@ -48,6 +48,17 @@ impl Measured {
         assert!(open.is_empty() && whole, "{}", self.message(&open));
     }
 
+    /// Panics unless `concurrency` tasks at once were seen to succeed.
+    ///
+    /// # Panics
+    /// With how the ramp ended and the path of the data.
+    #[track_caller]
+    pub fn assert_holds(&self, concurrency: u32) {
+        let limit = &self.report.judgement.limit;
+        let holds = limit.held().is_some_and(|held| held >= concurrency);
+        assert!(holds, "c={concurrency} is required; {}\n{}", limit.sentence(), self.message(&[]));
+    }
+
     fn message(&self, criteria: &[&Criterion]) -> String {
         let mut lines: Vec<String> =
             criteria.iter().map(|criterion| crate::console::criterion_line(criterion)).collect();
