@@ -13,7 +13,8 @@ use crate::record::{Damage, ResourceRow, RunData};
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if the task file is not there or a file cannot be read;
-/// [`ErrorKind::Data`] if not one of its lines is a task.
+/// [`ErrorKind::Data`] if not one of its lines is a task, unless a log of events
+/// says that the run ended before its first task did.
 pub fn read(tasks_path: &Path) -> Result<RunData> {
     let paths = RunPaths::beside(tasks_path);
     let names = paths.names();
@@ -50,6 +51,14 @@ pub fn read(tasks_path: &Path) -> Result<RunData> {
         data.damage.extend(damage);
     } else {
         data.missing.push(names.resources);
+    }
+    if data.tasks.is_empty() && data.events.is_empty() {
+        // With a log of events it is a run that ended before its first task did.
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("`{}` holds no task, and there is no log of events beside it", paths.tasks.display()),
+        )
+        .hint("nothing was measured in this run; start another with `highwater run`"));
     }
     Ok(data)
 }

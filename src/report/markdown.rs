@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use super::model::{LeakRow, ProcessRow, Report};
-use super::table::table;
+use super::model::{LeakRow, Report};
+use super::processes;
+use super::table::Column::{Left, Right};
+use super::table::{ABSENT, table};
 use crate::analysis::Level;
-use crate::record::{Limit, TaskStatus};
+use crate::record::{Limit, TaskStatus, Verdict};
 
 /// The report as a Markdown document.
 pub fn markdown(report: &Report) -> String {
@@ -14,9 +16,10 @@ pub fn markdown(report: &Report) -> String {
     criteria(&mut text, report);
     leak_check(&mut text, &report.leak_check);
     levels(&mut text, report);
-    processes(&mut text, &report.processes);
     failures(&mut text, report);
+    processes::section(&mut text, &report.processes);
     notes(&mut text, report);
+    skipped(&mut text, report);
     environment(&mut text, report);
     text
 }
@@ -27,16 +30,45 @@ macro_rules! put {
         writeln!($text, $($arguments)*).expect("a String takes all that is written to it")
     };
 }
+pub(super) use put;
 
 fn head(text: &mut String, report: &Report) {
     put!(text, "# highwater: {}\n", report.title);
-    match &report.judgement.interrupted {
-        Some(reason) => put!(text, "**{}, interrupted**: {reason}\n", report.verdict.word()),
-        None => put!(text, "**{}**\n", report.verdict.word()),
+    put!(text, "**{}**: {}\n", report.verdict.word(), summary(report));
+    if let Some(reason) = &report.judgement.interrupted {
+        put!(text, "**Interrupted**: {reason}\n");
     }
     if report.judgement.limit != Limit::NotRun {
-        let sentence = report.judgement.limit.sentence();
-        put!(text, "{}{}.\n", sentence[..1].to_uppercase(), &sentence[1..]);
+        // On the console a wider gap sets the reason apart.
+        let sentence = report.judgement.limit.sentence().replace("   ", " ");
+        put!(text, "{}{}\n", sentence[..1].to_uppercase(), &sentence[1..]);
+    }
+}
+
+/// Which criteria the verdict is owed to.
+fn summary(report: &Report) -> String {
+    let criteria = &report.judgement.criteria;
+    let titles = |verdict: Verdict| {
+        let titles: Vec<&str> = criteria
+            .iter()
+            .filter(|criterion| criterion.verdict == verdict)
+            .map(|criterion| criterion.title.as_str())
+            .collect();
+        (titles.len(), titles.join("; "))
+    };
+    let all = criteria.len();
+    let (failed, open) = (titles(Verdict::Fail), titles(Verdict::Inconclusive));
+    match (failed, open) {
+        _ if all == 0 => "nothing was measured that a criterion could be held against".to_string(),
+        ((0, _), (0, _)) if report.judgement.interrupted.is_some() => {
+            format!("{all} criteria are met by what was measured, but the run did not come to its end")
+        }
+        ((0, _), (0, _)) => format!("all {all} criteria are met"),
+        ((0, _), (open, which)) => format!("{open} of {all} criteria undecided: {which}"),
+        ((failed, which), (0, _)) => format!("{failed} of {all} criteria failed: {which}"),
+        ((failed, which), (open, undecided)) => {
+            format!("{failed} of {all} criteria failed: {which}. Undecided ({open}): {undecided}")
+        }
     }
 }
 
@@ -47,14 +79,28 @@ fn criteria(text: &mut String, report: &Report) {
         .criteria
         .iter()
         .map(|criterion| {
-            vec![criterion.title.clone(), criterion.verdict.word().to_string(), criterion.detail.clone()]
+            vec![criterion.verdict.word().to_string(), criterion.title.clone(), criterion.detail.clone()]
         })
         .collect();
     if rows.is_empty() {
-        put!(text, "Nothing was measured that a criterion could be held against.\n");
-        return;
+        put!(text, "None was judged.\n");
+    } else {
+        put!(text, "{}", table(&[Left("verdict"), Left("criterion"), Left("figures")], &rows));
     }
-    put!(text, "{}", table(&["criterion", "verdict", "figures"], &rows));
+    let limits = &report.thresholds;
+    put!(
+        text,
+        "Thresholds: delta of a task below {} MB (severe above {} MB), back within {} MB of the baseline, \
+         {} concurrent tasks, RTF below {}.\n",
+        limits.max_delta_mb,
+        limits.severe_delta_mb,
+        limits.baseline_tolerance_mb,
+        limits.required_concurrency,
+        limits.max_rtf,
+    );
+    if !report.overridden.is_empty() {
+        put!(text, "**Not the thresholds of the run**: {}.\n", report.overridden.join(", "));
+    }
 }
 
 fn leak_check(text: &mut String, tasks: &[LeakRow]) {
@@ -62,14 +108,15 @@ fn leak_check(text: &mut String, tasks: &[LeakRow]) {
         return;
     }
     put!(text, "## Phase 1: memory leak verification\n");
-    put!(text, "Worker RSS in MB (1,048,576 bytes), the sum over the role's processes, read when quiet.\n");
+    put!(text, "One task at a time. Before, after, delta and peak are worker RSS in MB (1,048,576 bytes):");
+    put!(text, "the sum over the worker's processes, read when memory is quiet.\n");
     let rows: Vec<Vec<String>> = tasks
         .iter()
         .map(|task| {
-            let warm_up = if task.warm_up { " (warm-up)" } else { "" };
-            let moving = if task.settled == Some(false) { "~" } else { "" };
+            let moving = if task.settled == Some(false) && task.after_mb.is_some() { "~" } else { "" };
             vec![
-                format!("{} {}{warm_up}", task.index, task.input),
+                task.index.to_string(),
+                format!("{}{}", task.input, if task.warm_up { " (warm-up)" } else { "" }),
                 status(task.status).to_string(),
                 figure(task.processing_time, 2),
                 figure(task.rtf, 3),
@@ -80,10 +127,20 @@ fn leak_check(text: &mut String, tasks: &[LeakRow]) {
             ]
         })
         .collect();
-    let header = ["task", "status", "seconds", "RTF", "before", "after", "delta", "peak"];
-    put!(text, "{}", table(&header, &rows));
-    if tasks.iter().any(|task| task.settled == Some(false)) {
-        put!(text, "`~`: memory was still moving, or could not be compared, when it was read.\n");
+    let columns = [
+        Right("#"),
+        Left("task"),
+        Left("status"),
+        Right("seconds"),
+        Right("RTF"),
+        Right("before"),
+        Right("after"),
+        Right("delta"),
+        Right("peak"),
+    ];
+    put!(text, "{}", table(&columns, &rows));
+    if tasks.iter().any(|task| task.settled == Some(false) && task.after_mb.is_some()) {
+        put!(text, "`~`: memory was still moving when it was read.\n");
     }
 }
 
@@ -92,32 +149,39 @@ fn levels(text: &mut String, report: &Report) {
         return;
     }
     put!(text, "## Phase 2: concurrency limit\n");
+    put!(text, "All tasks of a level are submitted at once. Before, after and peak are worker RSS in MB, of the");
+    put!(text, "level as a whole; RTF and seconds are those of the tasks that succeeded.\n");
     let rows: Vec<Vec<String>> = report.levels.iter().map(level).collect();
-    let header = [
-        "level",
-        "tasks",
-        "succeeded",
-        "RTF p50",
-        "RTF p95",
-        "RTF max",
-        "seconds max",
-        "before",
-        "after",
-        "peak",
-        "outcome",
+    let columns = [
+        Left("level"),
+        Left("outcome"),
+        Right("tasks"),
+        Right("succeeded"),
+        Right("RTF p50"),
+        Right("RTF p95"),
+        Right("RTF max"),
+        Right("seconds max"),
+        Right("before"),
+        Right("after"),
+        Right("peak"),
     ];
-    put!(text, "{}", table(&header, &rows));
-    put!(text, "Before, after and peak are worker RSS in MB; they belong to the level as a whole.\n");
+    put!(text, "{}", table(&columns, &rows));
+    for level in &report.levels {
+        if let Some(broke) = &level.broke {
+            put!(text, "c={} broke: {}\n", level.concurrency, broke.detail);
+        }
+    }
 }
 
 fn level(level: &Level) -> Vec<String> {
     let outcome = match (&level.broke, level.complete) {
-        (Some(broke), _) => format!("broke: {}", broke.detail),
-        (None, true) => "held".to_string(),
-        (None, false) => "cut off".to_string(),
+        (Some(_), _) => "broke",
+        (None, true) => "held",
+        (None, false) => "cut off",
     };
     vec![
         format!("c={}", level.concurrency),
+        outcome.to_string(),
         level.tasks.to_string(),
         level.succeeded.to_string(),
         figure(level.rtf.map(|rtf| rtf.p50), 3),
@@ -127,35 +191,7 @@ fn level(level: &Level) -> Vec<String> {
         figure(level.memory.before_mb, 1),
         figure(level.memory.after_mb, 1),
         figure(level.memory.peak_mb, 1),
-        outcome,
     ]
-}
-
-fn processes(text: &mut String, processes: &[ProcessRow]) {
-    if processes.is_empty() {
-        return;
-    }
-    put!(text, "## Processes\n");
-    put!(text, "CPU in percent of one core, RSS in MB.\n");
-    let rows: Vec<Vec<String>> = processes
-        .iter()
-        .map(|process| {
-            vec![
-                format!("{} {}", process.role.as_deref().unwrap_or(ABSENT), process.name),
-                process.pid.to_string(),
-                process.samples.to_string(),
-                figure(process.cpu_percent.map(|cpu| cpu.mean), 1),
-                figure(process.cpu_percent.map(|cpu| cpu.max), 1),
-                format!("{:.1}", process.rss_mb.min),
-                format!("{:.1}", process.rss_mb.max),
-                format!("{:.1}", process.rss_last_mb),
-                process.end.clone().unwrap_or_else(|| "alive".to_string()),
-            ]
-        })
-        .collect();
-    let header =
-        ["process", "pid", "samples", "CPU mean", "CPU max", "RSS min", "RSS max", "RSS last", "at the end"];
-    put!(text, "{}", table(&header, &rows));
 }
 
 fn failures(text: &mut String, report: &Report) {
@@ -169,16 +205,30 @@ fn failures(text: &mut String, report: &Report) {
     put!(text, "");
 }
 
+/// Observations; what was skipped has a section of its own.
 fn notes(text: &mut String, report: &Report) {
-    let missing =
-        report.missing_files.iter().map(|file| format!("`{file}` is not there, so less could be judged"));
-    let notes: Vec<String> = report.judgement.notes.iter().cloned().chain(missing).collect();
+    let notes: Vec<&String> =
+        report.judgement.notes.iter().filter(|note| !report.skipped_lines.contains(note)).collect();
     if notes.is_empty() {
         return;
     }
     put!(text, "## Notes\n");
     for note in notes {
         put!(text, "- {note}");
+    }
+    put!(text, "");
+}
+
+fn skipped(text: &mut String, report: &Report) {
+    if report.skipped_lines.is_empty() && report.missing_files.is_empty() {
+        return;
+    }
+    put!(text, "## Skipped\n");
+    for line in &report.skipped_lines {
+        put!(text, "- {line}");
+    }
+    for file in &report.missing_files {
+        put!(text, "- `{file}` is not there, so less could be judged");
     }
     put!(text, "");
 }
@@ -199,14 +249,12 @@ fn environment(text: &mut String, report: &Report) {
         put!(text, "- highwater {version}");
     }
     if let (Some(started), Some(seconds)) = (&report.started, report.duration_s) {
-        put!(text, "- started {started}, {seconds:.0} s");
+        put!(text, "- started {started}, took {seconds:.0} s");
     }
     put!(text, "- data: `{}`; judge it again with `highwater report {}`", report.file, report.file);
 }
 
-const ABSENT: &str = "–";
-
-fn figure(value: Option<f64>, digits: usize) -> String {
+pub(super) fn figure(value: Option<f64>, digits: usize) -> String {
     value.map_or(ABSENT.to_string(), |value| format!("{value:.digits$}"))
 }
 

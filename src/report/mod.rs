@@ -2,7 +2,8 @@
 
 mod markdown;
 mod model;
+mod processes;
 mod table;
 
 pub use markdown::markdown;
-pub use model::{LeakRow, ProcessRow, Report, report};
+pub use model::{LeakRow, ProcessRow, Report, Thresholds, report};

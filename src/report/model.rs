@@ -24,6 +24,10 @@ pub struct Report {
     /// The judgement in full.
     #[serde(flatten)]
     pub judgement: JudgementRest,
+    /// What was judged against.
+    pub thresholds: Thresholds,
+    /// Keys of `leak` and `ramp` that are not as they were when the run was made: `leak.max_delta_mb 100 (was 200)`.
+    pub overridden: Vec<String>,
     /// The leak check, task by task.
     pub leak_check: Vec<LeakRow>,
     /// The ramp, level by level.
@@ -61,6 +65,21 @@ pub struct JudgementRest {
     pub interrupted: Option<String>,
 }
 
+/// The thresholds of the criteria.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Thresholds {
+    /// The most that worker memory may rise over one task, in MB.
+    pub max_delta_mb: f64,
+    /// A delta above this is severe, in MB.
+    pub severe_delta_mb: f64,
+    /// Memory has returned within this many MB of its baseline.
+    pub baseline_tolerance_mb: f64,
+    /// The level that must hold.
+    pub required_concurrency: u32,
+    /// RTF must stay below this.
+    pub max_rtf: f64,
+}
+
 /// One task of the leak check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeakRow {
@@ -95,6 +114,8 @@ pub struct ProcessRow {
     pub role: Option<String>,
     /// Its name.
     pub name: String,
+    /// True for a descendant of the process that was looked for.
+    pub child: bool,
     /// Its process id.
     pub pid: u32,
     /// Rows in the CSV.
@@ -134,6 +155,14 @@ pub fn report(run: &RunData, plan: &Plan) -> Report {
         highest_level_held: limit.held(),
         broke: limit.broke().cloned(),
         judgement: JudgementRest { criteria, limit, notes, interrupted },
+        thresholds: Thresholds {
+            max_delta_mb: plan.leak.max_delta_mb,
+            severe_delta_mb: plan.leak.severe_delta_mb,
+            baseline_tolerance_mb: plan.leak.baseline_tolerance_mb,
+            required_concurrency: plan.ramp.required,
+            max_rtf: plan.ramp.max_rtf,
+        },
+        overridden: overridden(run, plan),
         leak_check: leak_rows(run),
         levels: levels(run, &plan.ramp),
         processes: process_rows(run),
@@ -153,6 +182,23 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         if self.judgement.interrupted.is_some() { 130 } else { self.verdict.exit_code() }
     }
+}
+
+/// How the tables that decide a verdict differ from those that the run's log recorded.
+fn overridden(run: &RunData, plan: &Plan) -> Vec<String> {
+    let Some(Event::RunStarted { plan: recorded, .. }) = run.start() else { return Vec::new() };
+    let judged = [("leak", serde_json::to_value(&plan.leak)), ("ramp", serde_json::to_value(&plan.ramp))];
+    let mut differences = Vec::new();
+    for (table, now) in judged {
+        let now = now.ok();
+        for (key, value) in now.as_ref().and_then(|now| now.as_object()).into_iter().flatten() {
+            let was = recorded.get(table).and_then(|table| table.get(key));
+            if let Some(was) = was.filter(|was| *was != value) {
+                differences.push(format!("{table}.{key} {value} (was {was})"));
+            }
+        }
+    }
+    differences
 }
 
 fn failure(task: &TaskRecord) -> Failure {
@@ -203,6 +249,7 @@ fn process_row(run: &RunData, rows: &[&ResourceRow]) -> Option<ProcessRow> {
     Some(ProcessRow {
         role: role(run, first.pid),
         name: first.process_name.clone(),
+        child: child(run, first.pid),
         pid: first.pid,
         samples: rows.len(),
         cpu_percent: summary(&cpu),
@@ -217,6 +264,12 @@ fn role(run: &RunData, wanted: u32) -> Option<String> {
         Event::ProcessFound { role, pid, .. } if *pid == wanted => Some(role.clone()),
         _ => None,
     })
+}
+
+fn child(run: &RunData, wanted: u32) -> bool {
+    run.events.iter().any(
+        |record| matches!(&record.event, Event::ProcessFound { pid, root: false, .. } if *pid == wanted),
+    )
 }
 
 fn end(run: &RunData, wanted: u32) -> Option<String> {

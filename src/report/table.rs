@@ -1,42 +1,93 @@
 //! Markdown tables that are also readable as plain text.
 
-/// A table with its columns padded; all columns but the first are numbers, to the right.
-pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([header[column].chars().count(), 3]).max().unwrap_or(3)
+/// What stands in a cell for a figure that there is not.
+pub(super) const ABSENT: &str = "–";
+
+/// The title of a column, and to which side its cells go.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Column {
+    /// Words.
+    Left(&'static str),
+    /// Figures.
+    Right(&'static str),
+}
+
+impl Column {
+    fn title(self) -> &'static str {
+        match self {
+            Column::Left(title) | Column::Right(title) => title,
+        }
+    }
+
+    fn rule(self, width: usize) -> String {
+        match self {
+            Column::Left(_) => "-".repeat(width),
+            Column::Right(_) => format!("{}:", "-".repeat(width - 1)),
+        }
+    }
+
+    fn padded(self, cell: &str, width: usize) -> String {
+        match self {
+            Column::Left(_) => format!(" {cell:<width$} |"),
+            Column::Right(_) => format!(" {cell:>width$} |"),
+        }
+    }
+}
+
+/// A table with its columns padded. A column without a single figure is left
+/// out: old files have no peaks, services without audio no RTF.
+pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
+    let shown: Vec<(usize, Column)> = columns
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(place, _)| rows.is_empty() || rows.iter().any(|row| row[*place] != ABSENT))
+        .collect();
+    let width = |place: usize, column: Column| {
+        let cells = rows.iter().map(|row| row[place].chars().count());
+        cells.chain([column.title().chars().count(), 3]).max().unwrap_or(3)
     };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let mut text = String::new();
-    line(&mut text, &widths, header.iter().map(ToString::to_string));
-    let rule = widths.iter().enumerate().map(|(column, width)| {
-        if column == 0 { "-".repeat(*width) } else { format!("{}:", "-".repeat(width - 1)) }
-    });
-    line(&mut text, &widths, rule);
-    for row in rows {
-        // A pipe would end the cell.
-        line(&mut text, &widths, row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")));
+    let widths: Vec<usize> = shown.iter().map(|&(place, column)| width(place, column)).collect();
+    let line = |cell: &dyn Fn(usize, Column, usize) -> String| {
+        let cells = shown
+            .iter()
+            .zip(&widths)
+            .map(|(&(place, column), &width)| column.padded(&cell(place, column, width), width));
+        format!("|{}\n", cells.collect::<String>())
+    };
+    let mut text = line(&|_, column, _| column.title().to_string());
+    text.push_str(&line(&|_, column, width| column.rule(width)));
+    for row in &rows {
+        text.push_str(&line(&|place, _, _| row[place].clone()));
     }
     text
 }
 
-fn line(text: &mut String, widths: &[usize], cells: impl Iterator<Item = String>) {
-    text.push('|');
-    for (column, (cell, &width)) in cells.zip(widths).enumerate() {
-        let padded = if column == 0 { format!(" {cell:<width$} |") } else { format!(" {cell:>width$} |") };
-        text.push_str(&padded);
-    }
-    text.push('\n');
+/// A cell as Markdown can hold it: a pipe would end it, a newline the row.
+fn one_line(cell: &str) -> String {
+    cell.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Column::{Left, Right};
     use super::*;
+
+    fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
+        rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect()
+    }
 
     #[test]
     fn columns_line_up_and_a_pipe_does_not_end_a_cell() {
-        let rows = vec![vec!["a|b".to_string(), "1".to_string()], vec!["c".to_string(), "-22.5".to_string()]];
-        let text = table(&["name", "MB"], &rows);
-        assert_eq!(text, "| name |    MB |\n| ---- | ----: |\n| a\\|b |     1 |\n| c    | -22.5 |\n");
+        let text = table(&[Left("name"), Right("MB")], &rows(&[&["a|b", "1"], &["c\nd", "-22.5"]]));
+        assert_eq!(text, "| name |    MB |\n| ---- | ----: |\n| a\\|b |     1 |\n| c d  | -22.5 |\n");
+    }
+
+    #[test]
+    fn a_column_without_a_figure_is_left_out() {
+        let text = table(&[Left("name"), Right("RTF"), Right("MB")], &rows(&[&["a", ABSENT, ABSENT], &["b", ABSENT, "7"]]));
+        assert_eq!(text, "| name |  MB |\n| ---- | --: |\n| a    |   – |\n| b    |   7 |\n");
     }
 }

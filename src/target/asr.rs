@@ -22,8 +22,17 @@ pub struct AsrTarget {
 }
 
 impl AsrTarget {
-    pub(super) fn new(client: Client, plan: &TargetPlan) -> AsrTarget {
-        AsrTarget { client, base: wire::base(&plan.url), health: plan.health.clone(), plan: plan.asr.clone() }
+    /// The service that `plan` describes, with its URL, its paths, fields and words.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] if no HTTP client can be set up.
+    pub fn of_plan(plan: &TargetPlan) -> crate::Result<AsrTarget> {
+        Ok(AsrTarget {
+            client: wire::client(plan)?,
+            base: wire::base(&plan.url),
+            health: plan.health.clone(),
+            plan: plan.asr.clone(),
+        })
     }
 
     async fn submit(&self, input: &Input) -> Result<String, TaskError> {

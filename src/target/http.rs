@@ -20,7 +20,12 @@ pub struct HttpTarget {
 }
 
 impl HttpTarget {
-    pub(super) fn new(client: Client, plan: &TargetPlan) -> Result<HttpTarget, Error> {
+    /// The service that `plan` describes, with its URL and its request.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for what is no method or no header, or if no HTTP client can be set up.
+    pub fn of_plan(plan: &TargetPlan) -> Result<HttpTarget, Error> {
+        let client = wire::client(plan)?;
         let config = |what: String| Error::new(ErrorKind::Config, what);
         let method = Method::from_bytes(plan.http.method.as_bytes()).map_err(|error| {
             config(format!("`target.http.method` is no HTTP method: `{}`", plan.http.method)).source(error)

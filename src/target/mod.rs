@@ -11,7 +11,6 @@ mod wire;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -167,9 +166,8 @@ impl<T: Target> AnyTarget for T {
 
 /// The target that a plan describes.
 pub(crate) fn of_plan(plan: &Plan) -> Result<Arc<dyn AnyTarget>> {
-    let client = wire::client(Duration::from_secs_f64(plan.target.connect_timeout_s))?;
     Ok(match plan.target.kind {
-        TargetKind::Asr => Arc::new(AsrTarget::new(client, &plan.target)),
-        TargetKind::Http => Arc::new(HttpTarget::new(client, &plan.target)?),
+        TargetKind::Asr => Arc::new(AsrTarget::of_plan(&plan.target)?),
+        TargetKind::Http => Arc::new(HttpTarget::of_plan(&plan.target)?),
     })
 }

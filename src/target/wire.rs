@@ -8,6 +8,7 @@ use reqwest::{Body, Client, Response};
 
 use super::{Input, TaskError};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::TargetPlan;
 
 /// How much of a refusal's body is kept.
 const BODY_LIMIT: usize = 2048;
@@ -19,11 +20,11 @@ const IDLE: Duration = Duration::from_secs(2);
 /// The health endpoint gets this long.
 const HEALTH_LIMIT: Duration = Duration::from_secs(10);
 
-pub(super) fn client(connect_timeout: Duration) -> Result<Client> {
+pub(super) fn client(plan: &TargetPlan) -> Result<Client> {
     // The provider is process-wide; whoever came first has set one just as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder()
-        .connect_timeout(connect_timeout)
+        .connect_timeout(Duration::from_secs_f64(plan.connect_timeout_s))
         .pool_idle_timeout(IDLE)
         // A service under test is local or named: what the environment says of proxies is not meant for it.
         .no_proxy()
