@@ -16,8 +16,8 @@ use highwater::plan::ProcessPlan;
 use highwater::record::ExitKind;
 use highwater::sampler::source::{LinuxSource, SysinfoSource};
 use highwater::sampler::{
-    CSV_HEADER, EventKind, Machine, ProcessEvent, ProcessId, ProcessInfo, ProcessSource, ReadError,
-    Reading, RoleReading, Sampler, SamplerOptions, default_source,
+    CSV_HEADER, EventKind, Machine, ProcessEvent, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading,
+    RoleReading, Sampler, SamplerOptions, default_source,
 };
 use highwater::units::to_mb;
 use tokio::sync::broadcast::Receiver;

@@ -155,7 +155,10 @@ fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
         (Verdict::Fail, detail)
     } else if let Some(task) = judged.iter().find(|task| task.status == TaskStatus::Timeout) {
         // Its memory was read while the service may still have been at work on it.
-        (Verdict::Inconclusive, format!("{} had no result in time, so what it kept is not known", task.test_id))
+        (
+            Verdict::Inconclusive,
+            format!("{} had no result in time, so what it kept is not known", task.test_id),
+        )
     } else if deltas.len() < judged.len() {
         let unread = judged.len() - deltas.len();
         (

@@ -149,7 +149,10 @@ fn levels(text: &mut String, report: &Report) {
         return;
     }
     put!(text, "## Phase 2: concurrency limit\n");
-    put!(text, "All tasks of a level are submitted at once. Before, after and peak are worker RSS in MB, of the");
+    put!(
+        text,
+        "All tasks of a level are submitted at once. Before, after and peak are worker RSS in MB, of the"
+    );
     put!(text, "level as a whole; RTF and seconds are those of the tasks that succeeded.\n");
     let rows: Vec<Vec<String>> = report.levels.iter().map(level).collect();
     let columns = [

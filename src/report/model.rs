@@ -267,9 +267,9 @@ fn role(run: &RunData, wanted: u32) -> Option<String> {
 }
 
 fn child(run: &RunData, wanted: u32) -> bool {
-    run.events.iter().any(
-        |record| matches!(&record.event, Event::ProcessFound { pid, root: false, .. } if *pid == wanted),
-    )
+    run.events
+        .iter()
+        .any(|record| matches!(&record.event, Event::ProcessFound { pid, root: false, .. } if *pid == wanted))
 }
 
 fn end(run: &RunData, wanted: u32) -> Option<String> {
