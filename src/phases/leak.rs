@@ -12,8 +12,11 @@ use crate::target::Input;
 /// further one costs the machine its memory.
 const CERTAIN: usize = 3;
 
-/// A service that answers nothing this many times in a row will not do better.
+/// A service that answers nothing this many times in a row will not do better…
 const TIMEOUTS_IN_A_ROW: usize = 2;
+
+/// …nor one that could not even be spoken to this many times.
+const UNREACHED_IN_A_ROW: usize = 3;
 
 /// Runs the leak check and records everything of it.
 ///
@@ -92,9 +95,14 @@ fn undecided(done: &RunData, rig: &Rig, round: u32) -> bool {
 
 /// Why going on would teach nothing, if so.
 fn hopeless(done: &RunData, rig: &Rig) -> Option<String> {
-    let timeouts = done.tasks.iter().rev().take_while(|task| task.status == TaskStatus::Timeout).count();
+    let in_a_row = |is: fn(&TaskRecord) -> bool| done.tasks.iter().rev().take_while(|task| is(task)).count();
+    let timeouts = in_a_row(|task| task.status == TaskStatus::Timeout);
     if timeouts >= TIMEOUTS_IN_A_ROW {
         return Some(format!("{timeouts} tasks in a row had no result within their time"));
+    }
+    let unreached = in_a_row(|task| task.error_kind.as_deref() == Some("transport"));
+    if unreached >= UNREACHED_IN_A_ROW {
+        return Some(format!("the service could not be spoken to {unreached} times in a row"));
     }
     if done.tasks.last().is_some_and(|task| task.error_kind.as_deref() == Some("worker_lost")) {
         return done.tasks.last().and_then(|task| task.error.clone());
