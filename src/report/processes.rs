@@ -54,7 +54,9 @@ fn row(group: &[&ProcessRow]) -> Vec<String> {
     let first = group[0];
     let samples: usize = group.iter().map(|process| process.samples).sum();
     let cpu = |of: fn(&crate::analysis::Summary) -> f64| {
-        group.iter().filter_map(move |process| process.cpu_percent.as_ref().map(|cpu| (of(cpu), process.samples)))
+        group
+            .iter()
+            .filter_map(move |process| process.cpu_percent.as_ref().map(|cpu| (of(cpu), process.samples)))
     };
     // A mean of means counts each process by its samples; the first of each says nothing about CPU.
     let weight: usize = cpu(|cpu| cpu.mean).map(|(_, samples)| samples - 1).sum();

@@ -87,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_column_without_a_figure_is_left_out() {
-        let text = table(&[Left("name"), Right("RTF"), Right("MB")], &rows(&[&["a", ABSENT, ABSENT], &["b", ABSENT, "7"]]));
+        let text = table(
+            &[Left("name"), Right("RTF"), Right("MB")],
+            &rows(&[&["a", ABSENT, ABSENT], &["b", ABSENT, "7"]]),
+        );
         assert_eq!(text, "| name |  MB |\n| ---- | --: |\n| a    |   – |\n| b    |   7 |\n");
     }
 }
