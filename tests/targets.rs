@@ -181,8 +181,9 @@ async fn a_connection_that_is_reset_is_named_as_such() {
     let url = service::url(listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        // Closed with the request unread: the kernel answers with a reset.
         stream.readable().await.unwrap();
+        // Closed without lingering: the kernel sends a reset.
+        stream.set_zero_linger().unwrap();
     });
     let error = HttpTarget::of_plan(&at(&url)).unwrap().perform(&input(Vec::new())).await.unwrap_err();
     server.await.unwrap();
