@@ -89,7 +89,7 @@ impl Home {
     /// A run of the past: its events and tasks as files, with these deltas of its long tasks.
     fn results(&self, directory: &str, stamp: &str, delta_mb: f64) -> PathBuf {
         let record = |index: usize| {
-            let kind = if index % 2 == 0 { "short" } else { "long" };
+            let kind = if index.is_multiple_of(2) { "short" } else { "long" };
             let delta = if kind == "long" { delta_mb } else { 0.0 };
             json!({
                 "test_id": format!("{kind}_c1_{index}"), "audio_file": format!("{kind}.wav"),
