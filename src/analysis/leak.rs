@@ -4,6 +4,7 @@ use super::WORKER;
 use super::growth::{Growth, growth};
 use crate::plan::{AudioKind, LeakPlan};
 use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
+use crate::units::round;
 
 /// The tasks of the leak check, warm-up and repeats apart.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +39,7 @@ impl<'a> LeakTasks<'a> {
         let tasks: Vec<&TaskRecord> = if named {
             run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).collect()
         } else {
-            run.tasks.iter().take_while(|task| task.concurrency == 1).collect()
+            before_the_batches(run)
         };
         LeakTasks::split(tasks)
     }
@@ -75,6 +76,21 @@ impl<'a> LeakTasks<'a> {
         let long: Vec<_> = pool.iter().copied().filter(|task| is_long(task)).collect();
         if long.is_empty() { pool.clone() } else { long }
     }
+}
+
+/// The tasks of the leak check in a file that does not name phases.
+///
+/// Where batches follow, the last single task is the first level of the ramp. It
+/// must not make the tasks before it a warm-up, which is not judged.
+fn before_the_batches(run: &RunData) -> Vec<&TaskRecord> {
+    let mut tasks: Vec<&TaskRecord> = run.tasks.iter().take_while(|task| task.concurrency == 1).collect();
+    if tasks.len() < run.tasks.len()
+        && let Some((last, earlier)) = tasks.split_last()
+        && earlier.iter().any(|task| input(task) == input(last))
+    {
+        tasks.pop();
+    }
+    tasks
 }
 
 /// What makes two tasks repeats of each other.
@@ -143,12 +159,12 @@ fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
     let (verdict, detail) = if largest >= limit {
         let over = deltas.iter().filter(|(delta, _)| *delta >= limit).count();
         let severe = if largest > plan.severe_delta_mb {
-            format!(", SEVERE (> {:.0} MB)", plan.severe_delta_mb)
+            format!(", SEVERE (> {} MB)", plan.severe_delta_mb)
         } else {
             String::new()
         };
         let detail = format!(
-            "delta {largest:+.1} MB ≥ {limit:.0} MB{severe}; {over} of {} {kind}tasks over the limit, worst {}",
+            "delta {largest:+.1} MB ≥ {limit} MB{severe}; {over} of {} {kind}tasks over the limit, worst {}",
             deltas.len(),
             task.test_id
         );
@@ -170,11 +186,11 @@ fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
         let plural = if count == 1 { "" } else { "s" };
         (
             Verdict::Pass,
-            format!("delta {largest:+.1} MB < {limit:.0} MB (largest of {count} {kind}task{plural})"),
+            format!("delta {largest:+.1} MB < {limit} MB (largest of {count} {kind}task{plural})"),
         )
     };
     Criterion {
-        value: Some(largest),
+        value: Some(round(largest, 1)),
         threshold: Some(limit),
         unit: Some("MB".to_string()),
         ..criterion("leak.delta", &title, verdict, detail)
@@ -207,7 +223,7 @@ fn baseline_criterion(
     let tolerance = plan.baseline_tolerance_mb;
     let figures = format!("{end:.1} MB at the end, {above:+.1} MB from the baseline {baseline:.1} MB");
     let (verdict, detail) = if above <= tolerance {
-        (Verdict::Pass, format!("{figures} (tolerance {tolerance:.0} MB)"))
+        (Verdict::Pass, format!("{figures} (tolerance {tolerance} MB)"))
     } else {
         match growth.verdict {
             // A cache that has filled is a new baseline, which later tasks do return to.
@@ -217,15 +233,15 @@ fn baseline_criterion(
             ),
             Verdict::Inconclusive => (
                 Verdict::Inconclusive,
-                format!("{figures} (tolerance {tolerance:.0} MB), and not yet clear whether it stops there"),
+                format!("{figures} (tolerance {tolerance} MB), and not yet clear whether it stops there"),
             ),
             Verdict::Fail => {
-                (Verdict::Fail, format!("{figures} (tolerance {tolerance:.0} MB), and still growing"))
+                (Verdict::Fail, format!("{figures} (tolerance {tolerance} MB), and still growing"))
             }
         }
     };
     Criterion {
-        value: Some(above),
+        value: Some(round(above, 1)),
         threshold: Some(tolerance),
         unit: Some("MB".to_string()),
         ..criterion(NAME, TITLE, verdict, detail)
@@ -239,7 +255,7 @@ fn growth_criterion(memory: &MemoryMoments, growth: &Growth) -> Criterion {
         return criterion(NAME, TITLE, Verdict::Inconclusive, WORKER_CHANGED.to_string());
     }
     Criterion {
-        value: Some(growth.rate_mb_per_task),
+        value: Some(round(growth.rate_mb_per_task, 2)),
         threshold: None,
         unit: Some("MB per task".to_string()),
         ..criterion(NAME, TITLE, growth.verdict, growth.detail.clone())

@@ -36,7 +36,11 @@ fn head(text: &mut String, report: &Report) {
     put!(text, "# highwater: {}\n", report.title);
     put!(text, "**{}**: {}\n", report.verdict.word(), summary(report));
     if let Some(reason) = &report.judgement.interrupted {
-        put!(text, "**Interrupted**: {reason}\n");
+        // What a signal is told with says the word itself.
+        match reason.strip_prefix("interrupted") {
+            Some(signal) => put!(text, "The run was **interrupted**{signal}\n"),
+            None => put!(text, "The run was **interrupted**: {reason}\n"),
+        }
     }
     if report.judgement.limit != Limit::NotRun {
         // On the console a wider gap sets the reason apart.
@@ -223,12 +227,15 @@ fn notes(text: &mut String, report: &Report) {
 }
 
 fn skipped(text: &mut String, report: &Report) {
-    if report.skipped_lines.is_empty() && report.missing_files.is_empty() {
+    if report.skipped_lines.is_empty() && report.missing_files.is_empty() && report.in_flight.is_empty() {
         return;
     }
     put!(text, "## Skipped\n");
     for line in &report.skipped_lines {
         put!(text, "- {line}");
+    }
+    for task in &report.in_flight {
+        put!(text, "- `{task}` had not ended when the run did, and is not counted");
     }
     for file in &report.missing_files {
         put!(text, "- `{file}` is not there, so less could be judged");

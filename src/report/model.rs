@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::analysis::{LeakTasks, Level, Summary, judge, levels, summary};
+use crate::analysis::{LeakTasks, Level, Summary, in_flight, judge, levels, summary};
 use crate::plan::Plan;
 use crate::record::{Clause, Event, Judgement, Machine, ResourceRow, RunData, TaskRecord, Verdict};
 
@@ -48,6 +48,8 @@ pub struct Report {
     pub file: String,
     /// Companion files that were not there, so that less could be judged.
     pub missing_files: Vec<String>,
+    /// Tasks that were sent and have no line, since the run ended before they did.
+    pub in_flight: Vec<String>,
     /// Lines that could not be read.
     pub skipped_lines: Vec<String>,
 }
@@ -173,6 +175,7 @@ pub fn report(run: &RunData, plan: &Plan) -> Report {
         duration_s: run.events.last().map(|record| record.elapsed),
         file: run.file.clone(),
         missing_files: run.missing.clone(),
+        in_flight: in_flight(run).into_iter().map(ToString::to_string).collect(),
         skipped_lines: run.damage.iter().map(ToString::to_string).collect(),
     }
 }
