@@ -119,10 +119,10 @@ impl Suite {
         let marker = plan.results.join(format!(".{name}_{}", IDENTITY.sharing));
         // One measurement at a time: two would measure each other.
         let _lock = lock(plan.results.join(".lock")).await?;
-        if self.shared {
-            if let Some(measured) = Measured::of_marker(&marker, &plan)? {
-                return Ok(measured);
-            }
+        if self.shared
+            && let Some(measured) = Measured::of_marker(&marker, &plan)?
+        {
+            return Ok(measured);
         }
         let measured = self.measure(plan).await?;
         if self.shared {

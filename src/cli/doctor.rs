@@ -18,7 +18,9 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     match &loaded.file {
         Some(file) => println!("configuration: {}", file.display()),
         None => {
-            println!("configuration: built-in defaults (no highwater.toml here; `highwater init` writes one)")
+            println!(
+                "configuration: built-in defaults (no highwater.toml here; `highwater init` writes one)"
+            );
         }
     }
     let plan = loaded.plan;

@@ -114,10 +114,10 @@ pub fn find_runs(directory: &Path) -> Result<Vec<PathBuf>> {
 /// Makes the new name itself survive a power cut. Not every file system can;
 /// the data is synced all the same, so a refusal is no reason to stop.
 fn sync_directory(directory: &Path) {
-    if let Ok(handle) = File::open(directory) {
-        if let Err(error) = handle.sync_all() {
-            tracing::debug!(directory = %directory.display(), %error, "directory not synced");
-        }
+    if let Ok(handle) = File::open(directory)
+        && let Err(error) = handle.sync_all()
+    {
+        tracing::debug!(directory = %directory.display(), %error, "directory not synced");
     }
 }
 
