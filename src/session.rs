@@ -203,11 +203,11 @@ impl Session {
         self.embedded.as_ref()
     }
 
-    /// Runs the leak check.
+    /// Runs the leak check; returns true if it ended early because the leak is certain.
     ///
     /// # Errors
     /// See [`phases::leak_check`].
-    pub async fn leak_check(&self) -> Result<()> {
+    pub async fn leak_check(&self) -> Result<bool> {
         phases::leak_check(&self.rig).await
     }
 
@@ -216,7 +216,7 @@ impl Session {
     /// # Errors
     /// See [`phases::ramp`].
     pub async fn ramp(&self) -> Result<()> {
-        phases::ramp(&self.rig).await
+        phases::ramp(&self.rig, false).await
     }
 
     /// Runs the phases that the plan asks for.
@@ -224,11 +224,9 @@ impl Session {
     /// # Errors
     /// Those of the phases.
     pub async fn run_plan(&self) -> Result<()> {
-        if self.rig.plan.leak.enabled {
-            self.leak_check().await?;
-        }
+        let leaks = self.rig.plan.leak.enabled && self.leak_check().await?;
         if self.rig.plan.ramp.enabled {
-            self.ramp().await?;
+            phases::ramp(&self.rig, leaks).await?;
         }
         Ok(())
     }

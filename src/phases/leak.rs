@@ -24,10 +24,12 @@ const UNREACHED_IN_A_ROW: usize = 3;
 /// the repeats leave it open whether memory accumulates, more follow, up to
 /// `leak.max_repeats`.
 ///
+/// Returns true if it ended early because the leak is certain.
+///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
 /// [`crate::ErrorKind::Interrupted`] if the run is to stop.
-pub async fn leak_check(rig: &Rig) -> Result<()> {
+pub async fn leak_check(rig: &Rig) -> Result<bool> {
     let plan = &rig.plan.leak;
     let kinds = rig.inputs.all().count() as u32;
     let tasks = kinds * (1 + plan.repeats);
@@ -40,7 +42,7 @@ pub async fn leak_check(rig: &Rig) -> Result<()> {
     while cut_short.is_none() && (round <= plan.repeats || undecided(&done, rig, round)) {
         for input in rig.inputs.all() {
             done.tasks.push(one_task(rig, input).await?);
-            cut_short = hopeless(&done, rig).or(rig.memory_is_short().await?);
+            cut_short = certain(&done, rig).or_else(|| hopeless(&done)).or(rig.memory_is_short().await?);
             if cut_short.is_some() {
                 break;
             }
@@ -55,7 +57,8 @@ pub async fn leak_check(rig: &Rig) -> Result<()> {
         memory(rig, Moment::Final, baseline.map(|mb| mb + plan.baseline_tolerance_mb)).await?;
     }
     rig.workers.caught_up().await;
-    rig.recorder.event(Event::PhaseEnded { phase: Phase::Leak, cut_short }).await
+    rig.recorder.event(Event::PhaseEnded { phase: Phase::Leak, cut_short }).await?;
+    Ok(certain(&done, rig).is_some())
 }
 
 async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
@@ -94,7 +97,7 @@ fn undecided(done: &RunData, rig: &Rig, round: u32) -> bool {
 }
 
 /// Why going on would teach nothing, if so.
-fn hopeless(done: &RunData, rig: &Rig) -> Option<String> {
+fn hopeless(done: &RunData) -> Option<String> {
     let in_a_row = |is: fn(&TaskRecord) -> bool| done.tasks.iter().rev().take_while(|task| is(task)).count();
     let timeouts = in_a_row(|task| task.status == TaskStatus::Timeout);
     if timeouts >= TIMEOUTS_IN_A_ROW {
@@ -107,6 +110,11 @@ fn hopeless(done: &RunData, rig: &Rig) -> Option<String> {
     if done.tasks.last().is_some_and(|task| task.error_kind.as_deref() == Some("worker_lost")) {
         return done.tasks.last().and_then(|task| task.error.clone());
     }
+    None
+}
+
+/// Why the leak is certain, if it is.
+fn certain(done: &RunData, rig: &Rig) -> Option<String> {
     let limit = rig.plan.leak.max_delta_mb;
     let over = LeakTasks::of(done)
         .repeats

@@ -16,10 +16,13 @@ use crate::units::{round, to_mb};
 
 /// Runs the ramp and records everything of it.
 ///
+/// A service that is certain to leak would take the machine's memory along: with
+/// `leaks`, the ramp ends at the level that is required and says so.
+///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
 /// [`crate::ErrorKind::Interrupted`] if the run is to stop.
-pub async fn ramp(rig: &Rig) -> Result<()> {
+pub async fn ramp(rig: &Rig, leaks: bool) -> Result<()> {
     let plan = &rig.plan.ramp;
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Concurrency, tasks: None }).await?;
     let mut cut_short = None;
@@ -30,6 +33,10 @@ pub async fn ramp(rig: &Rig) -> Result<()> {
             break;
         }
         concurrency += plan.step;
+        if leaks && concurrency > plan.required && concurrency <= plan.max {
+            cut_short = Some("the service leaks for certain, and every further level would cost more memory".to_string());
+            break;
+        }
     }
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Concurrency, cut_short }).await
 }

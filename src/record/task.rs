@@ -97,7 +97,8 @@ pub struct TaskRecord {
     /// Highest RSS of the worker role that was seen while the task ran, in MB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_rss_peak_mb: Option<f64>,
-    /// True where before, after and delta are those of the whole batch.
+    /// True for a task of a batch: "before" is the batch's, "after" was read in the moment the task
+    /// ended, others still running, so that no memory can be charged to this task alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delta_shared: bool,
     /// Seconds that memory took to become quiet after the task.
