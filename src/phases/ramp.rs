@@ -34,7 +34,9 @@ pub async fn ramp(rig: &Rig, leaks: bool) -> Result<()> {
         }
         concurrency += plan.step;
         if leaks && concurrency > plan.required && concurrency <= plan.max {
-            cut_short = Some("the service leaks for certain, and every further level would cost more memory".to_string());
+            cut_short = Some(
+                "the service leaks for certain, and every further level would cost more memory".to_string(),
+            );
             break;
         }
     }
