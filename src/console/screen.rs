@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use console::style;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Which stream people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +18,10 @@ pub enum Stream {
 /// A terminal with a live last line, or plain lines where there is no terminal.
 pub struct Screen {
     stream: Stream,
-    bar: Option<ProgressBar>,
+    terminal: bool,
     color: bool,
+    /// There only while something is going on: an empty bar would say that nothing will.
+    bar: Option<ProgressBar>,
 }
 
 /// What the live line shows.
@@ -48,8 +50,7 @@ impl Screen {
             Stream::Stderr => std::io::stderr().is_terminal(),
         };
         let color = terminal && std::env::var_os("NO_COLOR").is_none();
-        let bar = terminal.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
-        Screen { stream, bar, color }
+        Screen { stream, terminal, color, bar: None }
     }
 
     pub(super) fn line(&self, line: &str) {
@@ -70,17 +71,12 @@ impl Screen {
         }
     }
 
-    pub(super) fn progress(&self, progress: Progress) {
-        let Some(bar) = &self.bar else { return };
+    pub(super) fn progress(&mut self, progress: Progress) {
         match progress {
             Progress::Keep => {}
-            Progress::Clear => {
-                bar.disable_steady_tick();
-                bar.set_draw_target(ProgressDrawTarget::hidden());
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-                bar.set_message("");
-            }
-            Progress::Tasks { done, total, message } => {
+            Progress::Clear => self.clear(),
+            Progress::Tasks { done, total, message } if self.terminal => {
+                let bar = self.bar.get_or_insert_with(ProgressBar::new_spinner);
                 let template = match total {
                     Some(_) => "  {spinner} {bar:24} {pos}/{len}  {msg}  {elapsed}",
                     None => "  {spinner} {msg}  {elapsed}",
@@ -95,15 +91,20 @@ impl Screen {
                 bar.set_message(message);
                 bar.enable_steady_tick(Duration::from_millis(200));
             }
+            Progress::Tasks { .. } => {}
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
         }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.clear();
     }
 }
 
