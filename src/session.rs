@@ -122,6 +122,10 @@ impl SessionBuilder {
 
     async fn start_in(self, paths: &RunPaths) -> Result<Session> {
         let SessionBuilder { mut plan, target, inputs, embedded, observer, stop } = self;
+        if embedded.is_some() {
+            // Whatever service the configuration names, the embedded one takes audio.
+            plan.target.kind = TargetKind::Asr;
+        }
         let inputs = match inputs {
             Some(inputs) => inputs,
             None => planned_inputs(&plan)?,
@@ -336,7 +340,6 @@ fn input(recording: &Recording) -> Input {
 /// The embedded service says itself where it listens and who plays which role.
 fn aim_at_embedded(plan: &mut Plan, service: &Embedded) {
     let defaults = Plan::default().target;
-    plan.target.kind = TargetKind::Asr;
     plan.target.url = service.ready().url.clone();
     plan.target.health = defaults.health;
     plan.target.asr = defaults.asr;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::PlanArgs;
+use super::say;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan, TargetKind};
 use crate::sampler::{ProcessSource, default_source, find_processes};
@@ -19,7 +20,7 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
         Some(file) => file.display().to_string(),
         None => "defaults (no highwater.toml here; `highwater init` writes one)".to_string(),
     };
-    println!("configuration: {configuration}");
+    say!("configuration: {configuration}");
     let plan = loaded.plan;
     let mut checks = vec![("service", service(&plan))];
     match default_source() {
@@ -39,17 +40,17 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     let mut healthy = true;
     for (name, check) in checks {
         match check {
-            Ok(found) => println!("ok    {name:<8} {found}"),
+            Ok(found) => say!("ok    {name:<8} {found}"),
             Err(error) => {
                 healthy = false;
-                println!("FAIL  {name:<8} {error}");
+                say!("FAIL  {name:<8} {error}");
                 if let Some(hint) = error.hint_text() {
-                    println!("{:15}hint: {}", "", hint.replace('\n', &format!("\n{:21}", "")));
+                    say!("{:15}hint: {}", "", hint.replace('\n', &format!("\n{:21}", "")));
                 }
             }
         }
     }
-    println!("{}", if healthy { "ready: `highwater run`" } else { "not ready" });
+    say!("{}", if healthy { "ready: `highwater run`" } else { "not ready" });
     Ok(if healthy { 0 } else { ErrorKind::Config.exit_code() })
 }
 

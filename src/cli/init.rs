@@ -1,11 +1,12 @@
 //! `highwater init`.
 
 use super::args::InitArgs;
+use super::say;
 use crate::error::Result;
 use crate::plan;
 
 pub(super) fn init(args: &InitArgs) -> Result<u8> {
     plan::write_template(&args.path, args.force)?;
-    println!("wrote {}: every key with its default; next: `highwater doctor`", args.path.display());
+    say!("wrote {}: every key with its default; next: `highwater doctor`", args.path.display());
     Ok(0)
 }

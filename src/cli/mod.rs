@@ -8,12 +8,25 @@ mod report;
 mod run;
 mod signals;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::error::Result;
 use args::{Cli, Command};
+
+/// `println!`, but a reader that has gone away (`| head`) is no reason to panic.
+macro_rules! say {
+    ($($arguments:tt)*) => { $crate::cli::say_line(format_args!($($arguments)*)) };
+}
+use say;
+
+fn say_line(line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        tracing::debug!(%error, "a line was not shown");
+    }
+}
 
 /// Parses the arguments, does what they say, and returns the exit code:
 /// 0 pass, 1 fail, 2 inconclusive, 3 could not run, 130 interrupted.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::ReportArgs;
+use super::say;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Plan};
@@ -27,8 +28,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
         print_json(&reports, args.path.is_dir())?;
     } else {
         for (path, report) in &reports {
-            print!("{}", markdown(report));
-            println!("\n<!-- written to {} -->", path.display());
+            say!("{}\n<!-- written to {} -->", markdown(report), path.display());
         }
     }
     // The worst of all: 130 only where no verdict is worse than "interrupted".
@@ -83,8 +83,8 @@ fn print_json(reports: &[(PathBuf, Report)], many: bool) -> Result<()> {
         .map(|(_, report)| serde_json::to_value(report).map_err(unprintable))
         .collect::<Result<_>>()?;
     match values.as_slice() {
-        [only] if !many => println!("{only}"),
-        all => println!("{}", serde_json::Value::from(all.to_vec())),
+        [only] if !many => say!("{only}"),
+        all => say!("{}", serde_json::Value::from(all.to_vec())),
     }
     Ok(())
 }

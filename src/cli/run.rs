@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::args::RunArgs;
+use super::say;
 use super::signals;
 use crate::console::{Console, Screen, Stream, criterion_line};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,7 +33,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8> {
         .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
     let outcome = runtime.block_on(drive(args, plan))?;
     if args.json {
-        println!("{}", machine_readable(&outcome));
+        say!("{}", machine_readable(&outcome));
     }
     Ok(outcome.report.exit_code())
 }
