@@ -24,6 +24,9 @@ pub use stats::{Summary, percentile, summary};
 use crate::plan::Plan;
 use crate::record::{Criterion, Event, ExitKind, Judgement, Limit, Moment, RunData, Verdict};
 
+/// The criterion that is judged whatever phases were run.
+const WORKER_ALIVE: &str = "worker.alive";
+
 /// The role whose memory is judged.
 pub const WORKER: &str = "worker";
 
@@ -60,8 +63,11 @@ pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
     let interrupted = interruption(run);
     let mut verdict =
         criteria.iter().map(|criterion| criterion.verdict).max().unwrap_or(Verdict::Inconclusive);
-    if interrupted.is_some() && verdict == Verdict::Pass {
-        // What was not run cannot have passed.
+    // What was not run cannot have passed, nor what was lost: an unreadable line
+    // may have been the task that failed.
+    let nothing_judged = !criteria.iter().any(|found| found.name != WORKER_ALIVE);
+    let lost = run.damage.iter().any(|line| line.file == run.file && !line.torn);
+    if verdict == Verdict::Pass && (interrupted.is_some() || nothing_judged || lost) {
         verdict = Verdict::Inconclusive;
     }
     Judgement { verdict, criteria, limit, notes, interrupted }
@@ -131,7 +137,7 @@ fn worker_criterion(run: &RunData) -> Option<Criterion> {
         (true, false) => (Verdict::Fail, ends.join("; ")),
     };
     Some(Criterion {
-        name: "worker.alive".to_string(),
+        name: WORKER_ALIVE.to_string(),
         title: "no worker crash".to_string(),
         verdict,
         detail,

@@ -252,3 +252,12 @@ fn tasks_that_fail_in_the_leak_check_fail_it_and_their_deltas_count() {
     assert_eq!(verdict_of(&judgement, "leak.tasks"), Verdict::Fail);
     assert_eq!(verdict_of(&judgement, "leak.delta"), Verdict::Fail, "a leak on the error path is a leak");
 }
+
+#[test]
+fn a_run_of_no_phase_is_no_pass() {
+    let mut plan = Plan::default();
+    plan.leak.enabled = false;
+    plan.ramp.enabled = false;
+    let judgement = judge(&run(vec![], vec![worker_found(7, false), Event::RunEnded]), &plan);
+    assert_eq!(judgement.verdict, Verdict::Inconclusive, "{judgement:#?}");
+}

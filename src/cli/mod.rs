@@ -28,6 +28,12 @@ fn say_line(line: std::fmt::Arguments<'_>) {
     }
 }
 
+/// The same on stderr.
+fn say_error(line: std::fmt::Arguments<'_>) {
+    // Where stderr is gone, there is nobody left to be told.
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
 /// Parses the arguments, does what they say, and returns the exit code:
 /// 0 pass, 1 fail, 2 inconclusive, 3 could not run, 130 interrupted.
 pub fn main() -> ExitCode {
@@ -54,7 +60,7 @@ fn finish(done: Result<u8>) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("{}", error.render());
+            say_error(format_args!("{}", error.render()));
             ExitCode::from(error.kind().exit_code())
         }
     }

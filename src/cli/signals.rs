@@ -19,8 +19,8 @@ pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
         let name = signals.next().await;
         // Only this task sets it, and once.
         let _: Result<(), &str> = told.set(name);
-        eprintln!("\n{name}: ending the run; once more to stop at once");
         stop.cancel();
+        super::say_error(format_args!("\n{name}: ending the run; once more to stop at once"));
         signals.next().await;
         std::process::exit(130);
     });
