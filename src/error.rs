@@ -82,6 +82,12 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// What caused it, and what caused that, the nearest first.
+    pub(crate) fn causes<'a>(&'a self) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+        let cause_of = |error: &&'a (dyn StdError + 'static)| StdError::source(*error);
+        std::iter::successors(StdError::source(self), cause_of)
+    }
+
     /// Message, causes and hint, a line each, as the command line prints them.
     pub fn render(&self) -> String {
         format!("error: {self:?}")
@@ -91,10 +97,8 @@ impl Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        let mut cause = StdError::source(self);
-        while let Some(error) = cause {
-            write!(f, "\n  cause: {error}")?;
-            cause = error.source();
+        for cause in self.causes() {
+            write!(f, "\n  cause: {cause}")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {}", hint.replace('\n', "\n        "))?;

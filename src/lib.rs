@@ -58,10 +58,20 @@
 //! tests the running service that `highwater.toml` names, and measures each phase
 //! once for all tests of a run, so that each criterion can be a test of its own.
 //!
-//! **On the command line.** `highwater run` does both phases against a running
-//! service, `highwater report` judges the data of a run again, `highwater doctor`
-//! checks what a run needs, and `highwater demo` is a speech service with real
-//! faults on request. `highwater run --demo` tries all of it.
+//! **On the command line.** Each command is a thin layer over this library:
+//!
+//! | command | what it does | in the library |
+//! | --- | --- | --- |
+//! | `run` | both phases against a running service; `--resume` goes on from one that was stopped | [`session`], [`resume`] |
+//! | `soak` | holds a level, and says whether memory accumulates under load | [`phases::soak()`], [`plan::SoakPlan`] |
+//! | `judge` | does memory accumulate? from any file with one reading per task | [`readings`], [`analysis::growth()`] |
+//! | `compare` | is a leak fixed, is a version worse than the one before it? | [`baseline`], [`analysis::compare()`] |
+//! | `watch` | only looks: a live table and a CSV of any processes | [`sampler`] |
+//! | `report` | judges the data of a run again | [`journal::read()`], [`report`] |
+//! | `doctor`, `init` | checks what a run needs; writes a commented `highwater.toml` | [`plan`] |
+//! | `demo` | a speech service with real faults on request | [`demo`] |
+//!
+//! `highwater run --demo` tries both phases on the last of these.
 //!
 //! # From a plan to a report
 //!
@@ -76,8 +86,9 @@
 //!    `highwater.toml`, `HIGHWATER_…` variables and flags ([`plan::load()`]).
 //! 2. The [`phases`] drive the [`target`] over the network and read the
 //!    [`sampler`], which watches the processes. The leak check sends one task at
-//!    a time and reads the worker's memory around each, once it is quiet. The
-//!    ramp sends levels of 1, 2, 3, … tasks at once, until one does not hold.
+//!    a time and reads the worker's memory around each, once it is quiet, until
+//!    [`analysis::growth()`] is sure. The ramp sends levels of 1, 2, 3, … tasks at
+//!    once, or doubles and halves them, as [`analysis::search`] asks.
 //! 3. Every task and event goes to the [`journal`] when it happens, and is on
 //!    the disk before anything else is told of it. The lines are [`record`]s.
 //! 4. The [`analysis`] judges what the journal holds. It is pure: a file that
@@ -98,7 +109,7 @@
 //! use highwater::phases::Inputs;
 //! use highwater::plan::Plan;
 //! use highwater::suite::Suite;
-//! use highwater::target::{Completion, Input, Target, TaskError};
+//! use highwater::target::{Completion, Input, Stage, Target, TaskError};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::TcpStream;
 //!
@@ -111,17 +122,14 @@
 //!     }
 //!
 //!     async fn perform(&self, input: &Input) -> Result<Completion, TaskError> {
-//!         let transport = |error: std::io::Error| TaskError::Transport {
-//!             stage: "request",
-//!             message: error.to_string(),
-//!         };
+//!         let transport = |error: std::io::Error| TaskError::io(Stage::Processing, &error);
 //!         let mut stream = TcpStream::connect(self.0).await.map_err(transport)?;
 //!         stream.write_all(&input.bytes).await.map_err(transport)?;
 //!         stream.shutdown().await.map_err(transport)?;
 //!         let mut answer = String::new();
 //!         stream.read_to_string(&mut answer).await.map_err(transport)?;
 //!         if answer.is_empty() {
-//!             return Err(TaskError::Malformed { message: "the answer is empty".to_string() });
+//!             return Err(TaskError::malformed("the answer is empty"));
 //!         }
 //!         Ok(Completion::default())
 //!     }
@@ -146,9 +154,8 @@
 //! Every [`Criterion`](record::Criterion) has one of three
 //! [`Verdict`](record::Verdict)s, and a run has the worst of its criteria.
 //!
-//! * **Pass**: the evidence says yes. For growth this needs at least eight
-//!   readings at the end that are flat, and the detail says which growth per
-//!   task would have shown.
+//! * **Pass**: the evidence says yes. For growth this needs some twenty
+//!   readings, and the detail says which growth per task would have shown.
 //! * **Fail**: the evidence says no.
 //! * **Inconclusive**: the evidence does not suffice. It is not a pass:
 //!   [`assert_passes`](suite::Measured::assert_passes) panics, and the command
@@ -159,7 +166,7 @@
 //! | `leak.tasks` | every task of the leak check succeeded |
 //! | `leak.delta` | no long task kept `leak.max_delta_mb` or more (any task, where none is long) |
 //! | `leak.baseline` | memory ended within `leak.baseline_tolerance_mb` of where it was after warm-up, or on a plateau |
-//! | `leak.growth` | memory was flat over the repeats, or rose and then was flat |
+//! | `leak.growth` | nothing accumulates, down to the size that is told ([`analysis::growth`]) |
 //! | `worker.alive` | no worker process died or was replaced |
 //! | `ramp.required` | `ramp.required` tasks at once succeeded |
 //! | `ramp.rtf` | up to that concurrency, every task took less than `ramp.max_rtf` of its audio's length |
@@ -182,9 +189,12 @@
 //! | [`target`] | the service that is driven |
 //! | [`audio`] | the recordings that are sent |
 //! | [`sampler`] | finding, measuring and watching processes |
-//! | [`phases`] | the leak check and the ramp |
+//! | [`phases`] | the leak check, its probes, the ramp and the soak |
 //! | [`record`] | the lines of the data files, verdicts |
 //! | [`journal`] | writing the data files and reading them back |
+//! | [`resume`] | going on from a run that was stopped |
+//! | [`baseline`] | the figures of earlier runs, to hold one against |
+//! | [`readings`] | one memory reading per task, from results, CSV or JSON lines |
 //! | [`analysis`] | judging |
 //! | [`report`] | rendering |
 //! | [`demo`] | the embedded speech service |
@@ -193,15 +203,19 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod baseline;
 pub mod cli;
 pub mod console;
 pub mod demo;
 pub mod error;
+mod inputs;
 pub mod journal;
 pub mod phases;
 pub mod plan;
+pub mod readings;
 pub mod record;
 pub mod report;
+pub mod resume;
 pub mod sampler;
 pub mod session;
 pub mod suite;

@@ -27,6 +27,46 @@ pub fn round(value: f64, digits: i32) -> f64 {
     if rounded == 0.0 { 0.0 } else { rounded }
 }
 
+/// `text` with its control characters spelt out, but for the end of a line and tabs: what comes from a file or a service
+/// must not steer the terminal it is shown in.
+pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    let steers = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(steers) {
+        return text.into();
+    }
+    let spell = |character: char| match steers(character) {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(spell).collect::<String>().into()
+}
+
+/// `value` with three digits that count, and never fewer before the point: `1234`, `55.6`, `0.00123`.
+pub(crate) fn significant(value: f64) -> String {
+    let magnitude = if value == 0.0 || !value.is_finite() { 0.0 } else { value.abs().log10().floor() };
+    // Below a billionth there is nothing that is worth a digit.
+    let decimals = (2.0 - magnitude).clamp(0.0, 9.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// A measured time: in milliseconds below a second, with three digits that count.
+pub(crate) fn time(seconds: f64) -> String {
+    if seconds < 1.0 {
+        return format!("{} ms", significant(seconds * 1000.0));
+    }
+    format!("{} s", significant(seconds))
+}
+
+/// A time span in words, in its largest unit: `12 min`.
+pub(crate) fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3_600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +76,25 @@ mod tests {
         assert_eq!(round(-0.04, 1).to_string(), "0");
         assert_eq!(round(45.849, 1), 45.8);
         assert_eq!(round(-15.25, 1), -15.3);
+    }
+
+    #[test]
+    fn three_digits_count() {
+        let shown = [0.0, 0.001_234, 0.0456, 0.5, 9.876, 55.5556, 555.556, 1_234.5].map(significant);
+        assert_eq!(shown, ["0.00", "0.00123", "0.0456", "0.500", "9.88", "55.6", "556", "1234"]);
+        assert_eq!([0.001_8, 0.25, 1.0, 147.3].map(time), ["1.80 ms", "250 ms", "1.00 s", "147 s"]);
+    }
+
+    #[test]
+    fn control_characters_are_spelt_out() {
+        assert_eq!(printable("a\tb\nä"), "a\tb\nä");
+        assert_eq!(printable("\u{1b}[31mred\r\u{9b}"), "\\u{1b}[31mred\\r\\u{9b}");
+    }
+
+    #[test]
+    fn spans_are_told_in_their_largest_unit() {
+        let spans = [3.2, 119.0, 600.0, 7_200.0, 200_000.0].map(span);
+        assert_eq!(spans, ["3 s", "119 s", "10 min", "2 h", "2 days"]);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Home {
                 "worker_rss_delta_mb": delta, "phase": "leak", "kind": kind,
             })
         };
-        let tasks: String = (0..20).map(|index| format!("{}\n", record(index))).collect();
+        let tasks: String = (0..24).map(|index| format!("{}\n", record(index))).collect();
         let event = |event: Value| {
             let mut line = json!({"time": "2025-12-09T23:21:45+01:00", "elapsed": 1.0});
             line.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
@@ -108,7 +108,7 @@ impl Home {
             json!({
                 "event": "run_started", "title": "test of a service", "version": "0.1.0",
                 "machine": {"os": "Linux", "kernel": "6", "cpus": 2, "memory_mb": 1000.0},
-                "plan": {"leak": {"repeats": 9}, "ramp": {"enabled": false}},
+                "plan": {"leak": {"repeats": 11}, "ramp": {"enabled": false}},
                 "files": {"tasks": "", "events": "", "resources": ""},
             }),
             json!({
@@ -156,6 +156,78 @@ fn a_wrong_usage_is_3_with_what_was_meant() {
     home.run(&["run", "--set", "leak.repeats"]).says(3, &["expected KEY=VALUE"]);
     let after_dashes = home.run(&["run", "--", "--leak", "300MB"]);
     after_dashes.says(3, &["error: arguments after `--` are for the embedded service", "hint: add `--demo`"]);
+    let both = home.run(&["run", "--demo", "--url", "http://localhost:1"]);
+    both.says(
+        3,
+        &["error: `--demo` tests the embedded service, and `--url` is for another", "hint: leave out"],
+    );
+    let pid = home.run(&["run", "--demo", "--worker-pid", "1"]);
+    pid.says(3, &["error: `--demo` tests the embedded service, and `--worker-pid` is for another", "hint: "]);
+    home.run(&["run", "--bad-input", "x"]).says(3, &["only the probe `error` sends", "hint: add `--probe`"]);
+    home.run(&["report", "x", "--max-delta-mb", "-5"]).says(3, &["cannot read the results file `x`"]);
+    let device = home.run(&["run", "--short", "/dev/zero"]);
+    device.says(3, &["error: `/dev/zero` is not a regular file", "hint: save the recording into a file"]);
+    let secret = home.run(&["run", "--set", "target.auth_env=NO_SUCH_VARIABLE"]);
+    secret.says(3, &["names the variable `NO_SUCH_VARIABLE`, which is not set", "hint: set it"]);
+}
+
+#[test]
+fn where_nothing_can_be_done_json_is_still_an_object() {
+    let home = Home::new();
+    let url = service::nobody();
+    for (args, what) in [
+        (vec!["run", "--url", &url, "--json"], "is not ready"),
+        (vec!["soak", "--demo", "--worker-port", "1", "--json"], "`--worker-port` is for another"),
+        (vec!["report", "none.jsonl", "--json"], "`none.jsonl`"),
+        (vec!["compare", "none", "nothing", "--json"], "`none`"),
+        (vec!["judge", "--json"], "required arguments"),
+    ] {
+        let ended = home.run(&args);
+        ended.says(3, &[what]);
+        let object: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!((&object["verdict"], &object["exit_code"]), (&json!("error"), &json!(3)), "{args:?}");
+        assert!(object["error"].as_str().unwrap().contains(what) && object["hint"].is_string(), "{object}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stdout_that_takes_nothing_is_an_error_with_its_cause() {
+    let home = Home::new();
+    let file = home.results("results", "20251209_232145", 10.0);
+    for args in [["report", text(&file), "--json"], ["judge", text(&file), "--json"]] {
+        let mut command = home.command(&args);
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        assert!(stderr.contains("cannot write to stdout") && stderr.contains("cause: No space"), "{stderr}");
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_keeps_nothing_else_from_being_judged() {
+    let home = Home::new();
+    let leak: String = (0..60).map(|task| format!("{}\n", 500 + 10 * task)).collect();
+    home.write("leak.csv", format!("rss_mb\n{leak}"));
+    home.write("zero.csv", "rss_mb\n0\n0\n");
+    home.write("labels/labels.csv", "file,worker\nd1,c\n");
+    home.write("escape.csv", "\u{1b}[31mred,size\n1,2\n");
+    fs::create_dir(home.path("bare")).unwrap();
+    let ended = home.run(&["judge", "bare", "zero.csv", "labels", "leak.csv", "none.csv", "--json"]);
+    ended.says(1, &["`bare`", "0 is no process's memory", "none of the files in `labels`", "`none.csv`"]);
+    let entries: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let verdicts: Vec<&Value> = entries.as_array().unwrap().iter().map(|entry| &entry["verdict"]).collect();
+    assert_eq!(verdicts, ["inconclusive", "inconclusive", "inconclusive", "leak", "inconclusive"]);
+    let errors = entries.as_array().unwrap().iter().filter(|entry| entry["error"].is_string()).count();
+    assert_eq!(errors, 4, "{entries}");
+    home.run(&["judge", "bare"]).says(3, &["no results file", "hint: "]);
+    home.run(&["judge", "leak.csv", "--max-delta-mb", "nan"]).says(3, &["must be a number above 0"]);
+    home.run(&["judge", "leak.csv", "--max-delta-mb", "-5"]).says(3, &["must be a number above 0"]);
+    let escaped = home.run(&["judge", "escape.csv"]);
+    escaped.says(3, &["`\\u{1b}[31mred`"]);
+    assert!(!escaped.stderr.contains('\u{1b}'), "{:?}", escaped.stderr);
 }
 
 #[test]
@@ -186,6 +258,9 @@ fn a_service_that_is_not_there_is_3_with_a_hint() {
     let url = service::nobody();
     let ended = home.run_against(&url, &[]);
     ended.says(3, &[&url, "is not ready", "refused", "hint: start the service", "--url URL", "--demo"]);
+    // A service that cannot be asked for its health has to be there all the same.
+    let unasked = home.run_against(&url, &["--preset", "http"]);
+    unasked.says(3, &["is not ready: cannot connect", "hint: start the service"]);
     assert_eq!(fs::read_dir(home.path("results")).unwrap().count(), 0, "no files of a run that was none");
 }
 
@@ -220,6 +295,8 @@ async fn a_worker_that_is_not_there_is_3_with_near_misses() {
 fn a_report_of_nothing_is_3_with_a_hint() {
     let home = Home::new();
     home.run(&["report", "none.jsonl"]).says(3, &["cannot read the results file `none.jsonl`", "hint: "]);
+    fs::create_dir(home.path("results")).unwrap();
+    home.run(&["run", "--resume", "results"]).says(3, &["hint: name a file in it"]);
     home.write("empty.jsonl", "");
     home.run(&["report", "empty.jsonl"]).says(3, &["`empty.jsonl` holds no task", "hint: "]);
     home.write("garbage.jsonl", "hello\nworld\n");
@@ -257,7 +334,7 @@ fn a_report_as_json_is_one_object() {
     ended.says(1, &[]);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((&report["verdict"], &report["max_stable_concurrency"]), (&json!("fail"), &Value::Null));
-    assert_eq!(report["leak_check"].as_array().unwrap().len(), 20);
+    assert_eq!(report["leak_check"].as_array().unwrap().len(), 24);
 }
 
 #[test]
@@ -306,9 +383,14 @@ fn doctor_finds_the_embedded_service_well() {
     let ended = home.run(&args);
     ended.says(0, &[]);
     assert!(!ended.stdout.contains("FAIL"), "{}", ended.stdout);
-    for part in
-        ["is well", &format!("worker: pid {worker}"), "(2 s, ", "can be written", "ready: `highwater run`"]
-    {
+    for part in [
+        "is well",
+        &format!("worker (pid {worker}):"),
+        &format!("  pid {worker}  up "),
+        "(2 s, ",
+        "can be written",
+        "ready: `highwater run`",
+    ] {
         assert!(ended.stdout.contains(part), "`{part}` is missing in: {}", ended.stdout);
     }
 }
@@ -353,6 +435,9 @@ fn run_json_ends_with_one_object_and_nothing_else_on_stdout() {
         "1000",
         "--set",
         "settle.quiet_s=0.2",
+        // One task for each that is outstanding, also where they take no time.
+        "--set",
+        "ramp.short_s=0",
     ]);
     args.extend(recordings.iter().map(String::as_str));
     let ended = home.run(&args);

@@ -19,14 +19,14 @@ use serial_test::file_serial;
 use runs::{Place, Running, assert_gone, eventually, json_lines, lives};
 use stopping::*;
 
-/// Both phases; the slow task of the leak check gives time to kill it in its middle.
+/// Both phases; a task that waits gives time to kill it in its middle.
 const BOTH: &str = "--repeats 1 --set leak.max_repeats=1 --max-concurrency 4";
 
 #[rstest]
 #[case::before_a_task_has_ended("", "--hang", 0, None, 1)]
-#[case::in_the_leak_check("--only leak", "--slow 25", 3, None, 1)]
-#[case::in_a_work_horse("--only leak", "--slow 25 --fork", 1, None, 1)]
-#[case::in_a_batch(BOTH, "--slow 20 --hang 3", 4, Some(2), 3)]
+#[case::in_the_leak_check("--only leak", "--wait 700ms", 3, None, 1)]
+#[case::in_a_work_horse("--only leak", "--wait 700ms --fork", 1, None, 1)]
+#[case::in_a_batch(BOTH, "--wait 200ms --hang 3", 4, Some(2), 3)]
 #[file_serial(highwater_suite)]
 fn sigkill_loses_no_finished_task_and_leaves_no_process(
     #[case] arguments: &str,
@@ -35,7 +35,7 @@ fn sigkill_loses_no_finished_task_and_leaves_no_process(
     #[case] level_shown: Option<u32>,
     #[case] in_flight: usize,
 ) {
-    let place = Place::new(20, 40);
+    let place = Place::new(4, 8);
     let running = Running::start(&mut place.run(arguments, fault));
     let mut seen = Vec::new();
     // With none to wait for, the run is known by its worker.
@@ -115,7 +115,7 @@ fn a_signal_ends_the_run_with_a_report(#[case] stop: Signal, #[case] name: &str)
 #[file_serial(highwater_suite)]
 fn what_was_measured_before_a_signal_is_in_the_report() {
     let place = Place::new(4, 8);
-    let running = Running::start(&mut place.run("--json --only leak", "--slow 50"));
+    let running = Running::start(&mut place.run("--json --only leak", "--wait 300ms"));
     let files = eventually("the files", || Files::find(&place));
     eventually("two tasks", || (files.tasks_so_far() >= 2).then_some(()));
     signal(running.child.id(), Signal::INT);
@@ -158,7 +158,7 @@ fn a_second_interrupt_stops_at_once() {
 #[file_serial(highwater_suite)]
 fn a_worker_that_is_killed_from_outside_ends_the_leak_check() {
     let place = Place::new(2, 8);
-    let running = Running::start(&mut place.run("--only leak", "--slow 100"));
+    let running = Running::start(&mut place.run("--only leak", "--wait 1s"));
     let mut seen = Vec::new();
     let line = wait_for_line(&running, &mut seen, |line| line.starts_with("worker "));
     let worker: u32 = line.split_whitespace().nth(2).unwrap().parse().unwrap();
@@ -214,7 +214,11 @@ fn results_that_cannot_be_written_end_the_run_before_any_load() {
     std::fs::write(place.path("results"), "a file in the way").unwrap();
     let (exit, lines, stderr) = Running::start(&mut place.run("--json", "")).ended();
     assert_eq!(exit, Some(3), "{stderr}");
-    assert_eq!(lines, Vec::<String>::new());
+    let objects: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        objects.len() == 1 && objects[0]["verdict"] == "error",
+        "the failure and nothing else: {lines:?}"
+    );
     assert!(stderr.starts_with("error: cannot write to the results directory `results`"), "{stderr}");
     assert!(stderr.contains("hint: choose another with `--results DIR`"), "{stderr}");
     assert_eq!(std::fs::read_to_string(place.path("results")).unwrap(), "a file in the way");

@@ -2,8 +2,8 @@
 
 use highwater::plan::{AudioKind, Plan};
 use highwater::record::{
-    Damage, Event, EventRecord, ExitKind, LevelMemory, Machine, Moment, Phase, ResourceRow, RunData,
-    RunFiles, TaskRecord, TaskStatus,
+    Damage, Event, EventRecord, ExitKind, LevelEnd, LevelMemory, Machine, Moment, Phase, ResourceRow,
+    RunData, RunFiles, TaskRecord, TaskStatus,
 };
 use highwater::report::{Report, markdown, report};
 use highwater::units::round;
@@ -57,6 +57,8 @@ impl Story {
             name: name.to_string(),
             command: format!("{name} --serve"),
             root,
+            parent: None,
+            start: None,
             replacement: false,
             rss_mb: Some(rss_mb),
         });
@@ -105,7 +107,7 @@ impl Story {
 
     /// A level that holds.
     fn level(&mut self, concurrency: u32) {
-        self.event(Event::LevelStarted { concurrency });
+        self.event(Event::LevelStarted { concurrency, attempt: None, why: None });
         for index in 0..concurrency {
             self.task(ramp_task(concurrency, index));
         }
@@ -118,8 +120,9 @@ impl Story {
             before_mb: Some(686.0),
             after_mb: Some(686.0 + f64::from(concurrency)),
             peak_mb: Some(700.0 + 20.0 * f64::from(concurrency)),
+            ..LevelMemory::default()
         };
-        self.event(Event::LevelEnded { concurrency, memory, broke: None });
+        self.event(Event::LevelEnded(Box::new(LevelEnd { concurrency, memory, ..LevelEnd::default() })));
     }
 
     fn sample(&mut self, name: &str, pid: u32, cpu_percent: f64, memory_rss_mb: f64) {
@@ -137,29 +140,11 @@ impl Story {
 
 fn task(stem: &str, concurrency: u32) -> TaskRecord {
     TaskRecord {
-        test_id: format!("{stem}_c{concurrency}_1765322145"),
         timestamp: "2025-12-09T23:21:45.000".to_string(),
         audio_file: format!("{stem}.wav"),
         audio_size_mb: Some(4.49),
-        concurrency,
         task_id: Some("a1b2".to_string()),
-        status: TaskStatus::Success,
-        processing_time: None,
-        rtf: None,
-        worker_rss_before_mb: None,
-        worker_rss_after_mb: None,
-        worker_rss_delta_mb: None,
-        error: None,
-        phase: None,
-        kind: None,
-        sequence: None,
-        audio_seconds: None,
-        worker_rss_peak_mb: None,
-        delta_shared: false,
-        settle_seconds: None,
-        settled: None,
-        http_status: None,
-        error_kind: None,
+        ..TaskRecord::new(format!("{stem}_c{concurrency}_1765322145"), concurrency, TaskStatus::Success)
     }
 }
 
@@ -205,7 +190,8 @@ fn failed(concurrency: u32, index: u32, status: TaskStatus, error: &str) -> Task
 /// Everything went well, up to the bound of the ramp.
 fn passing(plan: &Plan) -> RunData {
     let mut story = Story::logged(plan);
-    story.leak_check(&[640.5, 686.3, 686.0, 687.1, 686.2, 687.0, 686.1, 687.3, 686.4, 686.9, 686.2, 687.2]);
+    let flat = [686.0, 687.1, 686.2, 687.0, 686.1, 687.3, 686.4, 686.9, 686.2, 687.2];
+    story.leak_check(&[[640.5, 686.3].as_slice(), &flat, &flat].concat());
     story.phase(Phase::Concurrency);
     (1..=plan.ramp.max).for_each(|concurrency| story.level(concurrency));
     story.phase_ends(Phase::Concurrency);
@@ -226,7 +212,7 @@ fn failing(plan: &Plan) -> RunData {
     story.phase(Phase::Concurrency);
     story.level(1);
     story.level(2);
-    story.event(Event::LevelStarted { concurrency: 3 });
+    story.event(Event::LevelStarted { concurrency: 3, attempt: None, why: None });
     story.task(ramp_task(3, 0));
     story.task(failed(3, 1, TaskStatus::Failed, "rejected: HTTP 503: {\"detail\": \"queue | full\"}"));
     story.exited(WORKER_PID, true, ExitKind::Signal(9));

@@ -4,6 +4,9 @@
 #[path = "sampler/helper.rs"]
 mod helper;
 
+#[path = "sampler/boundary.rs"]
+mod boundary;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -204,6 +207,30 @@ fn a_short_peak_is_seen_while_busy() {
     let id = worker(&sampler).processes[0].id;
     assert!(to_mb(client.process_peak_between(id, from, Instant::now()).expect("seen")) > 100.0);
     assert!(client.process_at(id, Instant::now()).is_some());
+}
+
+#[test]
+fn a_peak_that_falls_between_two_looks_is_known_all_the_same() {
+    let mut helper = Helper::spawn();
+    helper.tell("spike 500");
+    let options =
+        SamplerOptions { interval: NEVER, busy_interval: NEVER, ..SamplerOptions::new(helper.role()) };
+    let sampler = Sampler::start(options, default_source().expect("/proc")).expect("the helper is alive");
+    let client = sampler.client();
+    let before = worker(&sampler).rss_bytes.expect("alive");
+    let mut peak_of = |order: &str| {
+        let from = Instant::now();
+        client.set_busy(true);
+        client.observe_blocking().expect("the turn has been taken");
+        helper.tell(order);
+        client.set_busy(false);
+        client.observe_blocking().expect("the turn has been taken");
+        to_mb(client.peak_between("worker", from, Instant::now()).expect("looked at").saturating_sub(before))
+    };
+    let old = peak_of("burn 1");
+    assert!(old < 100.0, "500 MB were before the task, not {old:.1} MB in it");
+    let peak = peak_of("spike 660");
+    assert!((peak / 660.0 - 1.0).abs() < 0.03, "a peak of 660 MB was told as {peak:.1} MB");
 }
 
 #[test]

@@ -34,6 +34,11 @@ fn input(bytes: Vec<u8>) -> Input {
     }
 }
 
+fn completion(task_id: &str, audio_seconds: f64) -> Completion {
+    let (task_id, audio_seconds) = (Some(task_id.to_string()), Some(audio_seconds));
+    Completion { task_id, audio_seconds, ..Completion::default() }
+}
+
 fn at(url: &str) -> TargetPlan {
     TargetPlan { url: url.to_string(), ..TargetPlan::default() }
 }
@@ -53,7 +58,7 @@ const DONE: (u16, &str) = (200, r#"{"status": "done", "duration": 2.5, "error": 
 
 fn malformed(result: Result<Completion, TaskError>) -> String {
     match result {
-        Err(TaskError::Malformed { message }) => message,
+        Err(TaskError::Malformed { message, .. }) => message,
         other => panic!("expected a malformed answer, got {other:?}"),
     }
 }
@@ -61,7 +66,7 @@ fn malformed(result: Result<Completion, TaskError>) -> String {
 #[tokio::test]
 async fn asr_success_carries_the_task_and_the_duration_of_the_service() {
     let done = asr(QUEUED, DONE).await.unwrap();
-    assert_eq!(done, Completion { task_id: Some("t1".to_string()), audio_seconds: Some(2.5) });
+    assert_eq!(done, completion("t1", 2.5));
     let number = asr((202, r#"{"task_id": 17}"#), DONE).await.unwrap();
     assert_eq!(number.task_id.as_deref(), Some("17"), "an id may be a number, and 202 is a success");
 }
@@ -95,19 +100,22 @@ async fn asr_paths_fields_and_words_are_configurable() {
     plan.asr.duration_field = "length".to_string();
     plan.asr.done = vec!["FINISHED".to_string()];
     let done = AsrTarget::of_plan(&plan).unwrap().perform(&input(vec![1; 10])).await.unwrap();
-    assert_eq!(done, Completion { task_id: Some("j9".to_string()), audio_seconds: Some(3.5) });
+    assert_eq!(done, completion("j9", 3.5));
 }
 
 #[tokio::test]
 async fn asr_a_refused_submission_keeps_the_beginning_of_its_body() {
     let refused = asr((503, r#"{"detail": "queue full"}"#), DONE).await.unwrap_err();
-    assert_eq!(refused, TaskError::Rejected { status: 503, body: r#"{"detail": "queue full"}"#.to_string() });
+    assert_eq!(
+        refused,
+        TaskError::Rejected { status: 503, body: r#"{"detail": "queue full"}"#.to_string(), task_id: None }
+    );
     assert_eq!(refused.word(), "rejected");
     assert_eq!(refused.to_string(), r#"rejected: HTTP 503: {"detail": "queue full"}"#);
 
     let long: &'static str = "x".repeat(5000).leak();
     match asr((500, long), DONE).await.unwrap_err() {
-        TaskError::Rejected { status: 500, body } => assert_eq!(body.len(), 2048),
+        TaskError::Rejected { status: 500, body, .. } => assert_eq!(body.len(), 2048),
         other => panic!("{other:?}"),
     }
 }
@@ -167,7 +175,7 @@ async fn a_connection_that_is_refused_is_named_as_such() {
     let plan = at(&service::nobody());
     let asr = AsrTarget::of_plan(&plan).unwrap().perform(&input(vec![0; 8])).await.unwrap_err();
     let http = HttpTarget::of_plan(&plan).unwrap().perform(&input(vec![0; 8])).await.unwrap_err();
-    for (error, stage) in [(asr, "submit"), (http, "request")] {
+    for (error, stage) in [(asr, "connect"), (http, "connect")] {
         assert_eq!(error.word(), "transport");
         let text = error.to_string();
         assert!(text.starts_with(&format!("{stage}: cannot connect: ")), "{text}");
@@ -278,7 +286,7 @@ async fn http_success_is_a_listed_status_and_something_at_the_pointer() {
     ask("/json", &[202], "/result/text").await.unwrap();
     ask("/text", &[202], "").await.unwrap();
     let unlisted = ask("/text", &[200], "").await.unwrap_err();
-    assert_eq!(unlisted, TaskError::Rejected { status: 202, body: "fine".to_string() });
+    assert_eq!(unlisted, TaskError::Rejected { status: 202, body: "fine".to_string(), task_id: None });
     let absent = malformed(ask("/json", &[202], "/result/words").await);
     assert_eq!(absent, "the answer has nothing at `/result/words`");
     let text = malformed(ask("/text", &[202], "/result").await);
@@ -396,7 +404,11 @@ fn counting(worker: &Idle, home: &std::path::Path, performed: &Arc<AtomicU32>, g
     let role = ProcessPlan { pid: Some(worker.pid()), ..ProcessPlan::default() };
     plan.processes = [("worker".to_string(), role)].into();
     plan.settle.quiet_s = 0.1;
-    plan.leak.repeats = 8;
+    // As many tasks as the level says, each level once: what is counted here is calls.
+    plan.ramp.short_s = 0.0;
+    plan.ramp.repeat_broken = false;
+    plan.ramp.confirm = false;
+    plan.leak.repeats = 20;
     plan.sampler.interval_s = 0.1;
     let short = Input { seconds: None, ..input(b"count".to_vec()) };
     let target = Counter { performed: Arc::clone(performed), good };
@@ -412,14 +424,14 @@ async fn a_target_of_ones_own_passes_through_the_whole_suite() {
 
     let leak = suite.leak_check().await.unwrap_or_else(|error| panic!("{}", error.render()));
     leak.assert_all_pass();
-    assert_eq!(performed.load(Ordering::SeqCst), 9);
+    assert_eq!(performed.load(Ordering::SeqCst), 21);
     assert_eq!(leak.report.title, "memory leak and stress test of a counter");
     assert_eq!(leak.report.judgement.limit, Limit::NotRun);
 
     let ramp = suite.ramp(3).await.unwrap_or_else(|error| panic!("{}", error.render()));
     ramp.assert_all_pass();
-    assert_eq!(performed.load(Ordering::SeqCst), 9 + 1 + 2 + 3);
-    assert_eq!(ramp.report.judgement.limit, Limit::BoundReached { at_least: 3 });
+    assert_eq!(performed.load(Ordering::SeqCst), 21 + 1 + 2 + 3);
+    assert_eq!(ramp.report.judgement.limit, Limit::BoundReached { at_least: 3, bound: None });
     assert_ne!(leak.paths.tasks, ramp.paths.tasks);
     for path in [&ramp.paths.tasks, &ramp.paths.events, &ramp.paths.resources, &ramp.paths.report] {
         assert!(path.starts_with(home.path()) && path.is_file(), "{}", path.display());
@@ -435,6 +447,12 @@ async fn a_criterion_that_fails_says_its_figures_and_where_the_data_is() {
     let suite = counting(&worker, home.path(), &performed, 3);
     let ramp = suite.ramp(5).await.unwrap_or_else(|error| panic!("{}", error.render()));
     assert_eq!(ramp.report.max_stable_concurrency, Some(2));
+    let sent = performed.load(Ordering::SeqCst);
+    assert_eq!(
+        sent,
+        1 + 2 + 3,
+        "nothing follows the third level, so nobody asks whether the service recovers"
+    );
     let panic = std::panic::catch_unwind(|| ramp.assert_passes("ramp.required")).unwrap_err();
     let message = panic.downcast_ref::<String>().unwrap();
     let data = ramp.paths.tasks.display().to_string();

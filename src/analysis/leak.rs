@@ -1,9 +1,9 @@
 //! The criteria of the leak check.
 
 use super::WORKER;
-use super::growth::{Growth, growth};
+use super::growth::{Growth, LOOKS, Readings, growth};
 use crate::plan::{AudioKind, LeakPlan};
-use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
+use crate::record::{Criterion, Event, Footprint, Phase, RunData, TaskRecord, TaskStatus, Verdict};
 use crate::units::round;
 
 /// The tasks of the leak check, warm-up and repeats apart.
@@ -15,6 +15,21 @@ pub struct LeakTasks<'a> {
     pub warm_up: Vec<&'a TaskRecord>,
     /// The rest.
     pub repeats: Vec<&'a TaskRecord>,
+}
+
+/// The readings by which growth is judged, one per task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeakReadings {
+    /// Memory after each task, in MB.
+    pub after_mb: Vec<f64>,
+    /// What was resident beside it (shared, or mapped from files), counted in the same way, in
+    /// MB; empty where it is not known after each.
+    pub beside_mb: Vec<f64>,
+    /// RSS less private memory early on, in MB, where both are known: what tells of a large
+    /// runtime ([`Readings::file_mb`]).
+    pub file_mb: Option<f64>,
+    /// Which figure of the tasks' lines they are.
+    pub figure: &'static str,
 }
 
 /// Worker memory at the moments that the tasks do not record.
@@ -37,7 +52,11 @@ impl<'a> LeakTasks<'a> {
     pub fn of(run: &'a RunData) -> LeakTasks<'a> {
         let named = run.tasks.iter().any(|task| task.phase.is_some());
         let tasks: Vec<&TaskRecord> = if named {
-            run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).collect()
+            run.tasks
+                .iter()
+                // What was sent under the condition of a probe is judged by itself.
+                .filter(|task| task.phase == Some(Phase::Leak) && task.condition.is_none())
+                .collect()
         } else {
             before_the_batches(run)
         };
@@ -59,14 +78,49 @@ impl<'a> LeakTasks<'a> {
         LeakTasks { tasks, warm_up, repeats }
     }
 
-    /// Worker memory after each repeat, in MB, where it could be read.
-    pub fn readings_mb(&self) -> Vec<f64> {
-        self.repeats.iter().filter_map(|task| task.worker_rss_after_mb).collect()
+    /// The tasks by which growth is judged: the repeats, or all tasks where most
+    /// inputs were sent only once, so that there is hardly a repeat.
+    pub fn for_growth(&self) -> &[&'a TaskRecord] {
+        if 2 * self.repeats.len() >= self.tasks.len() { &self.repeats } else { &self.tasks }
     }
 
-    /// The growth over the repeats.
-    pub fn growth(&self, plan: &LeakPlan) -> Growth {
-        growth(&self.readings_mb(), plan.max_delta_mb)
+    /// Worker memory after each task by which growth is judged, where it could be read: by the
+    /// first of these that every task has, the tree's private memory (where what processes share
+    /// after a fork counts once), the sum of the processes', RSS. They are never mixed, since
+    /// their difference would be taken for growth.
+    pub fn readings(&self) -> LeakReadings {
+        let read: Vec<_> =
+            self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some()).collect();
+        let all = |figure: fn(&Footprint) -> Option<f64>| {
+            let found = read.iter().map(|task| figure(task.worker_after.as_ref()?));
+            found.collect::<Option<Vec<f64>>>().filter(|found| !found.is_empty())
+        };
+        // Early, since what is mapped hardly changes there.
+        let early = read.iter().take(6).rev().find_map(|task| task.worker_after);
+        let with = |figure: &'static str, after_mb, beside: fn(&Footprint) -> Option<f64>| LeakReadings {
+            after_mb,
+            beside_mb: all(beside).unwrap_or_default(),
+            file_mb: early.as_ref().and_then(Footprint::beside_mb),
+            figure,
+        };
+        if let Some(tree) = all(|held| held.pss_anon_mb) {
+            with("worker_after.pss_anon_mb", tree, |held| Some((held.pss_mb? - held.pss_anon_mb?).max(0.0)))
+        } else if let Some(sum) = all(|held| held.private_mb) {
+            with("worker_after.private_mb", sum, Footprint::beside_mb)
+        } else {
+            let rss = read.iter().filter_map(|task| task.worker_rss_after_mb).collect();
+            with("worker_rss_after_mb", rss, |_| None)
+        }
+    }
+
+    /// What the repeats say about accumulation, if that is asked for `looks`
+    /// times until the answer is certain.
+    ///
+    /// Both inputs were sent before, but a cache need not be keyed by its input
+    /// (many are keyed by the task), so that nothing is claimed to have been seen.
+    pub fn growth(&self, looks: u32) -> Growth {
+        let LeakReadings { after_mb, beside_mb, file_mb, .. } = self.readings();
+        growth(&Readings { file_mb, beside_mb: &beside_mb, looks, ..Readings::new(&after_mb) })
     }
 
     /// The tasks whose delta is judged: the long ones, or all if none is long;
@@ -109,8 +163,13 @@ fn is_long(task: &TaskRecord) -> bool {
 }
 
 /// True if the run's log tells of a worker process that died or was replaced in the leak check.
-pub(super) fn worker_changed(run: &RunData) -> bool {
-    run.events
+pub(crate) fn worker_changed(run: &RunData) -> bool {
+    // Where the run went on from another with a service of its own, the check began anew.
+    let anew = run
+        .events
+        .iter()
+        .rposition(|record| matches!(record.event, Event::Resumed { new_series: Some(Phase::Leak), .. }));
+    run.events[anew.unwrap_or(0)..]
         .iter()
         .take_while(|record| !matches!(record.event, Event::PhaseEnded { phase: Phase::Leak, .. }))
         .any(|record| match &record.event {
@@ -122,13 +181,24 @@ pub(super) fn worker_changed(run: &RunData) -> bool {
 
 /// The criteria of the leak check, in the order in which they are told.
 pub fn leak_criteria(leak: &LeakTasks<'_>, memory: &MemoryMoments, plan: &LeakPlan) -> Vec<Criterion> {
-    let growth = leak.growth(plan);
+    let growth = leak.growth(LOOKS);
     vec![
         tasks_criterion(leak),
         delta_criterion(leak, plan),
         baseline_criterion(leak, memory, &growth, plan),
-        growth_criterion(memory, &growth),
+        growth_criterion(memory, &growth, plan),
     ]
+}
+
+/// Where no task succeeded, what memory did says nothing of the service's work: no pass stands.
+pub(super) fn doubt_without_a_success(leak: &LeakTasks<'_>, criteria: &mut [Criterion]) {
+    if leak.tasks.is_empty() || leak.tasks.iter().any(|task| task.succeeded()) {
+        return;
+    }
+    for found in criteria.iter_mut().filter(|found| found.verdict == Verdict::Pass) {
+        found.verdict = Verdict::Inconclusive;
+        found.detail = format!("no task succeeded, so this tells nothing of its work: {}", found.detail);
+    }
 }
 
 fn tasks_criterion(leak: &LeakTasks<'_>) -> Criterion {
@@ -225,12 +295,9 @@ fn baseline_criterion(
     let (verdict, detail) = if above <= tolerance {
         (Verdict::Pass, format!("{figures} (tolerance {tolerance} MB)"))
     } else {
-        match growth.verdict {
+        match growth.verdict() {
             // A cache that has filled is a new baseline, which later tasks do return to.
-            Verdict::Pass => (
-                Verdict::Pass,
-                format!("{figures}, flat over the last {} tasks: a new plateau", growth.flat_tail),
-            ),
+            Verdict::Pass => (Verdict::Pass, format!("{figures}: a new plateau, since {}", growth.reason)),
             Verdict::Inconclusive => (
                 Verdict::Inconclusive,
                 format!("{figures} (tolerance {tolerance} MB), and not yet clear whether it stops there"),
@@ -248,21 +315,21 @@ fn baseline_criterion(
     }
 }
 
-fn growth_criterion(memory: &MemoryMoments, growth: &Growth) -> Criterion {
+fn growth_criterion(memory: &MemoryMoments, growth: &Growth, plan: &LeakPlan) -> Criterion {
     const NAME: &str = "leak.growth";
     const TITLE: &str = "nothing accumulates over the repeats";
     if memory.worker_changed {
         return criterion(NAME, TITLE, Verdict::Inconclusive, WORKER_CHANGED.to_string());
     }
     Criterion {
-        value: Some(round(growth.rate_mb_per_task, 2)),
+        value: growth.rate_mb_per_task.map(|rate| round(rate, 2)),
         threshold: None,
         unit: Some("MB per task".to_string()),
-        ..criterion(NAME, TITLE, growth.verdict, growth.detail.clone())
+        ..criterion(NAME, TITLE, growth.verdict(), growth.detail(Some(plan.max_delta_mb)))
     }
 }
 
-const WORKER_CHANGED: &str =
+pub(crate) const WORKER_CHANGED: &str =
     "a worker process died or was replaced during the check: its memory cannot be compared across that";
 
 /// What the warm-up tasks kept: told, and not judged.

@@ -1,18 +1,25 @@
 //! The levels of a ramp, and how it ended.
 
-use super::level::{LevelFacts, judge_level};
+use std::collections::BTreeMap;
+
+use super::attempt::{Attempt, attempts};
+use super::in_flight;
+use super::level::{LevelFacts, LevelVerdict, judge_level};
+use super::search::{Picture, Spent, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};
-use super::{WORKER, in_flight};
 use crate::plan::RampPlan;
 use crate::record::{
-    Clause, Criterion, Event, ExitKind, LevelMemory, Limit, Phase, RunData, TaskRecord, Verdict,
+    Clause, ClauseKind, ClauseState, Event, LevelMemory, Limit, OwnReading, Phase, RoleLoad, RunData,
+    TaskRecord,
 };
 
-/// One level, with what the tables show of it.
+/// One attempt at a level, with what the tables show of it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Level {
-    /// Tasks that were submitted at once.
+    /// Tasks outstanding at once.
     pub concurrency: u32,
+    /// Which attempt at this level it is, from 1.
+    pub attempt: u32,
     /// Tasks that left a record.
     pub tasks: usize,
     /// Those that succeeded.
@@ -21,38 +28,38 @@ pub struct Level {
     pub rtf: Option<Summary>,
     /// Seconds from submission to result of those that succeeded.
     pub seconds: Option<Summary>,
+    /// Seconds that they waited in the service before they were processed, where that is known.
+    pub queue_seconds: Option<Summary>,
+    /// Seconds from the first submission to the last result.
+    pub load_s: Option<f64>,
+    /// Tasks that succeeded per second of that.
+    pub throughput: Option<f64>,
     /// Worker RSS around the level.
     pub memory: LevelMemory,
+    /// What each role used from the first submission to the last result.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, RoleLoad>,
     /// The clause that broke; absent if the level held.
     pub broke: Option<Clause>,
+    /// Every clause with its answer.
+    pub clauses: Vec<ClauseState>,
+    /// Why nothing can be concluded from it, if so.
+    pub invalid: Option<String>,
+    /// highwater and the machine meanwhile.
+    pub own: Option<OwnReading>,
+    /// What was wrong when the service was given time to recover; absent if nothing was.
+    pub unrecovered: Option<String>,
     /// False if the run ended during the level.
     pub complete: bool,
 }
 
-/// The levels of a run in the order of the ramp, judged against `plan`.
+/// The attempts of a run in the order in which they were made, judged against `plan`.
 pub fn levels(run: &RunData, plan: &RampPlan) -> Vec<Level> {
-    let spans = spans(run);
-    if spans.is_empty() && run.start().is_none() {
+    let attempts = attempts(run);
+    if attempts.is_empty() && run.start().is_none() {
         return levels_of_tasks_alone(run, plan);
     }
-    spans
-        .into_iter()
-        .map(|span| {
-            let tasks = run
-                .tasks
-                .iter()
-                .filter(|task| task.phase == Some(Phase::Concurrency) && task.concurrency == span.concurrency)
-                .collect();
-            let facts = LevelFacts {
-                concurrency: span.concurrency,
-                tasks,
-                exits: span.exits,
-                replacements: span.replacements,
-                unhealthy: span.unhealthy,
-            };
-            level(&facts, span.memory, span.complete, plan)
-        })
-        .collect()
+    attempts.iter().map(|attempt| level(attempt, plan)).collect()
 }
 
 /// Without a log of events, a level is what the tasks say of themselves.
@@ -77,177 +84,219 @@ fn levels_of_tasks_alone(run: &RunData, plan: &RampPlan) -> Vec<Level> {
                 before_mb: tasks.iter().find_map(|task| task.worker_rss_before_mb),
                 after_mb: tasks.iter().rev().find_map(|task| task.worker_rss_after_mb),
                 peak_mb: tasks.iter().filter_map(|task| task.worker_rss_peak_mb).max_by(f64::total_cmp),
+                before: tasks.iter().find_map(|task| task.worker_before),
+                after: tasks.iter().rev().find_map(|task| task.worker_after),
             };
-            let facts = LevelFacts { concurrency, tasks, ..LevelFacts::default() };
-            level(&facts, memory, true, plan)
+            let tasks = tasks.into_iter().map(|task| (task, None)).collect();
+            let facts = LevelFacts {
+                concurrency,
+                attempt: 1,
+                sent: concurrency,
+                tasks,
+                memory,
+                ..LevelFacts::default()
+            };
+            level(&Attempt::of(facts), plan)
         })
         .collect()
 }
 
-fn level(facts: &LevelFacts<'_>, memory: LevelMemory, complete: bool, plan: &RampPlan) -> Level {
-    let good: Vec<&TaskRecord> = facts.tasks.iter().copied().filter(|task| task.succeeded()).collect();
+/// One attempt, judged against `plan`.
+pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
+    let facts = &attempt.facts;
+    let tasks = || facts.tasks.iter().map(|(task, _)| *task);
     let figures = |of: fn(&TaskRecord) -> Option<f64>| {
-        summary(&good.iter().filter_map(|task| of(task)).collect::<Vec<f64>>())
+        summary(&tasks().filter(|task| task.succeeded()).filter_map(of).collect::<Vec<f64>>())
     };
+    let succeeded = tasks().filter(|task| task.succeeded()).count();
+    let judged = attempt.complete || facts.given_up;
+    let LevelVerdict { clauses, broke, invalid } =
+        if judged { judge_level(facts, plan) } else { LevelVerdict::default() };
     Level {
         concurrency: facts.concurrency,
+        attempt: facts.attempt,
         tasks: facts.tasks.len(),
-        succeeded: good.len(),
+        succeeded,
         rtf: figures(|task| task.rtf),
         seconds: figures(|task| task.processing_time),
-        memory,
-        broke: if complete { judge_level(facts, plan) } else { None },
-        complete,
+        queue_seconds: figures(|task| task.queue_seconds),
+        load_s: facts.load_s,
+        throughput: facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds),
+        memory: facts.memory,
+        roles: facts.roles.clone(),
+        broke,
+        clauses,
+        invalid,
+        own: facts.own,
+        unrecovered: attempt.unrecovered.clone(),
+        complete: judged,
     }
 }
 
-/// The stretch of the log that belongs to one level.
-#[derive(Default)]
-struct Span {
-    concurrency: u32,
-    exits: Vec<(u32, ExitKind)>,
-    replacements: Vec<u32>,
-    unhealthy: Option<String>,
-    memory: LevelMemory,
-    complete: bool,
+/// Throughput by level, of attempts of which it can be believed: all of them but those
+/// during which a process died, tasks failed, or highwater was starved.
+pub fn throughputs(levels: &[Level]) -> Vec<(u32, f64)> {
+    let whole = |level: &&Level| {
+        let slow = level
+            .broke
+            .as_ref()
+            .is_none_or(|broke| matches!(broke.clause, ClauseKind::Rtf | ClauseKind::Latency));
+        level.complete && level.invalid.is_none() && slow && level.succeeded == level.tasks
+    };
+    levels.iter().filter(whole).filter_map(|level| Some((level.concurrency, level.throughput?))).collect()
 }
 
-fn spans(run: &RunData) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for record in &run.events {
-        if let Event::LevelStarted { concurrency } = record.event {
-            spans.push(Span { concurrency, ..Span::default() });
+/// What the search is told of the attempts that came to their end.
+pub fn trials(levels: &[Level]) -> Vec<Trial> {
+    let trial = |level: &Level| {
+        let outcome = match (&level.invalid, level.broke.as_ref().map(|clause| clause.clause)) {
+            (Some(_), _) => TrialOutcome::Invalid,
+            (None, None) => TrialOutcome::Held,
+            // What broke down during a level that nobody saw the end of is not tried again.
+            (None, Some(ClauseKind::WorkerAlive | ClauseKind::Oom | ClauseKind::Completed)) => {
+                TrialOutcome::Died
+            }
+            (None, Some(ClauseKind::TasksSucceed)) => TrialOutcome::TasksFailed,
+            (None, Some(ClauseKind::Health)) => TrialOutcome::Unhealthy,
+            (None, Some(_)) => TrialOutcome::Broke,
+        };
+        Trial {
+            concurrency: level.concurrency,
+            outcome,
+            tasks: level.tasks as u32,
+            failed: (level.tasks - level.succeeded) as u32,
+            unrecovered: level.unrecovered.clone(),
         }
-        let Some(span) = spans.last_mut().filter(|span| !span.complete) else { continue };
-        match &record.event {
-            Event::ProcessExited { role, root: true, pid, how, .. } if role == WORKER => {
-                span.exits.push((*pid, *how));
-            }
-            Event::ProcessFound { role, root: true, pid, replacement: true, .. } if role == WORKER => {
-                span.replacements.push(*pid);
-            }
-            Event::Health { problem } => span.unhealthy = problem.clone(),
-            Event::LevelEnded { memory, .. } => {
-                span.memory = *memory;
-                span.complete = true;
+    };
+    levels.iter().filter(|level| level.complete).map(trial).collect()
+}
+
+/// What the ramp has cost: attempts, tasks, and the time between its first event and its last.
+pub fn spent(run: &RunData, levels: &[Level]) -> Spent {
+    let mut seconds = 0.0;
+    let mut started = None;
+    for record in &run.events {
+        match record.event {
+            Event::PhaseStarted { phase: Phase::Concurrency, .. } => started = Some(record.elapsed),
+            // A run that goes on from another has a clock of its own.
+            Event::RunStarted { .. } => started = None,
+            Event::LevelEnded(_)
+            | Event::Recovery { .. }
+            | Event::PhaseEnded { phase: Phase::Concurrency, .. } => {
+                if let Some(from) = started {
+                    seconds += record.elapsed - from;
+                    started = Some(record.elapsed);
+                }
             }
             _ => {}
         }
     }
-    spans
+    Spent {
+        levels: levels.len() as u32,
+        tasks: levels.iter().map(|level| level.tasks as u32).sum(),
+        seconds: (seconds * 10.0).round() / 10.0,
+    }
 }
 
 /// How the ramp ended.
 pub(super) fn limit(run: &RunData, plan: &RampPlan, levels: &[Level]) -> Limit {
-    let mut held = None;
-    for level in levels {
-        match &level.broke {
-            Some(broke) => {
-                return Limit::Found {
-                    max_stable: held.unwrap_or(0),
-                    broke_at: level.concurrency,
-                    broke: broke.clone(),
-                };
-            }
-            None if level.complete => held = Some(level.concurrency),
-            None => break,
-        }
-    }
-    let ramp_end = run.events.iter().find_map(|record| match &record.event {
+    let ended = run.events.iter().rev().find_map(|record| match &record.event {
         Event::PhaseEnded { phase: Phase::Concurrency, cut_short } => Some(cut_short.clone()),
         _ => None,
     });
-    let started = run
-        .events
-        .iter()
-        .any(|record| matches!(record.event, Event::PhaseStarted { phase: Phase::Concurrency, .. }));
-    match (ramp_end, held) {
-        (Some(Some(reason)), at_least) => Limit::Undetermined { at_least, reason },
-        (Some(None), Some(at_least)) => Limit::BoundReached { at_least },
-        (None, Some(at_least)) if run.start().is_none() => Limit::BoundReached { at_least },
+    let trials = trials(levels);
+    let open = picture(&trials, plan);
+    // Where no further attempt will come, what broke more often than it held is broken.
+    let over = matches!(ended, Some(None)) || run.start().is_none();
+    let unrecovered = levels.last().is_some_and(|level| level.unrecovered.is_some());
+    let picture = if over || unrecovered { open.settled() } else { open };
+    let unhealthy = picture.broke == Some(1)
+        && levels.iter().all(|level| {
+            level.concurrency > 1
+                || level.broke.as_ref().is_none_or(|broke| broke.clause == ClauseKind::Health)
+        });
+    if let Some(broke_at) = picture.broke.filter(|_| over || picture.closed(plan))
+        && !unhealthy
+        && let Some(broke) = first_broken(levels, broke_at)
+    {
+        return Limit::Found {
+            max_stable: picture.held.unwrap_or(0),
+            broke_at,
+            broke,
+            held: picture.held.map(|level| picture.levels[&level].tally),
+            broken: Some(picture.levels[&broke_at].tally),
+        };
+    }
+    no_limit(run, plan, &picture, ended)
+}
+
+fn first_broken(levels: &[Level], concurrency: u32) -> Option<Clause> {
+    levels.iter().filter(|level| level.concurrency == concurrency).find_map(|level| level.broke.clone())
+}
+
+fn no_limit(run: &RunData, plan: &RampPlan, picture: &Picture, ended: Option<Option<String>>) -> Limit {
+    let at_least = picture.held;
+    let any = |wanted: fn(&Event) -> bool| run.events.iter().any(|record| wanted(&record.event));
+    let started = any(|event| matches!(event, Event::PhaseStarted { phase: Phase::Concurrency, .. }));
+    let bound = run.events.iter().rev().find_map(|record| match &record.event {
+        Event::BoundMet { bound } => Some(bound.clone()),
+        _ => None,
+    });
+    let between = picture.broke.map(|broke| {
+        let low = at_least.map_or("below".to_string(), |low| format!("at c={low} or above it, below"));
+        format!("; it lies {low} c={broke}")
+    });
+    let higher_flaky = picture.flaky().filter(|level| at_least.is_none_or(|held| *level > held)).last();
+    match (ended, at_least) {
+        (Some(Some(reason)), at_least) => {
+            Limit::Undetermined { at_least, reason: format!("{reason}{}", between.unwrap_or_default()) }
+        }
+        (Some(None), at_least) if between.is_some() => {
+            let bound = bound.unwrap_or_else(|| "the ramp's bound".to_string());
+            Limit::Undetermined {
+                at_least,
+                reason: format!("{bound} did not suffice{}", between.unwrap_or_default()),
+            }
+        }
+        (Some(None), at_least) if higher_flaky.is_some() => Limit::Undetermined {
+            at_least,
+            reason: format!(
+                "up to c={} tasks failed now and then, at no level more often than below it",
+                higher_flaky.unwrap_or_default()
+            ),
+        },
+        (Some(None), Some(at_least)) => Limit::BoundReached { at_least, bound },
+        (None, Some(at_least)) if run.start().is_none() => Limit::BoundReached { at_least, bound: None },
         (None, at_least) if started => {
             let tasks = in_flight(run).len();
             Limit::Undetermined {
                 at_least,
-                reason: format!("the run ended during the ramp, {tasks} tasks in flight"),
+                reason: format!(
+                    "the run ended during the ramp, {tasks} tasks in flight{}",
+                    between.unwrap_or_default()
+                ),
             }
         }
         (None, _) if run.start().is_some() && plan.enabled => {
             Limit::Undetermined { at_least: None, reason: "the run ended before the ramp".to_string() }
         }
+        (Some(None), None) => {
+            Limit::Undetermined { at_least: None, reason: "no level came to its end".to_string() }
+        }
         _ => Limit::NotRun,
     }
 }
 
-/// The criteria that the ramp answers.
-pub(super) fn ramp_criteria(limit: &Limit, levels: &[Level], plan: &RampPlan) -> Vec<Criterion> {
-    let mut criteria = vec![required_criterion(limit, plan)];
-    criteria.extend(rtf_criterion(levels, plan));
-    criteria
-}
-
-fn required_criterion(limit: &Limit, plan: &RampPlan) -> Criterion {
-    let required = plan.required;
-    let held = limit.held();
-    let verdict = match limit {
-        _ if held.is_some_and(|held| held >= required) => Verdict::Pass,
-        Limit::Found { .. } => Verdict::Fail,
-        _ => Verdict::Inconclusive,
-    };
-    let detail = match (limit, held) {
-        (_, Some(held)) if held >= required => format!("c={held} held, at least {required} required"),
-        (Limit::Found { max_stable, broke_at, .. }, _) if broke_at - max_stable > 1 || *max_stable == 0 => {
-            format!("c={broke_at} failed, at least {required} required")
-        }
-        (Limit::Found { max_stable, .. }, _) => format!("maximum {max_stable}, at least {required} required"),
-        (Limit::BoundReached { at_least }, _) => {
-            format!(
-                "the ramp ended at its bound c={at_least}, below the required {required}: raise `ramp.max`"
-            )
-        }
-        _ => format!("not determined, at least {required} required"),
-    };
-    Criterion {
-        name: "ramp.required".to_string(),
-        title: format!("at least {required} concurrent tasks succeed"),
-        verdict,
-        detail,
-        value: held.map(f64::from),
-        threshold: Some(f64::from(required)),
-        unit: Some("tasks".to_string()),
-    }
-}
-
-/// RTF is asked up to the required level: above it, whatever the service still
-/// manages is a finding, not a promise. Nothing is asked of a service without audio.
-fn rtf_criterion(levels: &[Level], plan: &RampPlan) -> Option<Criterion> {
-    let measured: Vec<(u32, f64)> =
-        levels.iter().filter_map(|level| level.rtf.map(|rtf| (level.concurrency, rtf.max))).collect();
-    let promised = measured.iter().filter(|(concurrency, _)| *concurrency <= plan.required);
-    let &(concurrency, worst) = promised.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let bound = plan.max_rtf;
-    let reached = measured.iter().any(|(concurrency, _)| *concurrency >= plan.required);
-    let (verdict, detail) = if worst >= bound {
-        (Verdict::Fail, format!("RTF {worst:.3} ≥ {bound:?} at c={concurrency}"))
-    } else if !reached {
-        (
-            Verdict::Inconclusive,
-            format!("RTF {worst:.3} at c={concurrency}, c={} was not reached", plan.required),
+/// Levels that are in doubt: tasks fail there, and no more often than below.
+pub(super) fn flaky_note(levels: &[Level], plan: &RampPlan) -> Option<String> {
+    let picture = picture(&trials(levels), plan);
+    let flaky: Vec<String> = picture.flaky().map(|level| format!("c={level}")).collect();
+    (!flaky.is_empty()).then(|| {
+        format!(
+            "{}: tasks failed at every attempt, but not significantly more often than at the levels below \
+             (Fisher's exact test, 5 %), so none of these is taken for the limit; \
+             `ramp.stable.min_success` says what share of tasks must succeed",
+            flaky.join(", ")
         )
-    } else {
-        let beyond = measured.iter().find(|(_, rtf)| *rtf >= bound);
-        let tail = beyond.map_or(String::new(), |(concurrency, rtf)| {
-            format!("; above the required level RTF reaches {rtf:.3} at c={concurrency}")
-        });
-        (Verdict::Pass, format!("RTF {worst:.3} < {bound:?} up to c={}{tail}", plan.required))
-    };
-    Some(Criterion {
-        name: "ramp.rtf".to_string(),
-        title: "RTF stays below its bound under load".to_string(),
-        verdict,
-        detail,
-        value: Some(worst),
-        threshold: Some(bound),
-        unit: None,
     })
 }

@@ -4,31 +4,67 @@
 //! functions decide live whether a level held, judge a run at its end, and
 //! judge it again from a journal that is a year old.
 
+mod attempt;
+mod attribution;
+mod clauses;
+mod compare;
 mod growth;
+mod hints;
+mod knee;
+mod late;
 mod leak;
 mod level;
 mod limit;
+mod probe;
+mod ramp_criteria;
+mod resources;
+mod scalability;
+pub mod search;
+mod soak;
 mod stats;
+mod student;
+mod works;
 
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use growth::{Growth, growth};
-pub use leak::{LeakTasks, MemoryMoments, leak_criteria};
-pub use level::{LevelFacts, judge_level};
-pub use limit::{Level, levels};
-pub use stats::{Summary, percentile, summary};
+pub use attempt::{Attempt, attempts};
+pub use attribution::{Attribution, GrownCount, GrownMemory, attribute, attributed};
+pub use compare::{
+    Beside, Change, Comparison, Difference, Method, Rate, Signal, SignalComparison, baseline_comparison,
+    compare, run_figures,
+};
+pub use growth::{Answer, Bounds, FIRST_LOOK, Growth, LOOKS, Readings, growth, growth_within, next_look};
+pub use leak::{LeakReadings, LeakTasks, MemoryMoments, leak_criteria};
+pub(crate) use leak::{WORKER_CHANGED, worker_changed};
+pub use level::{LevelFacts, LevelVerdict, ProcessEnd, judge_level};
+pub(crate) use limit::level;
+pub use limit::{Level, levels, spent, throughputs, trials};
+pub use probe::{Condition, PAUSE, conditions};
+pub use scalability::{NoFit, Peak, Scalability, scalability};
+pub use soak::{Soak, rounds_wanted, soak, soak_over};
+pub use stats::{Summary, percentile, summary, wilson};
 
 use crate::plan::Plan;
-use crate::record::{Criterion, Event, ExitKind, Judgement, Limit, Moment, RunData, Verdict};
+use crate::record::{Criterion, Event, ExitKind, Judgement, Limit, Moment, Phase, RunData, Verdict};
 
 /// The criterion that is judged whatever phases were run.
 const WORKER_ALIVE: &str = "worker.alive";
 
 /// The role whose memory is judged.
 pub const WORKER: &str = "worker";
+
+/// What a reader must know of tasks that did not succeed at once.
+fn retries(run: &RunData) -> Option<String> {
+    let again: Vec<u32> = run.tasks.iter().filter_map(|task| task.retries).collect();
+    let (tasks, all, retries) = (again.len(), run.tasks.len(), again.iter().sum::<u32>());
+    let was = if tasks == 1 { "was" } else { "were" };
+    (tasks > 0).then(|| {
+        format!("{tasks} of {all} tasks {was} sent again after a failure, {retries} times in all (`target.retries`)")
+    })
+}
 
 /// Judges a run against the thresholds of `plan`.
 pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
@@ -42,20 +78,35 @@ pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
         let memory = MemoryMoments {
             baseline_mb: memory_at(run, Moment::Baseline),
             final_mb: memory_at(run, Moment::Final),
-            worker_changed: leak::worker_changed(run),
+            worker_changed: worker_changed(run),
         };
         criteria.extend(leak_criteria(&leak, &memory, &plan.leak));
+        criteria.extend(resources::resource_criteria(run, &leak, memory.worker_changed, &plan.leak));
+        leak::doubt_without_a_success(&leak, &mut criteria);
+        criteria.extend(works::works_criterion(&leak));
         notes.extend(leak::warm_up_notes(&leak, &plan.leak));
+        criteria.extend(probe::probe_criteria(run));
+        if let Some(comparison) = baseline_comparison(run) {
+            compare::hold_against(&comparison, &mut criteria);
+        }
+    }
+    notes.extend(late::late_free_notes(run));
+    if let Some(soak) = soak(run, plan) {
+        criteria.extend(soak::soak_criteria(&soak, &plan.soak));
     }
     criteria.extend(worker_criterion(run));
     if limit != Limit::NotRun {
-        criteria.extend(limit::ramp_criteria(&limit, &levels, &plan.ramp));
+        criteria.extend(ramp_criteria::ramp_criteria(&limit, &levels, &plan.ramp));
+        notes.extend(limit::flaky_note(&levels, &plan.ramp));
+        notes.extend(knee::knee_note(&levels));
     }
+    notes.extend(retries(run));
     notes.extend(run.events.iter().filter_map(|record| match &record.event {
         Event::Warning { message } => Some(message.clone()),
         Event::PhaseEnded { phase, cut_short: Some(reason) } => {
             Some(format!("the {} phase was cut short: {reason}", phase.word()))
         }
+        Event::Resumed { new_series, gap_s: Some(gap_s), .. } => Some(resumed(*new_series, *gap_s)),
         _ => None,
     }));
     notes.extend(run.damage.iter().map(ToString::to_string));
@@ -71,6 +122,19 @@ pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
         verdict = Verdict::Inconclusive;
     }
     Judgement { verdict, criteria, limit, notes, interrupted }
+}
+
+/// What a reader must know of a run that went on from another.
+fn resumed(new_series: Option<Phase>, gap_s: f64) -> String {
+    let front = format!("the run was stopped and went on after {gap_s:.0} s");
+    match new_series {
+        Some(phase) => format!(
+            "{front}, with other processes of the worker: what the {} phase had read before is not judged, and it \
+             began anew",
+            phase.word()
+        ),
+        None => front,
+    }
 }
 
 /// Why the run ended before its end, if it did.
@@ -117,11 +181,13 @@ fn worker_criterion(run: &RunData) -> Option<Criterion> {
     run.start()?;
     let mut watched = false;
     let mut ends: Vec<String> = Vec::new();
+    let mut restarts = 0;
     for record in &run.events {
         match &record.event {
             Event::ProcessFound { role, root: true, replacement, pid, .. } if role == WORKER => {
                 watched = true;
                 if *replacement {
+                    restarts += 1;
                     ends.push(format!("pid {pid} took its place"));
                 }
             }
@@ -134,6 +200,7 @@ fn worker_criterion(run: &RunData) -> Option<Criterion> {
     let (verdict, detail) = match (watched, ends.is_empty()) {
         (false, _) => (Verdict::Inconclusive, "no worker process was watched".to_string()),
         (true, true) => (Verdict::Pass, "no worker process died or was replaced".to_string()),
+        (true, false) if restarts > 1 => (Verdict::Fail, format!("{restarts} restarts: {}", ends.join("; "))),
         (true, false) => (Verdict::Fail, ends.join("; ")),
     };
     Some(Criterion {

@@ -9,6 +9,8 @@ pub struct Summary {
     pub p50: f64,
     /// The 95th percentile; the largest where there are fewer than 20.
     pub p95: f64,
+    /// The 99th percentile; the largest where there are fewer than 100.
+    pub p99: f64,
     /// The largest.
     pub max: f64,
     /// The arithmetic mean.
@@ -26,6 +28,7 @@ pub fn summary(values: &[f64]) -> Option<Summary> {
         min: sorted[0],
         p50: percentile(&sorted, 50.0)?,
         p95: percentile(&sorted, 95.0)?,
+        p99: percentile(&sorted, 99.0)?,
         max: sorted[sorted.len() - 1],
         mean: values.iter().sum::<f64>() / values.len() as f64,
     })
@@ -40,6 +43,43 @@ pub fn summary(values: &[f64]) -> Option<Summary> {
 pub fn percentile(sorted: &[f64], p: f64) -> Option<f64> {
     let rank = (p / 100.0 * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied()
+}
+
+/// The probability, were both alike, that at least as many of the first group's
+/// tasks would have failed as did; groups are (failed, all).
+///
+/// Fisher's exact test, one-sided (R. A. Fisher, "On the Interpretation of χ²
+/// from Contingency Tables", 1922): the tail of the hypergeometric distribution.
+pub(crate) fn fisher_more(first: (u32, u32), second: (u32, u32)) -> f64 {
+    let (failed, all) = (first.0 + second.0, first.1 + second.1);
+    let most = failed.min(first.1);
+    let total = ln_choose(all, first.1);
+    let term = |k: u32| (ln_choose(failed, k) + ln_choose(all - failed, first.1 - k) - total).exp();
+    // A group cannot hold more good tasks than there are.
+    let least = (first.1 + failed).saturating_sub(all);
+    (first.0.max(least)..=most).map(term).sum::<f64>().min(1.0)
+}
+
+fn ln_choose(n: u32, k: u32) -> f64 {
+    (1..=k).map(|i| (f64::from(n - k + i) / f64::from(i)).ln()).sum()
+}
+
+/// The 95 % interval of a share of which `good` of `all` were seen: (low, high).
+///
+/// E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical
+/// Inference", 1927. Unlike the textbook interval it is right for few and for
+/// shares near 0 and 1; z is the 97.5th percentile of the normal distribution.
+pub fn wilson(good: u32, all: u32) -> (f64, f64) {
+    const Z: f64 = 1.959_963_985;
+    if all == 0 {
+        return (0.0, 1.0);
+    }
+    let n = f64::from(all);
+    let share = f64::from(good) / n;
+    let middle = share + Z * Z / (2.0 * n);
+    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
 }
 
 #[cfg(test)]
@@ -60,5 +100,26 @@ mod tests {
     fn the_p95_of_few_is_their_largest() {
         assert_eq!(summary(&[3.0, 1.0, 2.0]).unwrap().p95, 3.0);
         assert_eq!(summary(&[]), None);
+    }
+
+    #[test]
+    fn fisher_agrees_with_the_textbook() {
+        // The lady tasting tea: 3 of 4 right by chance has p = 17/70; 4 of 4 has 1/70.
+        assert!((fisher_more((3, 4), (1, 4)) - 17.0 / 70.0).abs() < 1e-12);
+        assert!((fisher_more((4, 4), (0, 4)) - 1.0 / 70.0).abs() < 1e-12);
+        assert_eq!(fisher_more((0, 4), (0, 4)), 1.0);
+        assert!((fisher_more((5, 5), (3, 3)) - 1.0).abs() < 1e-12, "all failed in both");
+    }
+
+    #[test]
+    fn wilson_agrees_with_published_figures() {
+        // Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3.
+        for (good, all, low, high) in
+            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)]
+        {
+            let (from, to) = wilson(good, all);
+            assert!((from - low).abs() < 1e-4 && (to - high).abs() < 1e-4, "{good} of {all}: {from} {to}");
+        }
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
     }
 }

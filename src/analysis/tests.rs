@@ -4,7 +4,7 @@ use super::fixtures::{run, task};
 use super::judge;
 use crate::plan::Plan;
 use crate::record::{
-    Event, ExitKind, Judgement, LevelMemory, Limit, Phase, RunData, TaskRecord, TaskStatus, Verdict,
+    Event, ExitKind, Judgement, LevelEnd, Limit, Phase, RunData, TaskRecord, TaskStatus, Verdict,
 };
 
 fn worker_found(pid: u32, replacement: bool) -> Event {
@@ -14,6 +14,8 @@ fn worker_found(pid: u32, replacement: bool) -> Event {
         name: "python".into(),
         command: "rq worker asr-queue".into(),
         root: true,
+        parent: None,
+        start: None,
         replacement,
         rss_mb: None,
     }
@@ -48,9 +50,9 @@ fn leak_check(deltas: &[f64]) -> Vec<TaskRecord> {
 }
 
 fn level_events(concurrency: u32, inside: Vec<Event>) -> Vec<Event> {
-    let mut events = vec![Event::LevelStarted { concurrency }];
+    let mut events = vec![Event::LevelStarted { concurrency, attempt: None, why: None }];
     events.extend(inside);
-    events.push(Event::LevelEnded { concurrency, memory: LevelMemory::default(), broke: None });
+    events.push(Event::LevelEnded(Box::new(LevelEnd { concurrency, ..LevelEnd::default() })));
     events
 }
 
@@ -86,15 +88,15 @@ fn verdict_of(judgement: &Judgement, name: &str) -> Verdict {
 
 #[test]
 fn a_clean_run_passes_every_criterion() {
-    let judgement = judge(&whole(&[0.0; 12], vec![]), &Plan::default());
+    let judgement = judge(&whole(&[0.0; 24], vec![]), &Plan::default());
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
-    assert_eq!(judgement.limit, Limit::BoundReached { at_least: 4 });
+    assert_eq!(judgement.limit, Limit::BoundReached { at_least: 4, bound: None });
     assert_eq!(judgement.exit_code(), 0);
 }
 
 #[test]
 fn a_long_task_that_keeps_too_much_fails_and_is_called_severe() {
-    let mut deltas = [0.0; 12];
+    let mut deltas = [0.0; 24];
     deltas[5] = 501.0;
     let judgement = judge(&whole(&deltas, vec![]), &Plan::default());
     assert_eq!(verdict_of(&judgement, "leak.delta"), Verdict::Fail);
@@ -113,7 +115,7 @@ fn a_long_task_that_keeps_too_much_fails_and_is_called_severe() {
 
 #[test]
 fn a_leak_below_the_delta_limit_is_found_by_accumulation() {
-    let judgement = judge(&whole(&[40.0; 12], vec![]), &Plan::default());
+    let judgement = judge(&whole(&[40.0; 24], vec![]), &Plan::default());
     assert_eq!(verdict_of(&judgement, "leak.delta"), Verdict::Pass);
     assert_eq!(verdict_of(&judgement, "leak.growth"), Verdict::Fail);
     assert_eq!(verdict_of(&judgement, "leak.baseline"), Verdict::Fail);
@@ -122,7 +124,7 @@ fn a_leak_below_the_delta_limit_is_found_by_accumulation() {
 
 #[test]
 fn warm_up_is_told_and_not_judged() {
-    let mut deltas = [0.0; 12];
+    let mut deltas = [0.0; 24];
     deltas[0] = 800.0;
     deltas[1] = 300.0;
     let judgement = judge(&whole(&deltas, vec![]), &Plan::default());
@@ -140,14 +142,14 @@ fn without_repeats_the_first_long_task_is_judged() {
 
 #[test]
 fn memory_that_could_not_be_read_is_never_a_pass() {
-    let mut data = whole(&[0.0; 12], vec![]);
+    let mut data = whole(&[0.0; 24], vec![]);
     data.tasks[5].worker_rss_delta_mb = None;
     assert_eq!(verdict_of(&judge(&data, &Plan::default()), "leak.delta"), Verdict::Inconclusive);
 }
 
 #[test]
 fn a_task_without_a_result_says_nothing_of_its_memory() {
-    let mut data = whole(&[0.0; 12], vec![]);
+    let mut data = whole(&[0.0; 24], vec![]);
     data.tasks[5].status = TaskStatus::Timeout;
     assert_eq!(verdict_of(&judge(&data, &Plan::default()), "leak.delta"), Verdict::Inconclusive);
 }
@@ -160,8 +162,8 @@ fn warm_up_alone_is_no_return_to_a_baseline() {
 
 #[test]
 fn a_crash_is_the_limit_and_a_failed_criterion() {
-    let judgement = judge(&whole(&[0.0; 12], vec![worker_killed(7)]), &Plan::default());
-    let Limit::Found { max_stable: 3, broke_at: 4, broke } = &judgement.limit else {
+    let judgement = judge(&whole(&[0.0; 24], vec![worker_killed(7)]), &Plan::default());
+    let Limit::Found { max_stable: 3, broke_at: 4, broke, .. } = &judgement.limit else {
         panic!("{:?}", judgement.limit)
     };
     assert_eq!(broke.pids, [7]);
@@ -171,7 +173,7 @@ fn a_crash_is_the_limit_and_a_failed_criterion() {
 
 #[test]
 fn a_worker_replaced_in_the_leak_check_makes_its_memory_incomparable() {
-    let mut data = whole(&[0.0; 12], vec![]);
+    let mut data = whole(&[0.0; 24], vec![]);
     let at = |event| crate::record::EventRecord { time: String::new(), elapsed: 0.0, event };
     data.events.insert(3, at(worker_killed(7)));
     data.events.insert(4, at(worker_found(8, true)));
@@ -183,7 +185,7 @@ fn a_worker_replaced_in_the_leak_check_makes_its_memory_incomparable() {
 
 #[test]
 fn an_interrupted_run_is_no_pass_and_exits_130() {
-    let mut data = whole(&[0.0; 12], vec![]);
+    let mut data = whole(&[0.0; 24], vec![]);
     data.events.pop();
     let judgement = judge(&data, &Plan::default());
     assert_eq!((judgement.verdict, judgement.exit_code()), (Verdict::Inconclusive, 130));
@@ -192,7 +194,7 @@ fn an_interrupted_run_is_no_pass_and_exits_130() {
 
 #[test]
 fn a_level_cut_off_by_a_crash_of_the_machine_neither_held_nor_broke() {
-    let mut data = whole(&[0.0; 12], vec![]);
+    let mut data = whole(&[0.0; 24], vec![]);
     // The fourth level's end, the phase's end and the run's end never reached the disk.
     data.events.truncate(data.events.len() - 3);
     let judgement = judge(&data, &Plan::default());
@@ -224,9 +226,9 @@ fn the_required_level_failing_is_a_fail_and_not_reached_is_not() {
         plan.ramp.required = required;
         plan
     };
-    let bound = judge(&whole(&[0.0; 12], vec![]), &strict(5));
+    let bound = judge(&whole(&[0.0; 24], vec![]), &strict(5));
     assert_eq!(verdict_of(&bound, "ramp.required"), Verdict::Inconclusive);
-    let found = judge(&whole(&[0.0; 12], vec![worker_killed(7)]), &strict(4));
+    let found = judge(&whole(&[0.0; 24], vec![worker_killed(7)]), &strict(4));
     assert_eq!(verdict_of(&found, "ramp.required"), Verdict::Fail);
 }
 
@@ -234,11 +236,11 @@ fn the_required_level_failing_is_a_fail_and_not_reached_is_not() {
 fn rtf_is_promised_up_to_the_required_level() {
     let mut plan = Plan::default();
     plan.ramp.max_rtf = 0.7;
-    let judgement = judge(&whole(&[0.0; 12], vec![]), &plan);
+    let judgement = judge(&whole(&[0.0; 24], vec![]), &plan);
     assert_eq!(verdict_of(&judgement, "ramp.rtf"), Verdict::Pass);
     assert!(judgement.criterion("ramp.rtf").unwrap().detail.contains("above the required level"));
     plan.ramp.max_rtf = 0.5;
-    assert_eq!(verdict_of(&judge(&whole(&[0.0; 12], vec![]), &plan), "ramp.rtf"), Verdict::Fail);
+    assert_eq!(verdict_of(&judge(&whole(&[0.0; 24], vec![]), &plan), "ramp.rtf"), Verdict::Fail);
 }
 
 #[test]
@@ -260,4 +262,19 @@ fn a_run_of_no_phase_is_no_pass() {
     plan.ramp.enabled = false;
     let judgement = judge(&run(vec![], vec![worker_found(7, false), Event::RunEnded]), &plan);
     assert_eq!(judgement.verdict, Verdict::Inconclusive, "{judgement:#?}");
+}
+
+#[test]
+fn where_no_task_succeeded_flat_memory_is_no_pass() {
+    let mut tasks = leak_check(&[0.0; 24]);
+    let good = judge(&run(tasks.clone(), Vec::new()), &Plan::default());
+    let verdicts = |judged: &Judgement| -> Vec<Verdict> {
+        let of_memory = ["leak.delta", "leak.baseline", "leak.growth"];
+        let found = judged.criteria.iter().filter(|found| of_memory.contains(&found.name.as_str()));
+        found.map(|found| found.verdict).collect()
+    };
+    assert_eq!(verdicts(&good), [Verdict::Pass; 3]);
+    tasks.iter_mut().for_each(|task| task.status = TaskStatus::Failed);
+    let bad = judge(&run(tasks, Vec::new()), &Plan::default());
+    assert_eq!(verdicts(&bad), [Verdict::Inconclusive; 3]);
 }

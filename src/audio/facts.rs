@@ -28,12 +28,24 @@ pub struct AudioFacts {
 /// `Io` if the file is missing or cannot be read, `Data` if it is empty, holds
 /// no audio, is cut short, or is of a kind that is not known.
 pub fn probe(path: &Path) -> Result<AudioFacts> {
+    // Looked at before it is opened: to open a pipe is to wait for its other end.
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, error))?;
+    regular(path, &metadata)?;
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+    facts(path, BufReader::new(file), metadata.len())
+}
+
+/// Refuses what has no end of its own: a pipe would block for ever, `/dev/zero` fill the memory.
+pub(super) fn regular(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     if metadata.is_dir() {
         return Err(unreadable(path, std::io::ErrorKind::IsADirectory.into()));
     }
-    facts(path, BufReader::new(file), metadata.len())
+    if !metadata.is_file() {
+        let message = format!("`{}` is not a regular file, but a device, a pipe or a socket", path.display());
+        return Err(Error::new(ErrorKind::Io, message)
+            .hint("save the recording into a file, and give the path of that"));
+    }
+    Ok(())
 }
 
 /// The facts of the `bytes` bytes behind `reader`; `path` is for the messages only.

@@ -1,15 +1,15 @@
 //! `highwater doctor`: everything that a run needs, checked one by one.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::PlanArgs;
-use super::say;
+use super::output::say;
+use super::tree;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan, TargetKind};
-use crate::sampler::{ProcessSource, default_source, find_processes};
+use crate::sampler::{ProcessSource, RoleFound, default_source, find_processes};
 use crate::units::{FILE_MB, to_mb};
-use crate::{audio, session};
+use crate::{audio, session, target};
 
 /// A run writes some hundred bytes a task and second; this is room for weeks.
 const DISK_MB: f64 = 100.0;
@@ -23,12 +23,12 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     say!("configuration: {configuration}");
     let plan = loaded.plan;
     let mut checks = vec![("service", service(&plan))];
+    if let Some(secret) = target::secret(&plan).transpose() {
+        checks.push(("secret", secret));
+    }
     match default_source() {
         Ok(mut source) => {
-            for (role, role_plan) in &plan.processes {
-                let roles = BTreeMap::from([(role.clone(), role_plan.clone())]);
-                checks.push(("process", process(role, &roles, &mut *source)));
-            }
+            checks.extend(processes(&plan, &mut *source).into_iter().map(|check| ("process", check)));
             checks.push(("reading", reading(&mut *source)));
         }
         Err(error) => checks.push(("reading", Err(error))),
@@ -40,7 +40,7 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     let mut healthy = true;
     for (name, check) in checks {
         match check {
-            Ok(found) => say!("ok    {name:<8} {found}"),
+            Ok(found) => say!("ok    {name:<8} {}", found.replace('\n', &format!("\n{:15}", ""))),
             Err(error) => {
                 healthy = false;
                 say!("FAIL  {name:<8} {error}");
@@ -62,23 +62,31 @@ fn service(plan: &Plan) -> Result<String> {
     runtime.block_on(session::check_service(plan))
 }
 
-fn process(
-    role: &str,
-    roles: &BTreeMap<String, plan::ProcessPlan>,
-    source: &mut dyn ProcessSource,
-) -> Result<String> {
-    let found = find_processes(roles, source)?;
-    found.check()?;
-    let roots = found.roles.values().flat_map(|found| &found.roots);
-    let listed: Vec<String> = roots
-        .map(|root| {
-            let command: String = root.command_line().chars().take(80).collect();
-            format!("pid {} ({command})", root.id.pid)
-        })
-        .collect();
-    Ok(match listed.as_slice() {
-        [] => format!("{role}: not there, and optional"),
-        listed => format!("{role}: {}", listed.join(", ")),
+/// A check a role: the tree that was found and why, or what is missing.
+///
+/// The roles are searched for together, as a run does it: a process plays one.
+fn processes(plan: &Plan, source: &mut dyn ProcessSource) -> Vec<Result<String>> {
+    let found = match find_processes(&plan.processes, source) {
+        Ok(found) => found,
+        Err(error) => return vec![Err(error)],
+    };
+    found.roles.iter().map(|(role, found)| process(role, found, source)).collect()
+}
+
+fn process(role: &str, found: &RoleFound, source: &mut dyn ProcessSource) -> Result<String> {
+    let sought = found.sought();
+    if !found.roots.is_empty() {
+        let trees: String = found.roots.iter().map(|root| tree::lines(root, source)).collect();
+        return Ok(format!("{role} ({sought}):{trees}"));
+    }
+    let error = found.error(role);
+    if !found.plan.optional {
+        return Err(error);
+    }
+    let hint = error.hint_text().filter(|_| !found.surplus.is_empty());
+    Ok(match hint {
+        Some(hint) => format!("{role}: not watched, and optional: {error}\n{hint}"),
+        None => format!("{role}: not there, and optional ({sought})"),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `highwater init`.
 
 use super::args::InitArgs;
-use super::say;
+use super::output::say;
 use crate::error::Result;
 use crate::plan;
 

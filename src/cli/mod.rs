@@ -1,38 +1,27 @@
 //! The command line: each command in a file of its own.
 
 mod args;
+mod compare;
 mod demo;
 mod doctor;
 mod init;
+mod judge;
+mod misplaced;
+mod output;
 mod report;
 mod run;
 mod signals;
+mod soak;
+mod tree;
+mod watch;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use args::{Cli, Command};
-
-/// `println!`, but a reader that has gone away (`| head`) is no reason to panic.
-macro_rules! say {
-    ($($arguments:tt)*) => { $crate::cli::say_line(format_args!($($arguments)*)) };
-}
-use say;
-
-fn say_line(line: std::fmt::Arguments<'_>) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
-        tracing::debug!(%error, "a line was not shown");
-    }
-}
-
-/// The same on stderr.
-fn say_error(line: std::fmt::Arguments<'_>) {
-    // Where stderr is gone, there is nobody left to be told.
-    drop(writeln!(std::io::stderr(), "{line}"));
-}
+use output::{failure, lost, say, say_error};
 
 /// Parses the arguments, does what they say, and returns the exit code:
 /// 0 pass, 1 fail, 2 inconclusive, 3 could not run, 130 interrupted.
@@ -42,22 +31,64 @@ pub fn main() -> ExitCode {
         Err(error) => {
             drop(error.print());
             // Help and version are what was asked for; everything else is a wrong usage.
-            return if error.use_stderr() { ExitCode::from(3) } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            if std::env::args().take_while(|word| word != "--").any(|word| word == "--json") {
+                say!("{}", failure(&usage(&error)));
+            }
+            return ExitCode::from(ErrorKind::Config.exit_code());
         }
     };
+    let json = cli.command.is_for_programs();
     log();
+    allow_many_files();
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Watch(args) => watch::watch(&args),
+        Command::Soak(args) => soak::soak(&args),
         Command::Report(args) => report::report(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Judge(args) => judge::judge(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
         Command::Demo(options) => demo::demo(&options),
     };
-    finish(done)
+    finish(done, json)
 }
 
-fn finish(done: Result<u8>) -> ExitCode {
-    match done {
+/// What clap says about a wrong usage, in our own form.
+fn usage(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+    Error::new(ErrorKind::Config, what).hint("`highwater --help`, or that of the command, says what there is")
+}
+
+/// Each process that is watched takes four descriptors, and each task a connection:
+/// the soft limit of most systems (1024) is for programs that use select(2).
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_many_files() {}
+
+fn finish(done: Result<u8>, json: bool) -> ExitCode {
+    if let (Err(error), true) = (&done, json) {
+        say!("{}", failure(error));
+    }
+    // A verdict that nobody could read is none, whatever it was.
+    let told = match (done, lost()) {
+        (Ok(_), Some(loss)) => Err(loss),
+        (done, _) => done,
+    };
+    match told {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             say_error(format_args!("{}", error.render()));

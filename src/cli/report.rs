@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::ReportArgs;
-use super::say;
+use super::output::say;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Plan};

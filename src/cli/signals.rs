@@ -1,4 +1,4 @@
-//! Ctrl+C and SIGTERM: the first ends the run cleanly, the second at once.
+//! Ctrl+C, SIGTERM and SIGHUP: the first ends the run cleanly, the second at once.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,19 +11,28 @@ pub(super) type Reason = Arc<OnceLock<&'static str>>;
 ///
 /// Ending at once leaves nothing behind: what was shown is on the disk, and the
 /// embedded service ends with its parent.
+///
+/// A thread of its own listens, since the run's may be busy (it reads the files back).
 pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
     let reason = Reason::default();
     let told = Arc::clone(&reason);
-    let mut signals = Signals::new()?;
-    tokio::spawn(async move {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::new()?
+    };
+    let listen = async move {
         let name = signals.next().await;
         // Only this task sets it, and once.
         let _: Result<(), &str> = told.set(name);
         stop.cancel();
-        super::say_error(format_args!("\n{name}: ending the run; once more to stop at once"));
+        super::output::say_error(format_args!("\n{name}: ending the run; once more to stop at once"));
         signals.next().await;
         std::process::exit(130);
-    });
+    };
+    std::thread::Builder::new()
+        .name("highwater-signals".to_string())
+        .spawn(move || runtime.block_on(listen))?;
     Ok(reason)
 }
 
@@ -31,6 +40,8 @@ pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// None where it is ignored, as under nohup.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -40,15 +51,38 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            // A session that is closed must not cost a soak of hours its report.
+            hang_up: if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
 
     async fn next(&mut self) -> &'static str {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "interrupted (SIGINT)",
             _ = self.terminate.recv() => "interrupted (SIGTERM)",
+            () = hang_up => "interrupted (SIGHUP)",
         }
     }
+}
+
+/// True if whoever started highwater set SIGHUP to be ignored, which to listen for it would undo.
+#[cfg(unix)]
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores_hang_up(&status)
+}
+
+/// `SigIgn` of proc_pid_status(5) is a mask in hexadecimal, whose lowest bit is signal 1.
+#[cfg(unix)]
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Elsewhere only Ctrl+C is known.
@@ -66,5 +100,17 @@ impl Signals {
             Ok(()) => "interrupted (Ctrl+C)",
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_under_nohup_outlives_its_terminal() {
+        assert!(ignores_hang_up("Name:\thighwater\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"));
+        assert!(!ignores_hang_up("SigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hang_up(""));
     }
 }

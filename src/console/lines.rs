@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::screen::Progress;
-use crate::analysis::{judge, levels};
+use crate::analysis::{attributed, judge, levels};
 use crate::plan::Plan;
-use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus};
+use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
+use crate::report::attribution_lines;
+use crate::units::{significant, time};
 
 /// The lines that an event is told with. `run` already holds it.
 pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path) -> Vec<String> {
@@ -15,9 +17,15 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
             format!("results: {}", results.join(&files.tasks).display()),
             String::new(),
         ],
-        Event::ProcessFound { role, pid, replacement: false, rss_mb, .. } => {
+        // Descendants have a line at the start, when their memory is known. Those that come and go
+        // later, such as a work-horse for each task, are for the report.
+        Event::ProcessFound { root: false, rss_mb: None, .. } => Vec::new(),
+        Event::ProcessFound { role, pid, root, parent, replacement: false, rss_mb, .. } => {
             let rss = rss_mb.map_or(String::new(), |rss| format!("  RSS {rss:.1} MB"));
-            vec![format!("{role:<7} pid {pid}{rss}")]
+            match parent.filter(|_| !root) {
+                Some(parent) => vec![format!("{:<9} pid {pid}{rss}  child of {parent}", "")],
+                None => vec![format!("{role:<7} pid {pid}{rss}")],
+            }
         }
         Event::ProcessFound { role, pid, root: true, .. } => vec![format!("  {role} pid {pid} appeared")],
         Event::ProcessExited { role, pid, root: true, how, .. } => vec![format!("  {role} pid {pid} {how}")],
@@ -27,20 +35,66 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
         Event::PhaseStarted { phase: Phase::Concurrency, .. } => {
             vec![String::new(), "PHASE 2  concurrency limit".to_string()]
         }
-        Event::LevelEnded { .. } => level(run, plan).into_iter().collect(),
+        Event::PhaseStarted { phase: Phase::Soak, .. } => {
+            let plan = &plan.soak;
+            let long =
+                if plan.tasks > 0 { format!("{} tasks", plan.tasks) } else { format!("{:.0} s", plan.for_s) };
+            vec![String::new(), format!("SOAK  {} at once for {long}", plan.concurrency)]
+        }
+        Event::SoakRound(round) => {
+            let mb = |value: Option<f64>| value.map_or("–".to_string(), |mb| format!("{mb:.1}"));
+            vec![format!(
+                "  round {:>2}  {:>5} tasks  {:>6.0} s  floor {} MB  peak {} MB",
+                round.round,
+                round.tasks,
+                round.seconds,
+                mb(round.floor_mb),
+                mb(round.peak_mb)
+            )]
+        }
+        Event::LevelEnded(_) => level(run, plan).into_iter().collect(),
         Event::PhaseEnded { phase, cut_short } => {
             let mut lines: Vec<String> =
                 cut_short.iter().map(|reason| format!("  cut short: {reason}")).collect();
             let judgement = judge(run, plan);
-            let prefix = match phase {
-                Phase::Leak => "leak.",
+            let prefixes = match phase {
+                Phase::Leak => "leak.|compare.|worker.works",
                 Phase::Concurrency => {
                     lines.push(format!("  {}", judgement.limit.sentence()));
                     "ramp."
                 }
+                Phase::Soak => "soak.",
             };
-            let criteria = judgement.criteria.iter().filter(|criterion| criterion.name.starts_with(prefix));
+            let of_phase = |name: &str| prefixes.split('|').any(|prefix| name.starts_with(prefix));
+            let criteria = judgement.criteria.iter().filter(|criterion| of_phase(&criterion.name));
             lines.extend(criteria.map(|found| format!("  {}", criterion_line(found))));
+            if *phase == Phase::Leak
+                && let Some(found) = attributed(run, &judgement.criteria)
+            {
+                lines.extend(attribution_lines(&found).iter().map(|line| format!("  {line}")));
+            }
+            lines
+        }
+        Event::Recovering { problem, at_most_s } => {
+            vec![format!("  waiting up to {at_most_s:.0} s for the service to recover: {problem}")]
+        }
+        Event::Recovery { problem: Some(problem), .. } => vec![format!("  not recovered: {problem}")],
+        Event::TaskRetried { test_id, retries, error } => {
+            vec![format!("    {test_id}  {error}; sent again ({retries})")]
+        }
+        Event::ProbesEnded => {
+            let judgement = judge(run, plan);
+            let mut lines = vec![String::new(), "PROBES  one condition at a time".to_string()];
+            let probes = judgement.criteria.iter().filter(|found| found.name.starts_with("probe."));
+            lines.extend(probes.map(|found| format!("  {}", criterion_line(found))));
+            if judgement
+                .criteria
+                .iter()
+                .any(|found| found.name.starts_with("probe.") && found.verdict == Verdict::Fail)
+                && let Some(found) = attributed(run, &judgement.criteria)
+            {
+                lines.extend(attribution_lines(&found).iter().map(|line| format!("  {line}")));
+            }
             lines
         }
         Event::Warning { message } => vec![format!("  note: {message}")],
@@ -50,9 +104,13 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
 
 /// The line of a task that ended; those of a good level are told as one.
 pub(super) fn of_task(task: &TaskRecord, run: &RunData) -> Option<String> {
+    if task.condition.is_some() {
+        // Told together, when the probes are over.
+        return None;
+    }
     match task.phase {
-        Some(Phase::Concurrency) if task.succeeded() => None,
-        Some(Phase::Concurrency) => Some(format!("    {}  {}", task.test_id, ending(task))),
+        Some(Phase::Concurrency | Phase::Soak) if task.succeeded() => None,
+        Some(Phase::Concurrency | Phase::Soak) => Some(format!("    {}  {}", task.test_id, ending(task))),
         _ => {
             let number = run.tasks.iter().filter(|other| other.phase == task.phase).count();
             let kind = task.kind.map_or("task", |kind| kind.word());
@@ -76,7 +134,7 @@ pub(super) fn progress(event: &Event, run: &RunData) -> Progress {
             Progress::Tasks { done, total, message: test_id.clone() }
         }
         Event::TaskAnswered { .. } => Progress::Keep,
-        Event::LevelStarted { concurrency } => Progress::Tasks {
+        Event::LevelStarted { concurrency, .. } => Progress::Tasks {
             done: 0,
             total: None,
             message: format!("c={concurrency}: waiting for quiet memory"),
@@ -100,7 +158,7 @@ fn ending(task: &TaskRecord) -> String {
     match (&task.error, task.rtf, task.processing_time) {
         (Some(error), ..) => format!("{status}  {error}"),
         (None, Some(rtf), _) => format!("{status}  RTF {rtf:.3}"),
-        (None, None, Some(seconds)) => format!("{status}  {seconds:.2} s"),
+        (None, None, Some(seconds)) => format!("{status}  {}", time(seconds)),
         _ => status.to_string(),
     }
 }
@@ -108,11 +166,21 @@ fn ending(task: &TaskRecord) -> String {
 fn level(run: &RunData, plan: &Plan) -> Option<String> {
     let levels = levels(run, &plan.ramp);
     let level = levels.last()?;
-    let time = match (level.rtf, level.seconds) {
+    let longest = match (level.rtf, level.seconds) {
         (Some(rtf), _) => format!("  RTF {:.3}", rtf.max),
-        (None, Some(seconds)) => format!("  {:.2} s", seconds.max),
+        (None, Some(seconds)) => format!("  {}", time(seconds.max)),
         _ => String::new(),
     };
-    let broke = level.broke.as_ref().map_or(String::new(), |broke| format!("  {}", broke.detail));
-    Some(format!("  c={}  {}/{} ok{time}{broke}", level.concurrency, level.succeeded, level.concurrency))
+    let rate = level.throughput.filter(|_| level.succeeded > 0);
+    let rate = rate.map_or(String::new(), |rate| format!("  {} tasks/s", significant(rate)));
+    let what = match (&level.invalid, &level.broke) {
+        (Some(reason), _) => format!("  INVALID, not broken: {reason}"),
+        (None, Some(broke)) => format!("  broke: {}", broke.sentence()),
+        (None, None) => String::new(),
+    };
+    let again = if level.attempt > 1 { format!(" (attempt {})", level.attempt) } else { String::new() };
+    Some(format!(
+        "  c={}{again}  {}/{} ok{longest}{rate}{what}",
+        level.concurrency, level.succeeded, level.tasks
+    ))
 }

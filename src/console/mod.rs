@@ -6,6 +6,7 @@
 mod lines;
 mod screen;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,17 +27,31 @@ struct State {
     run: RunData,
     plan: Plan,
     results: PathBuf,
+    /// The lines so far, without their indents: what was said is not said again.
+    said: HashSet<String>,
 }
 
 impl Console {
     /// A console for runs with files in `results`, judged against `plan`.
     pub fn new(screen: Screen, plan: Plan, results: PathBuf) -> Console {
-        Console { state: Mutex::new(State { screen, run: RunData::default(), plan, results }) }
+        Console {
+            state: Mutex::new(State { screen, run: RunData::default(), plan, results, said: HashSet::new() }),
+        }
+    }
+
+    /// Takes a run that this one goes on from: what it left counts, and is not shown again.
+    pub fn earlier(&self, run: RunData) {
+        self.lock().run = run;
     }
 
     /// Shows a line that belongs to no event.
     pub fn say(&self, line: &str) {
         self.lock().screen.line(line);
+    }
+
+    /// True if this line was shown, whatever its indent.
+    pub fn has_said(&self, line: &str) -> bool {
+        self.lock().said.contains(line.trim())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -48,9 +63,10 @@ impl Observer for Console {
     fn event(&self, record: &EventRecord) {
         let mut state = self.lock();
         state.run.events.push(record.clone());
-        let State { screen, run, plan, results } = &mut *state;
+        let State { screen, run, plan, results, said } = &mut *state;
         for line in lines::of_event(&record.event, run, plan, results) {
             screen.line(&line);
+            said.insert(line.trim().to_string());
         }
         screen.progress(lines::progress(&record.event, run));
     }

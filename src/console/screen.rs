@@ -6,6 +6,8 @@ use std::time::Duration;
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::units::printable;
+
 /// Which stream people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -54,7 +56,8 @@ impl Screen {
     }
 
     pub(super) fn line(&self, line: &str) {
-        let painted = if self.color { paint(line) } else { line.to_string() };
+        let line = printable(line);
+        let painted = if self.color { paint(&line) } else { line.into_owned() };
         let write = || {
             // A reader that went away (`| head`) is no reason to end a measurement.
             let written = match self.stream {

@@ -27,7 +27,7 @@ mod worker;
 
 pub use announce::{Event, Process, Ready};
 pub use embedded::Embedded;
-pub use options::{DemoOptions, LeakWhen, Role};
+pub use options::{DemoOptions, FdKind, LeakHow, LeakWhen, Role};
 pub use units::{ByteSize, CacheSize, parse_duration, parse_factor};
 
 use crate::error::Result;

@@ -39,6 +39,40 @@ pub enum LeakWhen {
     Failed,
     /// Those during which another task was outstanding.
     Parallel,
+    /// Those whose audio is longer or shorter than that of the task before.
+    Changed,
+    /// None of them: by the clock, ten times a second, once no task has come for two seconds.
+    Idle,
+}
+
+/// Where the memory of `--leak` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeakHow {
+    /// One block of the allocator, which maps large ones by themselves.
+    Malloc,
+    /// Small blocks on the allocator's heap.
+    Heap,
+    /// Small blocks in the arena of another thread (glibc).
+    Arena,
+    /// A private anonymous mapping, past the allocator.
+    Mmap,
+    /// Shared memory (a memfd) that stays mapped.
+    Shm,
+    /// A file without a name that stays mapped.
+    File,
+}
+
+/// What the descriptors of `--leak-fds` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FdKind {
+    /// An open file (`/dev/null`).
+    File,
+    /// One end of a pipe.
+    Pipe,
+    /// One end of a pair of sockets.
+    Socket,
 }
 
 /// The shape of the embedded speech service and the faults planted in it.
@@ -46,7 +80,7 @@ pub enum LeakWhen {
 /// Each fault is real: memory is resident, a crash is a SIGKILL, slowness is
 /// CPU time. Without switches the service is healthy.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
-#[command(group(ArgGroup::new("leaks").args(["leak", "leak_fds", "leak_threads"]).multiple(true)))]
+#[command(group(ArgGroup::new("leaks").args(["leak", "leak_fds", "leak_threads", "leak_children", "leak_zombies"]).multiple(true)))]
 pub struct DemoOptions {
     /// Number of worker processes; each does one task at a time
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Shape")]
@@ -71,16 +105,27 @@ pub struct DemoOptions {
     #[arg(help_heading = "Shape")]
     pub slow: f64,
 
+    /// Each task also waits this long, as one does that asks another service
+    ///
+    /// It costs no CPU, so a task takes as long on a busy machine as on one at rest.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Shape")]
+    pub wait: Option<Duration>,
+
     /// Retain SIZE of resident memory per task, for ever (40MB, 1.5GB, 64MiB)
     #[arg(long, value_name = "SIZE", help_heading = "Memory")]
     pub leak: Option<ByteSize>,
+
+    /// Where that memory is
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = LeakHow::Malloc, requires = "leak")]
+    #[arg(help_heading = "Memory")]
+    pub leak_how: LeakHow,
 
     /// Leak only in every Nth of the tasks that `--leak-when` names
     #[arg(long, value_name = "N", default_value_t = 1, requires = "leaks", help_heading = "Memory")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub leak_every: u32,
 
-    /// Which tasks leak (memory, descriptors and threads alike)
+    /// Which tasks leak (memory, descriptors, threads and processes alike)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = LeakWhen::Always, requires = "leaks")]
     #[arg(help_heading = "Memory")]
     pub leak_when: LeakWhen,
@@ -90,10 +135,25 @@ pub struct DemoOptions {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub leak_fds: Option<u32>,
 
-    /// Leave N parked threads behind per task [default if given alone: 1]
+    /// What these descriptors are
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = FdKind::File, requires = "leak_fds")]
+    #[arg(help_heading = "Memory")]
+    pub leak_fd_kind: FdKind,
+
+    /// Leave N parked threads behind per task, named `leaked` [default if given alone: 1]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", help_heading = "Memory")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub leak_threads: Option<u32>,
+
+    /// Leave N sleeping child processes behind per task [default if given alone: 1]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", help_heading = "Memory")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub leak_children: Option<u32>,
+
+    /// Leave N ended children per task that nobody waits for [default if given alone: 1]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", help_heading = "Memory")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub leak_zombies: Option<u32>,
 
     /// Keep a bounded cache (8x24MB): an entry more per task, then flat
     ///
@@ -141,6 +201,22 @@ pub struct DemoOptions {
     #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "1", help_heading = "Failures")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub hang: Option<u32>,
+
+    /// Each worker fails every Nth of its tasks, whatever the load
+    #[arg(long, value_name = "N", help_heading = "Failures")]
+    #[arg(value_parser = clap::value_parser!(u32).range(2..))]
+    pub flaky: Option<u32>,
+
+    /// A task takes longer than its audio lasts (RTF 1.2) if K tasks are outstanding while it runs
+    ///
+    /// The worker waits, as for a lock, so that the RTF is the same on any machine.
+    #[arg(long, value_name = "K", help_heading = "Failures")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub stall_at: Option<u32>,
+
+    /// Hold SIZE for each task that is outstanding while one is done, as a service that batches
+    #[arg(long, value_name = "SIZE", help_heading = "Memory")]
+    pub batch_memory: Option<ByteSize>,
 
     /// Which process of the service to be; set by the supervisor.
     #[arg(long, value_enum, hide = true)]

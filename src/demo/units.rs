@@ -94,7 +94,7 @@ impl FromStr for CacheSize {
 /// # Errors
 /// Says how a duration is written.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let hint = "write a number and a unit, such as 250ms, 5s or 2m";
+    let hint = "write a number and a unit, such as 250ms, 5s, 2m or 8h";
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -103,6 +103,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "ms" => 1e-3,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
+        "h" => 3600.0,
         unit => return Err(format!("unknown unit `{unit}`; {hint}")),
     };
     Duration::try_from_secs_f64(number * scale).map_err(|_| format!("out of range; {hint}"))
@@ -163,6 +164,7 @@ mod tests {
         assert_eq!(parse_duration("250ms").unwrap(), Duration::from_millis(250));
         assert_eq!(parse_duration("1.5").unwrap(), Duration::from_millis(1500));
         assert_eq!(parse_duration("2m").unwrap(), Duration::from_secs(120));
+        assert_eq!(parse_duration("8h").unwrap(), Duration::from_secs(8 * 3600));
         assert!(parse_duration("5 parsecs").unwrap_err().contains("parsecs"));
         assert_eq!(parse_factor("7.5").unwrap(), 7.5);
         assert!(parse_factor("0.5").is_err());

@@ -68,6 +68,19 @@ impl RunPaths {
         }
     }
 
+    /// The files of the run whose log of events (or task file) this is.
+    pub fn of_log(events: &Path) -> RunPaths {
+        let name = events.file_name().unwrap_or_default().to_string_lossy();
+        let tasks = if let Some(stamp) = name.strip_prefix("events_") {
+            format!("{TASKS_PREFIX}{stamp}")
+        } else if let Some(stem) = name.strip_suffix(".events.jsonl") {
+            format!("{stem}.jsonl")
+        } else {
+            name.into_owned()
+        };
+        RunPaths::beside(&events.with_file_name(tasks))
+    }
+
     /// The names alone, for the log of events.
     pub fn names(&self) -> RunFiles {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -95,10 +108,7 @@ pub fn find_runs(directory: &Path) -> Result<Vec<PathBuf>> {
     })?;
     let mut runs: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(TASKS_PREFIX) && name.ends_with(".jsonl")
-        })
+        .filter(|path| is_results(path))
         .collect();
     runs.sort();
     if runs.is_empty() {
@@ -109,6 +119,12 @@ pub fn find_runs(directory: &Path) -> Result<Vec<PathBuf>> {
         .hint("run `highwater run` first, or name the file itself"));
     }
     Ok(runs)
+}
+
+/// True if the file at `path` is called as the task file of a run is.
+pub(crate) fn is_results(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(TASKS_PREFIX) && name.ends_with(".jsonl")
 }
 
 /// Makes the new name itself survive a power cut. Not every file system can;
@@ -146,7 +162,10 @@ mod tests {
         assert_eq!(paths.events, Path::new("results/events_20251209_232145.jsonl"));
         assert_eq!(paths.resources, Path::new("results/system_resources_20251209_232145.csv"));
         assert_eq!(paths.report, Path::new("results/memory_leak_stress_test_20251209_232145.md"));
+        assert_eq!(RunPaths::of_log(&paths.events), paths);
+        assert_eq!(RunPaths::of_log(&paths.tasks), paths);
         let renamed = RunPaths::beside(Path::new("before-fix.jsonl"));
+        assert_eq!(RunPaths::of_log(&renamed.events), renamed);
         assert_eq!(renamed.report, Path::new("before-fix.md"));
     }
 

@@ -7,7 +7,42 @@ use std::path::Path;
 use super::files::RunPaths;
 use super::lines::parse_lines;
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::{Damage, ResourceRow, RunData};
+use crate::record::{Damage, Event, ResourceRow, RunData};
+
+/// So many runs may have gone on from one another; more is a circle.
+const PARTS_AT_MOST: usize = 100;
+
+/// Reads a run: its own files, and before them those of the runs that it went on from.
+///
+/// # Errors
+/// Those of its own files; an earlier part that is not there is told as missing.
+pub fn read(tasks_path: &Path) -> Result<RunData> {
+    let mut data = read_part(tasks_path)?;
+    let mut earlier = earlier_part(tasks_path, &data);
+    for _ in 0..PARTS_AT_MOST {
+        let Some(path) = earlier else { break };
+        match read_part(&path) {
+            Ok(part) => {
+                earlier = earlier_part(&path, &part);
+                data = data.after(part);
+            }
+            Err(error) if error.kind() == ErrorKind::Io => {
+                data.missing.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(data)
+}
+
+/// The task file of the run that this one went on from.
+fn earlier_part(tasks_path: &Path, data: &RunData) -> Option<std::path::PathBuf> {
+    data.events.iter().find_map(|record| match &record.event {
+        Event::Resumed { tasks, .. } => Some(tasks_path.with_file_name(tasks)),
+        _ => None,
+    })
+}
 
 /// Reads a task file and, where they exist, its log of events and its CSV.
 ///
@@ -15,12 +50,15 @@ use crate::record::{Damage, ResourceRow, RunData};
 /// [`ErrorKind::Io`] if the task file is not there or a file cannot be read;
 /// [`ErrorKind::Data`] if not one of its lines is a task, unless a log of events
 /// says that the run ended before its first task did.
-pub fn read(tasks_path: &Path) -> Result<RunData> {
+fn read_part(tasks_path: &Path) -> Result<RunData> {
     let paths = RunPaths::beside(tasks_path);
     let names = paths.names();
     let bytes = fs::read(&paths.tasks).map_err(|error| {
         let error_hint = match error.kind() {
             io::ErrorKind::NotFound => "`highwater run` writes such files to `results/`",
+            io::ErrorKind::IsADirectory => {
+                "name a file in it: the results (memory_leak_stress_test_….jsonl), or the log (events_….jsonl)"
+            }
             _ => "check the file's permissions",
         };
         Error::new(ErrorKind::Io, format!("cannot read the results file `{}`", paths.tasks.display()))

@@ -36,6 +36,7 @@ impl Journal {
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
             Error::new(ErrorKind::Io, format!("cannot open `{}` for writing", path.display())).source(error)
         })?;
+        lock(&file);
         let (queue, entries) = mpsc::channel();
         thread::Builder::new()
             .name("highwater-journal".to_string())
@@ -64,6 +65,31 @@ impl Journal {
                 .source(error)
                 .hint("what was written before is safe; free disk space, then run again")
         })
+    }
+}
+
+/// Marks `file` as being written, for [`is_being_written`]; the mark goes with the process, however
+/// that ends. A file system without locks has no marks: nothing else depends on them.
+fn lock(file: &File) {
+    #[cfg(unix)]
+    let _: rustix::io::Result<()> =
+        rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    #[cfg(not(unix))]
+    let _ = file;
+}
+
+/// True if a run that is still going on has `path` open for writing, as far as can be known.
+pub(crate) fn is_being_written(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        let Ok(file) = File::open(path) else { return false };
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared)
+            .is_err_and(|error| error == rustix::io::Errno::WOULDBLOCK)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
     }
 }
 
@@ -200,6 +226,21 @@ mod tests {
         assert_eq!(disk.borrow().syncs, 1);
         for mut written in waiting {
             written.try_recv().unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_being_written_until_its_journal_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.jsonl");
+        assert!(!is_being_written(&path), "it is not there");
+        let journal = Journal::open(&path).unwrap();
+        journal.append(&1).await.unwrap();
+        assert!(is_being_written(&path));
+        drop(journal);
+        while is_being_written(&path) {
+            // The journal's thread ends in its own time.
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }
 

@@ -1,16 +1,24 @@
 //! The leak check: short and long, one task at a time, memory read around each.
 
+use std::time::Instant;
+
+use super::anatomy::look;
+use super::late;
 use super::rig::Rig;
 use super::settle::{Settled, settle};
 use super::task::{Identity, batch_ids, drive, record};
-use crate::analysis::LeakTasks;
+use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, next_look};
 use crate::error::Result;
 use crate::record::{Event, Moment, Phase, RunData, TaskRecord, TaskStatus};
+use crate::resume::Earlier;
 use crate::target::Input;
 
 /// After this many repeats over the limit nothing more is learned, and every
 /// further one costs the machine its memory.
 const CERTAIN: usize = 3;
+
+/// A leak of this share of the limit at each task is worth sparing the machine the tasks of a ramp.
+const DEAR_SHARE: f64 = 0.05;
 
 /// A service that answers nothing this many times in a row will not do better…
 const TIMEOUTS_IN_A_ROW: usize = 2;
@@ -21,26 +29,40 @@ const UNREACHED_IN_A_ROW: usize = 3;
 /// Runs the leak check and records everything of it.
 ///
 /// First each input once (warm-up), then all of them `leak.repeats` times. Where
-/// the repeats leave it open whether memory accumulates, more follow, up to
-/// `leak.max_repeats`.
+/// the repeats leave it open whether memory accumulates, more follow until it is
+/// decided, up to `leak.max_repeats` and `leak.max_s`. The verdict is looked at
+/// after growing counts of tasks ([`next_look`]), so that looking often does not
+/// make it wrong more often.
 ///
-/// Returns true if it ended early because the leak is certain.
+/// `earlier` is what a run did that this one goes on from.
+///
+/// Returns true if the leak is certain and large, so that every further task costs memory.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
 /// [`crate::ErrorKind::Interrupted`] if the run is to stop.
-pub async fn leak_check(rig: &Rig) -> Result<bool> {
+pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     let plan = &rig.plan.leak;
     let kinds = rig.inputs.all().count() as u32;
     let tasks = kinds * (1 + plan.repeats);
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Leak, tasks: Some(tasks) }).await?;
-    let mut done = RunData::default();
-    memory(rig, Moment::Start, None).await?;
+    let mut done = RunData { tasks: earlier.tasks, ..RunData::default() };
+    if done.tasks.is_empty() {
+        memory(rig, Moment::Start, None).await?;
+    }
 
     let mut cut_short = None;
-    let mut round = 0;
-    while cut_short.is_none() && (round <= plan.repeats || undecided(&done, rig, round)) {
-        for input in rig.inputs.all() {
+    // A round in which the earlier run was stopped goes on where it was.
+    let (mut round, mut sent) = (done.tasks.len() as u32 / kinds, done.tasks.len() % kinds as usize);
+    let before_s = earlier.seconds;
+    let started = Instant::now();
+    let mut next = FIRST_LOOK;
+    while cut_short.is_none() && (round <= plan.repeats || undecided(&done, rig, round, &mut next)) {
+        if round > plan.repeats && before_s + started.elapsed().as_secs_f64() >= plan.max_s {
+            cut_short = Some(format!("the verdict was open after {} s (`leak.max_s`)", plan.max_s));
+            break;
+        }
+        for input in rig.inputs.all().skip(std::mem::take(&mut sent)) {
             done.tasks.push(one_task(rig, input).await?);
             cut_short = certain(&done, rig).or_else(|| hopeless(&done)).or(rig.memory_is_short().await?);
             if cut_short.is_some() {
@@ -58,11 +80,19 @@ pub async fn leak_check(rig: &Rig) -> Result<bool> {
     }
     rig.workers.caught_up().await;
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Leak, cut_short }).await?;
-    Ok(certain(&done, rig).is_some())
+    Ok(certain(&done, rig).is_some() || leaks_dearly(&done, rig))
+}
+
+/// True if memory accumulates for certain, and by so much that a ramp would cost the machine dearly.
+fn leaks_dearly(done: &RunData, rig: &Rig) -> bool {
+    let growth = LeakTasks::of(done).growth(LOOKS);
+    let dear = DEAR_SHARE * rig.plan.leak.max_delta_mb;
+    growth.answer == Answer::Leak && growth.rate_mb_per_task.is_some_and(|rate| rate >= dear)
 }
 
 async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
     let before = settle(rig, None).await?;
+    late::check(rig, &before).await?;
     let mark = rig.workers.mark();
     let test_id = batch_ids(rig, &input.stem, 1, false).remove(0);
     rig.sampler.set_busy(true);
@@ -75,25 +105,43 @@ async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
     let (exits, replacements) = rig.workers.since(mark);
     if !exits.is_empty() || !replacements.is_empty() {
         // Another process is read now than before: a difference would mean nothing.
-        after = Settled { rss_mb: None, quiet: false, ..after };
+        after = Settled { seconds: after.seconds, ..Settled::nothing() };
     }
+    late::check_during(rig, &before, ended.started, &test_id).await?;
+    late::remember(rig, &test_id, after);
+    rig.record_other_roles(&test_id).await?;
     let identity = Identity { test_id, phase: Phase::Leak, concurrency: 1 };
-    rig.recorder.task(record(rig, identity, input, &ended, before.rss_mb, &after)).await
+    rig.recorder.task(record(rig, identity, input, &ended, &before, &after)).await
 }
 
 async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<()> {
     let settled = settle(rig, high_mb).await?;
-    rig.recorder.event(Event::Memory { moment, worker_rss_mb: settled.rss_mb }).await
+    late::check(rig, &settled).await?;
+    rig.recorder.event(Event::Memory { moment, worker_rss_mb: settled.rss_mb }).await?;
+    match moment {
+        Moment::Start => Ok(()),
+        Moment::Baseline | Moment::Final => look(rig, moment, &settled).await,
+    }
 }
 
-/// True if more repeats are allowed and could decide what is open.
-fn undecided(done: &RunData, rig: &Rig, round: u32) -> bool {
+/// True if more repeats are allowed and could decide what is open; `next` is the
+/// count of readings at which that is looked at next.
+fn undecided(done: &RunData, rig: &Rig, round: u32, next: &mut usize) -> bool {
     let plan = &rig.plan.leak;
     if plan.repeats == 0 || round > plan.max_repeats {
         return false;
     }
     let leak = LeakTasks::of(done);
-    leak.readings_mb().len() == leak.repeats.len() && leak.growth(plan).more_would_help
+    let readings = leak.readings().after_mb.len();
+    if readings < leak.repeats.len() {
+        // Without every reading, more of them decide nothing.
+        return false;
+    }
+    if readings < *next {
+        return true;
+    }
+    *next = next_look(readings);
+    leak.growth(LOOKS).answer == Answer::Inconclusive
 }
 
 /// Why going on would teach nothing, if so.

@@ -1,18 +1,24 @@
 //! The phases of a run: the only place where driving and sampling meet.
 
+mod anatomy;
+mod late;
 mod leak;
 mod observer;
+mod probe;
 mod ramp;
 mod recorder;
 mod rig;
 mod settle;
+mod soak;
 mod task;
 mod workers;
 
 pub use leak::leak_check;
 pub use observer::{Observer, Silent};
+pub use probe::probe;
 pub use ramp::ramp;
 pub use recorder::Recorder;
 pub use rig::{Inputs, Rig};
 pub use settle::{Settle, Settled};
+pub use soak::soak;
 pub use workers::Workers;

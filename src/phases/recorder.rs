@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::ZonedDateTime;
@@ -10,7 +10,7 @@ use jiff::ZonedDateTime;
 use super::observer::Observer;
 use crate::error::Result;
 use crate::journal::{Journal, RunPaths};
-use crate::record::{Event, EventRecord, TaskRecord};
+use crate::record::{Event, EventRecord, Phase, RunData, TaskRecord};
 use crate::units::round;
 
 /// Where every task and event of a run goes.
@@ -22,6 +22,8 @@ pub struct Recorder {
     sequence: AtomicU32,
     /// The last second given out, by the front of the `test_id`.
     seconds: Mutex<HashMap<String, i64>>,
+    /// What was recorded since the present level began: a level is judged by what is on the disk.
+    level: Mutex<RunData>,
 }
 
 impl Recorder {
@@ -37,6 +39,7 @@ impl Recorder {
             started: Instant::now(),
             sequence: AtomicU32::new(0),
             seconds: Mutex::default(),
+            level: Mutex::default(),
         })
     }
 
@@ -48,6 +51,9 @@ impl Recorder {
         record.sequence = Some(self.sequence.fetch_add(1, Ordering::Relaxed) + 1);
         record.timestamp = ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string();
         self.tasks.append(&record).await?;
+        if record.phase == Some(Phase::Concurrency) {
+            self.level().tasks.push(record.clone());
+        }
         self.observer.task(&record);
         Ok(record)
     }
@@ -63,8 +69,42 @@ impl Recorder {
             event,
         };
         self.events.append(&record).await?;
+        self.follow(&record);
         self.observer.event(&record);
         Ok(())
+    }
+
+    /// What was recorded since the last level began.
+    pub(super) fn level_so_far(&self) -> RunData {
+        self.level().clone()
+    }
+
+    fn follow(&self, record: &EventRecord) {
+        let mut level = self.level();
+        if matches!(record.event, Event::LevelStarted { .. }) {
+            *level = RunData::default();
+        }
+        if !level.events.is_empty() || matches!(record.event, Event::LevelStarted { .. }) {
+            level.events.push(record.clone());
+        }
+    }
+
+    fn level(&self) -> MutexGuard<'_, RunData> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives out no `test_id` that stands in `earlier`, which this run goes on from.
+    pub fn go_on_from(&self, earlier: &RunData) {
+        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = earlier.events.iter().filter_map(|record| match &record.event {
+            Event::TaskStarted { test_id } => Some(test_id.as_str()),
+            _ => None,
+        });
+        let recorded = earlier.tasks.iter().map(|task| task.test_id.as_str());
+        for (front, second) in started.chain(recorded).filter_map(apart) {
+            let last = seconds.entry(front.to_string()).or_insert(second);
+            *last = second.max(*last);
+        }
     }
 
     /// The seconds for the `test_id`s of a batch: now, or the second after the
@@ -75,5 +115,41 @@ impl Recorder {
         let second = seconds.get(front).map_or(now, |last| now.max(last + 1));
         seconds.insert(front.to_string(), second);
         second
+    }
+}
+
+/// A `test_id` as its front, without the place in the batch, and its second.
+fn apart(test_id: &str) -> Option<(&str, i64)> {
+    let (front, second) = test_id.rsplit_once('_')?;
+    let in_batch = front.rsplit_once("_t").filter(|(_, index)| index.parse::<u32>().is_ok());
+    Some((in_batch.map_or(front, |(front, _)| front), second.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_id_comes_apart() {
+        assert_eq!(apart("short_c1_1765322145"), Some(("short_c1", 1_765_322_145)));
+        assert_eq!(apart("my_take_2_c12_t3_1765322145"), Some(("my_take_2_c12", 1_765_322_145)));
+        assert_eq!(apart("anything"), None);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_goes_on_from_another_repeats_none_of_its_ids() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = RunPaths::reserve(directory.path()).unwrap();
+        let recorder = Recorder::open(&paths, Arc::new(super::super::observer::Silent)).unwrap();
+        let later = jiff::Timestamp::now().as_second() + 1000;
+        let test_id = format!("short_c2_t1_{later}");
+        let event = Event::TaskStarted { test_id };
+        let earlier = RunData {
+            events: vec![EventRecord { time: String::new(), elapsed: 0.0, event }],
+            ..RunData::default()
+        };
+        recorder.go_on_from(&earlier);
+        assert_eq!(recorder.batch_second("short_c2"), later + 1);
+        assert!(recorder.batch_second("short_c1") < later);
     }
 }

@@ -1,16 +1,21 @@
 //! What the phases work with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::late::Last;
 use super::recorder::Recorder;
 use super::workers::Workers;
 use crate::analysis::WORKER;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{AudioKind, Plan};
-use crate::sampler::{SamplerClient, Snapshot};
+use crate::record::{Event, Footprint};
+use crate::sampler::{Pss, SamplerClient, Snapshot};
 use crate::target::{AnyTarget, Input};
 
 /// What the tasks send.
@@ -50,10 +55,16 @@ pub struct Rig {
     pub(crate) plan: Plan,
     pub(crate) target: Arc<dyn AnyTarget>,
     pub(crate) inputs: Inputs,
+    /// What the service is to fail on (`leak.bad_input`).
+    pub(crate) bad_input: Option<Input>,
     pub(crate) sampler: SamplerClient,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) workers: Workers,
     pub(crate) stop: CancellationToken,
+    /// That the PSS is not read is told once.
+    pub(crate) pss_told: AtomicBool,
+    /// The last quiet reading: what comes down from it is a late free.
+    pub(crate) last: Last,
 }
 
 impl Rig {
@@ -65,6 +76,49 @@ impl Rig {
     /// RSS of the worker role now, in bytes; absent if no worker is alive.
     pub(super) async fn worker_rss(&self) -> Result<Option<u64>> {
         Ok(worker_rss(&self.sampler.observe().await?))
+    }
+
+    /// All that the worker role's tree holds now; absent if no worker is alive.
+    ///
+    /// With `pss` also its PSS, where that can be read within its budget: only
+    /// where no task is in flight, since the workers stand still meanwhile.
+    pub(super) async fn footprint(&self, pss: bool) -> Result<Option<Footprint>> {
+        let budget_s = self.plan.sampler.pss_budget_s;
+        let budget = (pss && budget_s > 0.0).then(|| Duration::from_secs_f64(budget_s));
+        let boundary = self.sampler.boundaries(&[WORKER], budget).await?.remove(WORKER);
+        let Some(boundary) = boundary.filter(|found| found.footprint != Footprint::default()) else {
+            return Ok(None);
+        };
+        if let Pss::TooDear { estimate_s } = boundary.pss
+            && !self.pss_told.swap(true, Ordering::Relaxed)
+        {
+            let message = format!(
+                "PSS of the worker's processes was not read: it would stall them for about {:.0} ms \
+                 (`sampler.pss_budget_s` allows {:.0} ms); the sum of their private memory is told instead",
+                estimate_s * 1000.0,
+                budget_s * 1000.0
+            );
+            self.recorder.event(Event::Warning { message }).await?;
+        }
+        Ok(Some(boundary.footprint))
+    }
+
+    /// Records what the other roles hold after the task `test_id`: they may leak, too.
+    pub(super) async fn record_other_roles(&self, test_id: &str) -> Result<()> {
+        let others: Vec<&str> =
+            self.plan.processes.keys().map(String::as_str).filter(|role| *role != WORKER).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let boundaries = self.sampler.boundaries(&others, None).await?.into_iter();
+        let roles: BTreeMap<String, Footprint> = boundaries
+            .map(|(role, boundary)| (role, boundary.footprint))
+            .filter(|(_, footprint)| *footprint != Footprint::default())
+            .collect();
+        if roles.is_empty() {
+            return Ok(());
+        }
+        self.recorder.event(Event::RolesAfter { test_id: test_id.to_string(), roles }).await
     }
 
     /// Why no more tasks should be sent for the sake of the machine, if so.

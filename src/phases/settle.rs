@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::rig::Rig;
 use crate::error::Result;
 use crate::plan::SettlePlan;
+use crate::record::Footprint;
 use crate::units::{round, to_mb};
 
 /// Time between two looks.
@@ -16,10 +17,35 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Settled {
     /// RSS of the worker role in MB; absent if no worker was alive.
     pub rss_mb: Option<f64>,
+    /// All that the worker role's tree held then; absent with `rss_mb`.
+    pub footprint: Option<Footprint>,
     /// Seconds that it took.
     pub seconds: f64,
     /// False if memory was still moving when the time was up.
     pub quiet: bool,
+    /// Memory that had been quiet on a higher level before it came down, in MB.
+    pub late_free_mb: Option<f64>,
+}
+
+/// Memory that came down by less than this, in MB, may be an allocator's whim:
+/// the noise of a healthy process between two quiet readings.
+pub(super) const LATE_FREE_MB: f64 = 5.0;
+
+impl Settled {
+    /// No worker was there to be read.
+    pub(super) fn nothing() -> Settled {
+        Settled { rss_mb: None, footprint: None, seconds: 0.0, quiet: false, late_free_mb: None }
+    }
+
+    /// The reading of this moment, quiet or not, without PSS: where tasks are in
+    /// flight, reading that would stall them.
+    ///
+    /// # Errors
+    /// Those of the sampler.
+    pub(super) async fn at_once(rig: &Rig) -> Result<Settled> {
+        let footprint = rig.footprint(false).await?;
+        Ok(Settled { rss_mb: footprint.and_then(|held| held.rss_mb), footprint, ..Settled::nothing() })
+    }
 }
 
 /// Recognises quiet in readings as they come.
@@ -29,13 +55,15 @@ pub struct Settle<'a> {
     /// Quiet above this is watched on, for late frees.
     high_mb: Option<f64>,
     recent: VecDeque<(f64, f64)>,
+    /// The highest level on which memory was quiet and yet high.
+    held_mb: Option<f64>,
 }
 
 impl<'a> Settle<'a> {
     /// Waits for quiet; where `high_mb` is given, quiet above it is given
     /// `late_free_s` to come down.
     pub fn new(plan: &'a SettlePlan, high_mb: Option<f64>) -> Settle<'a> {
-        Settle { plan, high_mb, recent: VecDeque::new() }
+        Settle { plan, high_mb, recent: VecDeque::new(), held_mb: None }
     }
 
     /// Takes a reading, `seconds` after the start; returns whether memory is
@@ -52,11 +80,20 @@ impl<'a> Settle<'a> {
         let lowest = values.fold(f64::INFINITY, f64::min);
         let quiet = covered && highest - lowest <= self.plan.quiet_mb;
         let high = self.high_mb.is_some_and(|limit| rss_mb > limit);
+        if quiet && high {
+            self.held_mb = Some(self.held_mb.map_or(rss_mb, |held| held.max(rss_mb)));
+        }
         if quiet && (!high || seconds >= self.plan.late_free_s) {
             return Some(true);
         }
         let limit = if high { self.plan.max_s.max(self.plan.late_free_s) } else { self.plan.max_s };
         (seconds >= limit).then_some(quiet)
+    }
+
+    /// How far `rss_mb`, the reading that ended the wait, is below a level on
+    /// which memory was quiet before: a late free, if it is more than noise.
+    pub fn came_down_mb(&self, rss_mb: f64) -> Option<f64> {
+        self.held_mb.map(|held| held - rss_mb).filter(|fall| *fall >= LATE_FREE_MB.max(self.plan.quiet_mb))
     }
 }
 
@@ -72,10 +109,16 @@ pub(super) async fn settle(rig: &Rig, high_mb: Option<f64>) -> Result<Settled> {
         let rss = rig.worker_rss().await?.map(to_mb);
         let seconds = started.elapsed().as_secs_f64();
         let Some(rss_mb) = rss else {
-            return Ok(Settled { rss_mb: None, seconds: round(seconds, 2), quiet: false });
+            return Ok(Settled { seconds: round(seconds, 2), ..Settled::nothing() });
         };
         if let Some(quiet) = state.reading(seconds, rss_mb) {
-            return Ok(Settled { rss_mb: Some(rss_mb), seconds: round(seconds, 2), quiet });
+            return Ok(Settled {
+                rss_mb: Some(rss_mb),
+                footprint: rig.footprint(true).await?,
+                seconds: round(seconds, 2),
+                quiet,
+                late_free_mb: state.came_down_mb(rss_mb),
+            });
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -122,6 +165,22 @@ mod tests {
         assert_eq!(end(None, late), (0.5, true));
         let (seconds, quiet) = end(Some(650.0), late);
         assert!(quiet && (5.4..6.0).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn what_came_down_late_is_told_and_noise_is_not() {
+        let after = |low: f64| {
+            let mut settle = Settle::new(&PLAN, Some(650.0));
+            let rss = |seconds: f64| if seconds < 5.0 { 800.0 } else { low };
+            let ticks = (0..10_000).map(|tick| f64::from(tick) * 0.05);
+            let end = ticks.map(|at| (at, rss(at))).find(|&(at, rss)| settle.reading(at, rss).is_some());
+            settle.came_down_mb(end.expect("it settles").1)
+        };
+        assert_eq!(after(600.0), Some(200.0));
+        assert_eq!(after(797.0), None, "noise");
+        let mut direct = Settle::new(&PLAN, Some(650.0));
+        assert!((0..100).any(|tick| direct.reading(f64::from(tick) * 0.05, 600.0).is_some()));
+        assert_eq!(direct.came_down_mb(600.0), None, "it was never high");
     }
 
     #[test]

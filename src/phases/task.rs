@@ -8,18 +8,23 @@ use super::workers::Mark;
 use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::record::{Event, Phase, TaskRecord, TaskStatus};
-use crate::target::{Completion, Input, TaskError};
+use crate::target::{Completion, Input, TaskError, TimeLimit};
 use crate::units::{FILE_MB, round, to_mb};
 
 /// Where workers are left after one was lost, tasks that were not on the lost
 /// one can still end well: they get this many times the grace.
 const GRACE_WITH_WORKERS_LEFT: f64 = 15.0;
 
+/// A target that ends its tasks itself in time gets this much more, in seconds, before it is done for it.
+const MOMENT_S: f64 = 1.0;
+
 /// A task that has ended.
 pub(super) struct Ended {
     pub(super) started: Instant,
     pub(super) seconds: f64,
     pub(super) result: Result<Completion, TaskError>,
+    /// How often it was sent again.
+    pub(super) retries: u32,
 }
 
 /// How a task is called and where it belongs.
@@ -47,13 +52,24 @@ pub(super) fn batch_ids(rig: &Rig, stem: &str, concurrency: u32, batch: bool) ->
 /// [`crate::ErrorKind::Interrupted`] if the run is to stop; the task is given up.
 pub(super) async fn drive(rig: &Rig, input: &Input, test_id: &str, mark: Mark) -> Result<Ended> {
     rig.recorder.event(Event::TaskStarted { test_id: test_id.to_string() }).await?;
-    let limit = rig.plan.target.timeout_s;
     let started = Instant::now();
-    let result = tokio::select! {
-        result = rig.target.perform(input) => result,
-        () = tokio::time::sleep(Duration::from_secs_f64(limit)) => Err(TaskError::TimedOut { limit_s: limit }),
-        message = worker_lost(rig, mark) => Err(TaskError::WorkerLost { message }),
-        () = rig.stop.cancelled() => return Err(interrupted()),
+    let mut retries = 0;
+    let result = loop {
+        let result = attempt(rig, input, mark).await?;
+        match &result {
+            Err(error) if retries < rig.plan.target.retries && error.may_pass() => {
+                retries += 1;
+                let failed =
+                    Event::TaskRetried { test_id: test_id.to_string(), retries, error: error.to_string() };
+                rig.recorder.event(failed).await?;
+                let wait = rig.plan.target.retry_wait_s * f64::from(retries - 1).exp2();
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs_f64(wait)) => {}
+                    () = rig.stop.cancelled() => return Err(interrupted()),
+                }
+            }
+            _ => break result,
+        }
     };
     let seconds = started.elapsed().as_secs_f64();
     let status = status_of(&result);
@@ -64,7 +80,21 @@ pub(super) async fn drive(rig: &Rig, input: &Input, test_id: &str, mark: Mark) -
             processing_time: round(seconds, 3),
         })
         .await?;
-    Ok(Ended { started, seconds, result })
+    Ok(Ended { started, seconds, result, retries })
+}
+
+/// Sends `input` once; the outer result is that of the run, the inner that of the task.
+async fn attempt(rig: &Rig, input: &Input, mark: Mark) -> Result<Result<Completion, TaskError>> {
+    let limit_s = rig.plan.target.timeout_s;
+    let moment = if rig.target.keeps_time() { MOMENT_S } else { 0.0 };
+    Ok(tokio::select! {
+        result = rig.target.perform(input) => result,
+        () = tokio::time::sleep(Duration::from_secs_f64(limit_s + moment)) => {
+            Err(TaskError::TimedOut { limit_s, limit: TimeLimit::Task(None), seen: None, task_id: None })
+        }
+        message = worker_lost(rig, mark) => Err(TaskError::WorkerLost { message }),
+        () = rig.stop.cancelled() => return Err(interrupted()),
+    })
 }
 
 async fn worker_lost(rig: &Rig, mark: Mark) -> String {
@@ -74,13 +104,49 @@ async fn worker_lost(rig: &Rig, mark: Mark) -> String {
     format!("{what}, while this task was outstanding")
 }
 
+/// A service that refuses at once is not to be asked without a pause.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// What the tasks have in common that are outstanding at once.
+pub(super) struct Together<'a> {
+    pub(super) phase: Phase,
+    pub(super) concurrency: u32,
+    /// Which attempt at the level it is, from 1.
+    pub(super) attempt: u32,
+    /// Memory before the first of them.
+    pub(super) before: &'a Settled,
+    pub(super) mark: Mark,
+}
+
+impl Together<'_> {
+    /// Sends one of them and records it at once; it may take the place of one that failed.
+    ///
+    /// The line must not wait for the others: what is measured is on the disk at
+    /// once. So "after" is the reading of this moment.
+    ///
+    /// # Errors
+    /// As [`drive`]; [`crate::ErrorKind::Io`] if the line cannot be written.
+    pub(super) async fn one(&self, rig: &Rig, test_id: String, after_failure: bool) -> Result<TaskRecord> {
+        if after_failure {
+            tokio::time::sleep(AFTER_FAILURE).await;
+        }
+        let input = rig.inputs.get(rig.plan.ramp.audio);
+        let ended = drive(rig, input, &test_id, self.mark).await?;
+        let after = Settled::at_once(rig).await?;
+        let identity = Identity { test_id, phase: self.phase, concurrency: self.concurrency };
+        let mut line = record(rig, identity, input, &ended, self.before, &after);
+        line.attempt = (self.attempt > 1).then_some(self.attempt);
+        rig.recorder.task(line).await
+    }
+}
+
 /// The line of a task that has ended.
 pub(super) fn record(
     rig: &Rig,
     identity: Identity,
     input: &Input,
     ended: &Ended,
-    before_mb: Option<f64>,
+    before: &Settled,
     after: &Settled,
 ) -> TaskRecord {
     let completion = ended.result.as_ref().ok();
@@ -88,14 +154,13 @@ pub(super) fn record(
     let error = ended.result.as_ref().err();
     let peak = rig.sampler.peak_between(WORKER, ended.started, Instant::now());
     let figure = |value: Option<f64>| value.map(|value| round(value, 1));
+    let before_mb = before.rss_mb;
     TaskRecord {
-        test_id: identity.test_id,
-        timestamp: String::new(),
         audio_file: input.name.clone(),
         audio_size_mb: Some(round(input.bytes.len() as f64 / FILE_MB, 2)),
-        concurrency: identity.concurrency,
-        task_id: completion.and_then(|done| done.task_id.clone()).or_else(|| task_id(error)),
-        status: status_of(&ended.result),
+        task_id: completion
+            .and_then(|done| done.task_id.clone())
+            .or_else(|| error.and_then(TaskError::task_id).map(str::to_string)),
         processing_time: Some(round(ended.seconds, 3)),
         rtf: completion
             .and(audio_seconds)
@@ -107,17 +172,21 @@ pub(super) fn record(
         error: error.map(ToString::to_string),
         phase: Some(identity.phase),
         kind: Some(input.kind),
-        sequence: None,
         audio_seconds,
         worker_rss_peak_mb: figure(peak.map(to_mb)),
         delta_shared: identity.concurrency > 1,
         settle_seconds: (identity.phase == Phase::Leak).then_some(after.seconds),
         settled: (identity.phase == Phase::Leak).then_some(after.quiet),
-        http_status: error.and_then(|error| match error {
-            TaskError::Rejected { status, .. } => Some(*status),
-            _ => None,
-        }),
+        http_status: error.and_then(TaskError::http_status),
         error_kind: error.map(|error| error.word().to_string()),
+        error_stage: error.and_then(TaskError::stage).map(|stage| stage.word().to_string()),
+        error_cause: error.and_then(TaskError::cause).map(|cause| cause.word().to_string()),
+        worker_before: before.footprint,
+        worker_after: after.footprint,
+        late_free_mb: figure(after.late_free_mb),
+        queue_seconds: completion.and_then(|done| done.queue_seconds).map(|seconds| round(seconds, 3)),
+        retries: (ended.retries > 0).then_some(ended.retries),
+        ..TaskRecord::new(identity.test_id, identity.concurrency, status_of(&ended.result))
     }
 }
 
@@ -126,12 +195,5 @@ fn status_of(result: &Result<Completion, TaskError>) -> TaskStatus {
         Ok(_) => TaskStatus::Success,
         Err(TaskError::TimedOut { .. }) => TaskStatus::Timeout,
         Err(_) => TaskStatus::Failed,
-    }
-}
-
-fn task_id(error: Option<&TaskError>) -> Option<String> {
-    match error? {
-        TaskError::Failed { task_id, .. } => task_id.clone(),
-        _ => None,
     }
 }

@@ -120,12 +120,14 @@ async fn take(event: &ProcessEvent, recorder: &Recorder, publish: &watch::Sender
     let is_worker = event.role == WORKER && event.is_root;
     let pid = event.id.pid;
     let record = match &event.kind {
-        EventKind::Appeared { cmdline } => Event::ProcessFound {
+        EventKind::Appeared { cmdline, parent } => Event::ProcessFound {
             role: event.role.clone(),
             pid,
             name: event.name.clone(),
             command: cmdline.clone(),
             root: event.is_root,
+            parent: (!event.is_root).then_some(*parent),
+            start: Some(event.id.start_ticks),
             replacement: event.is_root,
             rss_mb: None,
         },

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::target::OPENAI_HEALTH;
 use super::{Plan, ProcessPlan, TargetKind};
 
 impl Plan {
@@ -41,6 +42,18 @@ impl Plan {
     pub fn asr(url: impl Into<String>) -> Plan {
         let mut plan = Plan::default();
         plan.target.url = url.into();
+        plan
+    }
+
+    /// A plan for a speech server with the interface of OpenAI's transcriptions, at the base URL
+    /// `url`: [`OpenAiPlan`](super::OpenAiPlan) has the details.
+    ///
+    /// It has no process to watch yet; [`Plan::worker_pid`] names one.
+    pub fn openai(url: impl Into<String>) -> Plan {
+        let mut plan = Plan { processes: BTreeMap::new(), ..Plan::default() };
+        plan.target.kind = TargetKind::Openai;
+        plan.target.url = url.into();
+        plan.target.health = OPENAI_HEALTH.to_string();
         plan
     }
 

@@ -9,14 +9,26 @@ use super::Plan;
 use super::bounds::bound;
 
 /// Tables whose keys are the user's own words.
-const FREE_TABLES: [&str; 2] = ["processes", "target.http.headers"];
+const FREE_TABLES: [&str; 3] = ["processes", "target.http.headers", "target.openai.fields"];
 
-/// Keys that have no default and therefore do not show in a serialised plan.
+/// Keys that may be absent, so that they do not always show in a serialised plan.
 /// `*` stands for any key of a free table.
-const OPTIONAL_KEYS: [(&str, Kind); 4] = [
+const OPTIONAL_KEYS: [(&str, Kind); 16] = [
     ("audio.long", Kind::Text),
     ("audio.short", Kind::Text),
+    ("baseline", Kind::Text),
+    ("leak.bad_input", Kind::Text),
+    ("processes.*.cgroup", Kind::Text),
+    ("processes.*.count", Kind::Text),
+    ("processes.*.exe", Kind::Text),
+    ("processes.*.name", Kind::Text),
     ("processes.*.pid", Kind::Whole),
+    ("processes.*.pidfile", Kind::Text),
+    ("processes.*.port", Kind::Whole),
+    ("processes.*.program", Kind::Text),
+    ("processes.*.rq.queue", Kind::Text),
+    ("processes.*.rq.url", Kind::Text),
+    ("processes.*.unit", Kind::Text),
     ("target.http.json", Kind::Json),
 ];
 
@@ -106,11 +118,17 @@ pub(super) enum Found {
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let plan = serde_json::to_value(Plan::default()).expect("the default plan has only text as map keys");
     let mut keys = Vec::new();
-    collect(&plan, &mut Vec::new(), &mut keys);
-    for (path, kind) in OPTIONAL_KEYS {
-        keys.push(Key { path: path.split('.').map(str::to_string).collect(), kind, optional: true });
+    for (dotted, kind) in OPTIONAL_KEYS {
+        let path: Vec<String> = dotted.split('.').map(str::to_string).collect();
+        let kind = match kind {
+            Kind::Text => choices(&path).filter(|words| !words.is_empty()).map_or(Kind::Text, Kind::Choice),
+            other => other,
+        };
+        keys.push(Key { path, kind, optional: true });
     }
-    // Every role of the default plan has given the same keys.
+    collect(&plan, &mut Vec::new(), &mut keys);
+    // Every role of the default plan has given the same keys, and some that are
+    // optional: of equals the first is kept.
     keys.sort_by(|a, b| a.path.cmp(&b.path));
     keys.dedup_by(|a, b| a.path == b.path);
     keys
@@ -211,9 +229,13 @@ mod tests {
         check("leak.repeats", "a whole number from 0 to 100000");
         check("sampler.interval_s", "a number from 0.01 to 3600");
         check("results", "text");
-        check("target.kind", "`asr` or `http`");
+        check("target.kind", "`asr` or `openai` or `http`");
         check("processes.indexer.patterns", "a list of text");
         check("processes.indexer.pid", "a whole number from 1 to 4294967295");
+        check("processes.indexer.program", "text");
+        check("processes.indexer.port", "a whole number from 1 to 65535");
+        check("processes.indexer.count", "`one` or `any`");
+        check("processes.indexer.rq.queue", "text");
         check("target.http.success_status", "a list of whole numbers from 100 to 599");
         check("target.http.headers.X-Key", "text");
         check("target.http.json", "JSON");
@@ -246,12 +268,16 @@ mod tests {
             "target",
             "target.asr",
             "target.http",
+            "target.openai",
             "audio",
             "processes.x",
+            "processes.x.rq",
             "sampler",
             "settle",
             "leak",
             "ramp",
+            "ramp.stable",
+            "soak",
             "guard",
         ] {
             let prefix: Vec<String> = path(table).into_iter().filter(|word| !word.is_empty()).collect();

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 
 use super::assignment::{Assignment, Given, Origin};
 use super::keys::{Found, find, split};
+use super::roles::RoleChanges;
+use super::target::OPENAI_HEALTH;
 use super::unknown::unknown_key;
 use super::validate::violations;
-use super::{Plan, env, file};
+use super::{Plan, TargetKind, env, file};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The plan of these sources: the defaults, over them `file` (a path for the
@@ -19,9 +21,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// `variables`, over that `overrides` (dotted key and text, such as
 /// `leak.repeats` and `3`).
 ///
-/// A role's `pid` replaces the patterns of the layers below, and `patterns`
-/// replace a pid. A role that is optional and whose patterns are set to an empty
-/// list is not watched.
+/// What a layer says of how a role is found replaces all that the layers below
+/// say of it: a `pid` replaces the patterns, `patterns` replace a pid. A role that
+/// is optional and whose patterns are set to an empty list is not watched.
 ///
 /// # Errors
 /// `Config` for text that is not TOML, a key that does not exist, a value of the
@@ -82,35 +84,23 @@ impl Layers {
     }
 
     fn add(&mut self, layer: Vec<Assignment>) -> Result<()> {
-        let mut patterns = BTreeSet::new();
-        let mut pids = BTreeMap::new();
+        let mut roles = RoleChanges::default();
         for assignment in layer {
             let value = assignment.value()?;
-            if let [table, role, field] = assignment.path.as_slice()
-                && table == "processes"
-            {
-                match field.as_str() {
-                    "patterns" => drop(patterns.insert(role.clone())),
-                    "pid" if !value.is_null() => drop(pids.insert(role.clone(), assignment.origin.clone())),
-                    _ => {}
-                }
-            }
+            roles.note(&assignment, &value);
             self.set(&assignment.path, value);
             self.origins.insert(assignment.path.join("."), assignment.origin);
         }
-        for (role, origin) in &pids {
-            if patterns.contains(role) {
-                let message = format!("`processes.{role}` has both `patterns` and a `pid` ({origin})");
-                return Err(Error::new(ErrorKind::Config, message).hint(
-                    "keep the `pid` to watch one process, or the `patterns` to find it by its command line",
-                ));
-            }
-            self.set(&["processes".into(), role.clone(), "patterns".into()], Value::Array(Vec::new()));
-            self.origins.remove(&format!("processes.{role}.patterns"));
+        if let Some((role, other, origin)) = roles.contradiction() {
+            let message = format!("`processes.{role}` has both `{other}` and a `pid` ({origin})");
+            return Err(Error::new(ErrorKind::Config, message).hint(format!(
+                "keep the `pid` to watch one process, or the `{other}` to find it each time"
+            )));
         }
-        for role in patterns {
-            self.set(&["processes".into(), role.clone(), "pid".into()], Value::Null);
-            self.origins.remove(&format!("processes.{role}.pid"));
+        for path in roles.void() {
+            let list = path.last().is_some_and(|key| key == "patterns" || key == "argv");
+            self.set(&path, if list { Value::Array(Vec::new()) } else { Value::Null });
+            self.origins.remove(&path.join("."));
         }
         Ok(())
     }
@@ -120,6 +110,9 @@ impl Layers {
         let Some((last, tables)) = path.split_last() else { return };
         let mut table = &mut self.plan;
         for word in tables {
+            if value.is_null() && table.get(word).is_none() {
+                return;
+            }
             table = &mut table[word.as_str()];
             if table.is_null() {
                 *table = Value::Object(Map::new());
@@ -139,9 +132,17 @@ impl Layers {
 
     fn finish(self) -> Result<(Plan, BTreeSet<String>)> {
         let mut plan: Plan = serde_json::from_value(self.plan).map_err(internal)?;
+        if !self.origins.contains_key("target.health") {
+            match plan.target.kind {
+                TargetKind::Asr => {}
+                TargetKind::Openai => plan.target.health = OPENAI_HEALTH.to_string(),
+                // Of any service nobody knows whether it has one, and where.
+                TargetKind::Http => plan.target.health = String::new(),
+            }
+        }
         plan.processes.retain(|role, process| {
             let emptied = self.origins.contains_key(&format!("processes.{role}.patterns"));
-            !(emptied && process.optional && process.patterns.is_empty() && process.pid.is_none())
+            !(emptied && process.optional && process.says_nothing())
         });
         match violations(&plan).into_iter().next() {
             Some(violation) => {
@@ -161,6 +162,7 @@ fn internal(error: serde_json::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Count, RqPlan};
 
     /// The plan of a file's text, variables and overrides, the last two as `NAME=value` words.
     fn lay(text: &str, variables: &[&str], overrides: &[&str]) -> Result<Plan> {
@@ -225,24 +227,55 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_service_has_its_own_health_endpoint() {
+        let health = |text: &str| lay(text, &[], &[]).unwrap().target.health;
+        assert_eq!(health(""), "/api/v1/health");
+        assert_eq!(health("[target]\nkind = 'openai'\n"), "/v1/models");
+        assert_eq!(health("[target]\nkind = 'openai'\nhealth = ''\n"), "");
+        assert_eq!(health("[target]\nkind = 'http'\n"), "");
+        assert_eq!(health("[target]\nkind = 'http'\nhealth = '/up'\n"), "/up");
+    }
+
+    #[test]
     fn a_pid_replaces_patterns_and_patterns_a_pid() {
         let worker = |text: &str, variables: &[&str], overrides: &[&str]| {
             let worker = lay(text, variables, overrides).unwrap().processes["worker"].clone();
-            (worker.patterns.join("+"), worker.pid)
+            let queue = worker.rq.queue.unwrap_or_default();
+            (worker.patterns.join("+") + &queue, worker.pid)
         };
         let by_pid = "[processes.worker]\npid = 123\n";
         assert_eq!(worker(by_pid, &[], &[]), (String::new(), Some(123)));
         let by_words = ["HIGHWATER_PROCESSES_WORKER_PATTERNS=celery, asr"];
         assert_eq!(worker(by_pid, &by_words, &[]), ("celery+asr".to_string(), None));
         assert_eq!(worker(by_pid, &by_words, &["processes.worker.pid=9"]), (String::new(), Some(9)));
-        assert_eq!(worker("", &["HIGHWATER_PROCESSES_WORKER_PID="], &[]).0, "rq worker+asr-queue");
+        assert_eq!(worker("", &["HIGHWATER_PROCESSES_WORKER_PID="], &[]).0, "asr-queue");
         assert_eq!(
             refused("[processes.worker]\npid = 123\npatterns = ['a']\n", &[], &[]),
             (
                 "`processes.worker` has both `patterns` and a `pid` (`highwater.toml` line 2)".to_string(),
-                "keep the `pid` to watch one process, or the `patterns` to find it by its command line"
-                    .to_string()
+                "keep the `pid` to watch one process, or the `patterns` to find it each time".to_string()
             )
+        );
+    }
+
+    #[test]
+    fn ways_to_find_a_role_combine_within_a_layer_and_replace_those_below() {
+        let worker =
+            |text: &str, overrides: &[&str]| lay(text, &[], overrides).unwrap().processes["worker"].clone();
+        let text = "[processes.worker]\nprogram = 'a'\nport = 1\ncount = 'any'\nrq.url = 'redis://h'\n\
+            rq.queue = 'q'\n";
+        let both = worker(text, &[]);
+        assert_eq!(
+            (both.program.as_deref(), both.port, both.rq.queue.as_deref()),
+            (Some("a"), Some(1), Some("q"))
+        );
+        let replaced = worker(text, &["processes.worker.pidfile=/run/w.pid"]);
+        assert_eq!((replaced.program, replaced.port, replaced.rq), (None, None, RqPlan::default()));
+        assert_eq!(replaced.count, Some(Count::Any), "that is no way to find a process");
+        let refined = worker("", &["processes.worker.rq.url=redis://h"]).rq;
+        assert_eq!(
+            (refined.queue.as_deref(), refined.url.as_deref()),
+            (Some("asr-queue"), Some("redis://h"))
         );
     }
 
@@ -254,11 +287,11 @@ mod tests {
         assert!(!plan.processes["indexer"].optional);
         assert_eq!(
             refused("[processes.worker]\npatterns = []\n", &[], &[]).0,
-            "`processes.worker` needs `patterns` or a `pid` (`highwater.toml` line 2)"
+            "`processes.worker` does not say how its process is found (`highwater.toml` line 2)"
         );
         assert_eq!(
             refused("[processes.indexer]\noptional = true\n", &[], &[]).0,
-            "`processes.indexer` needs `patterns` or a `pid` (`highwater.toml` line 2)"
+            "`processes.indexer` does not say how its process is found (`highwater.toml` line 2)"
         );
     }
 

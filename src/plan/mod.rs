@@ -15,9 +15,16 @@ mod keys;
 mod layer;
 mod load;
 mod nearest;
+mod process;
+mod ramp;
+mod roles;
+mod soak;
+mod target;
 mod template;
 mod unknown;
 mod validate;
+pub(crate) mod words;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +34,10 @@ use serde::{Deserialize, Serialize};
 pub use env::CONFIG_VARIABLE;
 pub use layer::layer;
 pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
+pub use process::{Count, ProcessPlan, RqPlan};
+pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
+pub use soak::SoakPlan;
+pub use target::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
 pub use template::{TEMPLATE, write_template};
 pub use validate::validate;
 
@@ -36,6 +47,9 @@ pub use validate::validate;
 pub struct Plan {
     /// The directory that receives the data files and the report.
     pub results: PathBuf,
+    /// Results of an earlier run (a file, or a directory of them) that memory may not grow more than.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<PathBuf>,
     /// The service that is driven.
     pub target: TargetPlan,
     /// The audio that is sent.
@@ -52,85 +66,10 @@ pub struct Plan {
     pub leak: LeakPlan,
     /// The concurrency ramp.
     pub ramp: RampPlan,
+    /// The soak.
+    pub soak: SoakPlan,
     /// What makes highwater stop for the sake of the machine.
     pub guard: GuardPlan,
-}
-
-/// How a service is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TargetKind {
-    /// Submit a multipart file, then poll for the result.
-    Asr,
-    /// One synchronous request is one task.
-    Http,
-}
-
-/// The service that is driven.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TargetPlan {
-    /// How the service is spoken to.
-    pub kind: TargetKind,
-    /// Base URL, without a path.
-    pub url: String,
-    /// Path of the health endpoint; empty if the service has none.
-    pub health: String,
-    /// The most a task may take from submission to result, in seconds.
-    pub timeout_s: f64,
-    /// The most a connection may take to open, in seconds.
-    pub connect_timeout_s: f64,
-    /// Details of `kind = "asr"`.
-    pub asr: AsrPlan,
-    /// Details of `kind = "http"`.
-    pub http: HttpPlan,
-}
-
-/// The submit-and-poll contract of a speech-recognition service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AsrPlan {
-    /// Path that takes the multipart upload.
-    pub submit: String,
-    /// Path of the result, with `{task_id}` where the task's id goes.
-    pub result: String,
-    /// Name of the multipart field that carries the audio.
-    pub field: String,
-    /// Name of the answer's field that holds the task's id.
-    pub id_field: String,
-    /// Name of the result's field that holds the status.
-    pub status_field: String,
-    /// Name of the result's field that holds the audio's length in seconds.
-    pub duration_field: String,
-    /// Name of the result's field that holds the service's error message.
-    pub error_field: String,
-    /// Status words that mean "not finished yet".
-    pub pending: Vec<String>,
-    /// Status words that mean "finished well".
-    pub done: Vec<String>,
-    /// Status words that mean "finished badly".
-    pub failed: Vec<String>,
-}
-
-/// One synchronous request that is one task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpPlan {
-    /// The request's method.
-    pub method: String,
-    /// The request's path, appended to the base URL.
-    pub path: String,
-    /// Request headers.
-    pub headers: BTreeMap<String, String>,
-    /// A JSON body. Leave both bodies out for a request without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub json: Option<serde_json::Value>,
-    /// Name of the multipart field that carries the audio file; empty for none.
-    pub multipart_field: String,
-    /// Status codes that count as success.
-    pub success_status: Vec<u16>,
-    /// A JSON pointer that the answer's body must have (`/result/text`); empty for none.
-    pub success_pointer: String,
 }
 
 /// The audio that is sent. Without paths highwater makes its own.
@@ -145,28 +84,21 @@ pub struct AudioPlan {
     pub long: Option<PathBuf>,
 }
 
-/// How the processes of one role are found.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ProcessPlan {
-    /// Words that must all stand in the process's command line.
-    pub patterns: Vec<String>,
-    /// An explicit process, instead of patterns.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pid: Option<u32>,
-    /// Further explicit processes, for programs that know several; not part of the file.
-    #[serde(skip)]
-    pub pids: Vec<u32>,
-    /// True if the run may go on without such a process.
-    pub optional: bool,
-}
-
 /// How the processes are sampled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplerPlan {
     /// Time between two rows of a process in the CSV, in seconds (0.01 or more).
     pub interval_s: f64,
+    /// Time between two looks while a task is in flight, in seconds (0.01 or more):
+    /// peaks that are shorter than `interval_s` must not be missed.
+    pub busy_interval_s: f64,
+    /// The most CPU time that these looks may take, in percent of one core; they
+    /// become rarer where a look costs more.
+    pub busy_cpu_percent: f64,
+    /// The most that reading the PSS of a process tree may take at the boundary of
+    /// a task, in seconds, since the tree stands still meanwhile; 0 never reads it.
+    pub pss_budget_s: f64,
 }
 
 /// How "memory is quiet" is recognised.
@@ -195,19 +127,34 @@ pub struct LeakPlan {
     pub repeats: u32,
     /// Where the repeats leave open whether memory accumulates, more follow, up to this many.
     pub max_repeats: u32,
+    /// The leak check goes on for this many seconds at most to decide; the first `repeats` are done all the same.
+    pub max_s: f64,
     /// The most that worker memory may rise over one long task, in megabytes.
     pub max_delta_mb: f64,
     /// A delta above this is called out as severe, in megabytes.
     pub severe_delta_mb: f64,
     /// Memory has returned when it is within this many megabytes of its baseline.
     pub baseline_tolerance_mb: f64,
-}
-
-impl ProcessPlan {
-    /// The processes that are named outright; patterns count only where there are none.
-    pub fn explicit_pids(&self) -> Vec<u32> {
-        self.pid.iter().chain(&self.pids).copied().collect()
-    }
+    /// Conditions to try after the leak check: `repeat`, `pause`, `alternate`, `parallel`, `error`, or
+    /// `standard` for the usual ones.
+    pub probes: Vec<String>,
+    /// Readings under each condition.
+    pub probe_steps: u32,
+    /// Tasks at once under `parallel`.
+    pub probe_concurrency: u32,
+    /// How long nothing is sent under `pause`, in seconds.
+    pub probe_pause_s: f64,
+    /// A file that the service fails on, for `error`: what is sent in the place of audio, or as the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad_input: Option<PathBuf>,
+    /// False does not judge what else may leak: descriptors, threads, processes.
+    pub resources: bool,
+    /// The most by which the open descriptors of a role may grow over the repeats.
+    pub max_fds_growth: u32,
+    /// The most by which its threads may.
+    pub max_threads_growth: u32,
+    /// The most by which its processes may, zombies among them.
+    pub max_processes_growth: u32,
 }
 
 /// Which recording the ramp sends.
@@ -230,30 +177,6 @@ impl AudioKind {
     }
 }
 
-/// The concurrency ramp: levels of tasks submitted at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RampPlan {
-    /// False leaves the phase out.
-    pub enabled: bool,
-    /// Concurrency of the first level.
-    pub start: u32,
-    /// Difference between two levels.
-    pub step: u32,
-    /// The bound: no level goes above it.
-    pub max: u32,
-    /// What every task of the ramp sends.
-    pub audio: AudioKind,
-    /// The service must hold at least this level for the run to pass.
-    pub required: u32,
-    /// RTF (processing time / audio time) must stay below this.
-    pub max_rtf: f64,
-    /// True makes RTF part of "the level holds", so that the ramp stops where it is exceeded.
-    pub stop_at_rtf: bool,
-    /// When a worker has exited, its unfinished tasks get this long to end otherwise, in seconds.
-    pub exit_grace_s: f64,
-}
-
 /// What makes highwater stop for the sake of the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -264,77 +187,38 @@ pub struct GuardPlan {
 
 impl Default for Plan {
     fn default() -> Plan {
-        let words = |words: &[&str], optional| ProcessPlan {
-            patterns: words.iter().map(ToString::to_string).collect(),
-            optional,
+        let worker = ProcessPlan {
+            rq: RqPlan { queue: Some("asr-queue".to_string()), url: None },
+            ..ProcessPlan::default()
+        };
+        let beside = |program: &str| ProcessPlan {
+            program: Some(program.to_string()),
+            optional: true,
             ..ProcessPlan::default()
         };
         Plan {
             results: PathBuf::from("results"),
+            baseline: None,
             target: TargetPlan::default(),
             audio: AudioPlan::default(),
             processes: BTreeMap::from([
-                ("worker".to_string(), words(&["rq worker", "asr-queue"], false)),
-                ("api".to_string(), words(&["uvicorn"], true)),
-                ("backend".to_string(), words(&["asr-backend"], true)),
+                ("worker".to_string(), worker),
+                ("api".to_string(), beside("uvicorn")),
+                ("backend".to_string(), beside("asr-backend")),
             ]),
             sampler: SamplerPlan::default(),
             settle: SettlePlan::default(),
             leak: LeakPlan::default(),
             ramp: RampPlan::default(),
+            soak: SoakPlan::default(),
             guard: GuardPlan::default(),
-        }
-    }
-}
-
-impl Default for TargetPlan {
-    fn default() -> TargetPlan {
-        TargetPlan {
-            kind: TargetKind::Asr,
-            url: "http://localhost:8000".to_string(),
-            health: "/api/v1/health".to_string(),
-            timeout_s: 600.0,
-            connect_timeout_s: 10.0,
-            asr: AsrPlan::default(),
-            http: HttpPlan::default(),
-        }
-    }
-}
-
-impl Default for AsrPlan {
-    fn default() -> AsrPlan {
-        AsrPlan {
-            submit: "/api/v1/asr/submit".to_string(),
-            result: "/api/v1/asr/result/{task_id}".to_string(),
-            field: "audio".to_string(),
-            id_field: "task_id".to_string(),
-            status_field: "status".to_string(),
-            duration_field: "duration".to_string(),
-            error_field: "error".to_string(),
-            pending: vec!["queued".to_string(), "processing".to_string()],
-            done: vec!["done".to_string()],
-            failed: vec!["failed".to_string()],
-        }
-    }
-}
-
-impl Default for HttpPlan {
-    fn default() -> HttpPlan {
-        HttpPlan {
-            method: "POST".to_string(),
-            path: "/".to_string(),
-            headers: BTreeMap::new(),
-            json: None,
-            multipart_field: String::new(),
-            success_status: vec![200],
-            success_pointer: String::new(),
         }
     }
 }
 
 impl Default for SamplerPlan {
     fn default() -> SamplerPlan {
-        SamplerPlan { interval_s: 1.0 }
+        SamplerPlan { interval_s: 1.0, busy_interval_s: 0.02, busy_cpu_percent: 5.0, pss_budget_s: 0.05 }
     }
 }
 
@@ -349,26 +233,20 @@ impl Default for LeakPlan {
         LeakPlan {
             enabled: true,
             repeats: 5,
-            max_repeats: 20,
+            max_repeats: 50,
+            max_s: 3_600.0,
             max_delta_mb: 200.0,
             severe_delta_mb: 500.0,
             baseline_tolerance_mb: 50.0,
-        }
-    }
-}
-
-impl Default for RampPlan {
-    fn default() -> RampPlan {
-        RampPlan {
-            enabled: true,
-            start: 1,
-            step: 1,
-            max: 10,
-            audio: AudioKind::Short,
-            required: 3,
-            max_rtf: 1.0,
-            stop_at_rtf: false,
-            exit_grace_s: 2.0,
+            probes: Vec::new(),
+            probe_steps: 12,
+            probe_concurrency: 4,
+            probe_pause_s: 6.0,
+            bad_input: None,
+            resources: true,
+            max_fds_growth: 2,
+            max_threads_growth: 2,
+            max_processes_growth: 2,
         }
     }
 }

@@ -69,7 +69,8 @@ mod tests {
     }
 
     fn optional(table: &str, key: &str) -> bool {
-        let path: Vec<String> = table.split('.').chain([key]).map(str::to_string).collect();
+        let path: Vec<String> =
+            table.split('.').chain([key]).filter(|word| !word.is_empty()).map(str::to_string).collect();
         matches!(keys::find(&path), keys::Found::Key(key) if key.optional)
     }
 
@@ -80,7 +81,8 @@ mod tests {
 
     #[test]
     fn the_values_it_shows_are_the_defaults() {
-        let text = uncommented(|table, key| !optional(table, key));
+        // Patterns that are emptied switch a role off.
+        let text = uncommented(|table, key| !optional(table, key) && key != "patterns");
         assert_eq!(parse(&text), Plan::default());
         assert!(text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count() > 40);
     }
@@ -107,11 +109,14 @@ mod tests {
 
     #[test]
     fn optional_keys_are_shown_with_values_that_work() {
-        // Patterns and a pid exclude one another, as do the two kinds of body.
-        let text = uncommented(optional);
+        // A pid excludes every other way to find a role, as one kind of body does the other.
+        let text = uncommented(|table, key| optional(table, key) && key != "pid");
         let plan = parse(&text);
         assert!(plan.audio.short.is_some() && plan.audio.long.is_some() && plan.target.http.json.is_some());
-        assert!(plan.processes["worker"].pid.is_some() && plan.processes["worker"].patterns.is_empty());
+        let worker = &plan.processes["worker"];
+        assert!(worker.port.is_some() && worker.unit.is_some() && worker.rq.url.is_some());
+        let plan = parse(&uncommented(|_, key| key == "pid"));
+        assert!(plan.processes["worker"].pid.is_some() && plan.processes["worker"].rq.queue.is_none());
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! What a plan must fulfil beyond its types.
 
-use std::collections::BTreeMap;
+mod roles;
+mod target;
 
 use serde_json::Value;
 
+use self::roles::processes;
+use super::Plan;
 use super::assignment::Origin;
 use super::keys::known;
-use super::{AsrPlan, HttpPlan, Plan, ProcessPlan};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The methods that a request may have.
-const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+/// The conditions that can be tried after the leak check.
+const PROBES: [&str; 6] = ["standard", "repeat", "pause", "alternate", "parallel", "error"];
 
 /// One thing that is wrong with a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +60,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
 /// Everything that is wrong with `plan`.
 pub(super) fn violations(plan: &Plan) -> Vec<Violation> {
     let mut found = ranges(plan);
-    found.extend(target(plan));
-    found.extend(asr(&plan.target.asr));
-    found.extend(http(&plan.target.http));
+    found.extend(target::violations(&plan.target));
     found.extend(processes(&plan.processes));
     found.extend(paths_and_limits(plan));
     found
@@ -103,29 +103,6 @@ fn at<'a>(tree: &'a Value, path: &[String]) -> Vec<(String, &'a Value)> {
     found
 }
 
-fn target(plan: &Plan) -> Vec<Violation> {
-    let target = &plan.target;
-    let mut found = Vec::new();
-    let url = |message: &str| {
-        Violation::new(&["target.url"], format!("`target.url` must be {message}, got `{}`", target.url))
-    };
-    match reqwest::Url::parse(&target.url) {
-        Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => {
-            if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
-                found.push(url("a URL without a path").hint(
-                    "paths have keys of their own: `target.health`, `target.asr.submit`, `target.asr.result`, \
-                     `target.http.path`",
-                ));
-            }
-        }
-        _ => found.push(url("an `http://` or `https://` URL").hint("for example `http://localhost:8000`")),
-    }
-    if !target.health.is_empty() {
-        found.extend(url_path("target.health", &target.health));
-    }
-    found
-}
-
 fn url_path(key: &str, path: &str) -> Option<Violation> {
     let message = || format!("`{key}` must begin with `/`, got `{path}`");
     (!path.starts_with('/')).then(|| Violation::new(&[key], message()))
@@ -135,114 +112,30 @@ fn not_empty(key: &str, text: &str) -> Option<Violation> {
     text.trim().is_empty().then(|| Violation::new(&[key], format!("`{key}` must not be empty")))
 }
 
-fn asr(asr: &AsrPlan) -> Vec<Violation> {
-    let mut found = Vec::new();
-    found.extend(url_path("target.asr.submit", &asr.submit));
-    found.extend(url_path("target.asr.result", &asr.result));
-    if !asr.result.contains("{task_id}") {
-        let message = format!("`target.asr.result` must contain `{{task_id}}`, got `{}`", asr.result);
-        found.push(Violation::new(&["target.asr.result"], message));
-    }
-    found.extend(not_empty("target.asr.field", &asr.field));
-    found.extend(not_empty("target.asr.id_field", &asr.id_field));
-    found.extend(not_empty("target.asr.status_field", &asr.status_field));
-    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-    let lists = [
-        ("target.asr.pending", &asr.pending),
-        ("target.asr.done", &asr.done),
-        ("target.asr.failed", &asr.failed),
-    ];
-    for (key, words) in lists {
-        if words.is_empty() || words.iter().any(|word| word.trim().is_empty()) {
-            found.push(Violation::new(
-                &[key],
-                format!("`{key}` must be a list of status words, none of them empty"),
-            ));
-        }
-        for word in words {
-            if let Some(other) = seen.insert(word, key).filter(|other| *other != key) {
-                found.push(Violation::new(
-                    &[key, other],
-                    format!("`{word}` stands in both `{other}` and `{key}`"),
-                ));
-            }
-        }
-    }
-    found
-}
-
-fn http(http: &HttpPlan) -> Vec<Violation> {
-    let mut found = Vec::new();
-    if !METHODS.contains(&http.method.as_str()) {
-        let message =
-            format!("`target.http.method` must be one of `{}`, got `{}`", METHODS.join("`, `"), http.method);
-        found.push(Violation::new(&["target.http.method"], message));
-    }
-    found.extend(url_path("target.http.path", &http.path));
-    for (name, value) in &http.headers {
-        let key = format!("target.http.headers.{name}");
-        if reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
-            found.push(Violation::new(&[&key], format!("`{name}` is not the name of an HTTP header")));
-        }
-        // The value may be a secret and is not shown.
-        if reqwest::header::HeaderValue::from_str(value).is_err() {
-            found.push(Violation::new(
-                &[&key],
-                format!("the value of `{key}` cannot stand in an HTTP header"),
-            ));
-        }
-    }
-    if http.json.is_some() && !http.multipart_field.is_empty() {
-        let keys = ["target.http.json", "target.http.multipart_field"];
-        let message = format!("`{}` and `{}` are both set, and a request has one body", keys[0], keys[1]);
-        found.push(Violation::new(&keys, message).hint("leave one of them out"));
-    }
-    if http.success_status.is_empty() {
-        let key = "target.http.success_status";
-        found.push(Violation::new(&[key], format!("`{key}` must not be empty")).hint("for example `[200]`"));
-    }
-    if !http.success_pointer.is_empty() {
-        let pointer = url_path("target.http.success_pointer", &http.success_pointer);
-        found.extend(pointer.map(|found| found.hint("a JSON pointer, for example `/result/text`")));
-    }
-    found
-}
-
-fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violation> {
-    let mut found = Vec::new();
-    if !processes.contains_key("worker") {
-        let message = "there is no role `worker`, the one whose memory is judged".to_string();
-        found.push(
-            Violation::new(&["processes.worker.patterns", "processes.worker.optional"], message)
-                .hint("say in `[processes.worker]` how to find it, by `patterns` or `pid`"),
-        );
-    }
-    for (role, process) in processes {
-        let patterns = format!("processes.{role}.patterns");
-        if role.trim().is_empty() {
-            found.push(Violation::new(&[&patterns], "the name of a role must not be empty".to_string()));
-        }
-        if process.patterns.is_empty() && process.pid.is_none() {
-            let keys =
-                [patterns.as_str(), &format!("processes.{role}.pid"), &format!("processes.{role}.optional")];
-            let message = format!("`processes.{role}` needs `patterns` or a `pid`");
-            found.push(Violation::new(&keys, message).hint(
-                "`patterns` are words that all stand in the command line, for example `[\"rq worker\", \"asr-queue\"]`",
-            ));
-        }
-        if process.patterns.iter().any(|word| word.trim().is_empty()) {
-            // An empty word stands in every command line and would match any process.
-            found.push(Violation::new(&[&patterns], format!("`{patterns}` must not hold an empty word")));
-        }
-    }
-    found
-}
-
 fn paths_and_limits(plan: &Plan) -> Vec<Violation> {
     let mut found = Vec::new();
     found.extend(not_empty("results", &plan.results.to_string_lossy()));
-    for (key, path) in [("audio.short", &plan.audio.short), ("audio.long", &plan.audio.long)] {
+    if let Some(unknown) = plan.leak.probes.iter().find(|probe| !PROBES.contains(&probe.as_str())) {
+        let message = format!("`leak.probes` holds `{unknown}`, which is no condition");
+        found.push(
+            Violation::new(&["leak.probes"], message).hint(format!("there are: {}", PROBES.join(", "))),
+        );
+    }
+    for (key, path) in [
+        ("audio.short", &plan.audio.short),
+        ("audio.long", &plan.audio.long),
+        ("baseline", &plan.baseline),
+        ("leak.bad_input", &plan.leak.bad_input),
+    ] {
         found.extend(path.as_ref().and_then(|path| not_empty(key, &path.to_string_lossy())));
+    }
+    if let Err(error) = regex::Regex::new(&plan.ramp.stable.log_pattern) {
+        let key = "ramp.stable.log_pattern";
+        let what = error.to_string().lines().last().unwrap_or_default().trim().to_string();
+        found.push(
+            Violation::new(&[key], format!("`{key}` is not a regular expression: {what}"))
+                .hint("to find a plain word, give just that word: `ERROR`"),
+        );
     }
     let mut not_below = |high: (&str, f64), low: (&str, f64)| {
         if high.1 < low.1 {
@@ -262,7 +155,7 @@ mod tests {
     use super::*;
 
     /// The complaint about the default plan after `change`.
-    fn complaint(change: impl FnOnce(&mut Plan)) -> String {
+    pub(super) fn complaint(change: impl FnOnce(&mut Plan)) -> String {
         let mut plan = Plan::default();
         change(&mut plan);
         validate(&plan).unwrap_err().to_string()
@@ -310,96 +203,9 @@ mod tests {
     }
 
     #[test]
-    fn the_url_has_a_scheme_a_host_and_no_path() {
-        let url = |url: &str| {
-            let mut plan = Plan::default();
-            plan.target.url = url.to_string();
-            validate(&plan)
-        };
-        for good in ["http://localhost:8000", "https://asr.example.org", "http://[::1]:1/"] {
-            assert!(url(good).is_ok(), "{good}");
-        }
-        for bad in ["", "localhost:8000", "ftp://a", "http://", "http://a:99999"] {
-            assert_eq!(
-                url(bad).unwrap_err().to_string(),
-                format!("`target.url` must be an `http://` or `https://` URL, got `{bad}`")
-            );
-        }
-        assert_eq!(
-            url("http://a/api/v1").unwrap_err().to_string(),
-            "`target.url` must be a URL without a path, got `http://a/api/v1`"
-        );
-    }
-
-    #[test]
-    fn the_speech_contract_is_whole() {
-        assert_eq!(
-            complaint(|plan| plan.target.asr.result = "/result/{id}".into()),
-            "`target.asr.result` must contain `{task_id}`, got `/result/{id}`"
-        );
-        assert_eq!(
-            complaint(|plan| plan.target.health = "up".into()),
-            "`target.health` must begin with `/`, got `up`"
-        );
-        assert_eq!(
-            complaint(|plan| plan.target.asr.field = " ".into()),
-            "`target.asr.field` must not be empty"
-        );
-        assert_eq!(
-            complaint(|plan| plan.target.asr.done.clear()),
-            "`target.asr.done` must be a list of status words, none of them empty"
-        );
-        assert_eq!(
-            complaint(|plan| plan.target.asr.failed.push("queued".into())),
-            "`queued` stands in both `target.asr.pending` and `target.asr.failed`"
-        );
-    }
-
-    #[test]
-    fn a_request_can_be_sent_as_configured() {
-        assert_eq!(
-            complaint(|plan| plan.target.http.method = "post".into()),
-            "`target.http.method` must be one of `DELETE`, `GET`, `HEAD`, `OPTIONS`, `PATCH`, `POST`, `PUT`, got `post`"
-        );
-        assert_eq!(
-            complaint(|plan| drop(plan.target.http.headers.insert("a b".into(), "c".into()))),
-            "`a b` is not the name of an HTTP header"
-        );
-        assert_eq!(
-            complaint(|plan| drop(plan.target.http.headers.insert("a".into(), "secret\n".into()))),
-            "the value of `target.http.headers.a` cannot stand in an HTTP header"
-        );
-        assert_eq!(
-            complaint(|plan| {
-                plan.target.http.json = Some(Value::from(1));
-                plan.target.http.multipart_field = "file".into();
-            }),
-            "`target.http.json` and `target.http.multipart_field` are both set, and a request has one body"
-        );
-        assert_eq!(
-            complaint(|plan| plan.target.http.success_status.clear()),
-            "`target.http.success_status` must not be empty"
-        );
-        assert_eq!(
-            complaint(|plan| plan.target.http.success_pointer = "text".into()),
-            "`target.http.success_pointer` must begin with `/`, got `text`"
-        );
-    }
-
-    #[test]
-    fn every_role_can_be_found() {
-        assert_eq!(
-            complaint(|plan| drop(plan.processes.remove("worker"))),
-            "there is no role `worker`, the one whose memory is judged"
-        );
-        assert_eq!(
-            complaint(|plan| drop(plan.processes.insert("x".into(), ProcessPlan::default()))),
-            "`processes.x` needs `patterns` or a `pid`"
-        );
-        assert_eq!(
-            complaint(|plan| plan.processes.get_mut("api").unwrap().patterns.push(String::new())),
-            "`processes.api.patterns` must not hold an empty word"
-        );
+    fn what_an_error_looks_like_is_a_pattern() {
+        let told = complaint(|plan| plan.ramp.stable.log_pattern = "(".into());
+        assert!(told.starts_with("`ramp.stable.log_pattern` is not a regular expression: "), "{told}");
     }
 
     #[test]

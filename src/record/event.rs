@@ -1,10 +1,18 @@
 //! What happened in a run, apart from the tasks: the log of events.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::anatomy::Anatomy;
 use super::exit::ExitKind;
+use super::figures::RunFigures;
+use super::footprint::Footprint;
+use super::level::LevelEnd;
+use super::own::{OwnReading, SoakRound};
+use super::seen::ProcessSeen;
 use super::task::{Phase, TaskStatus};
-use super::verdict::{Clause, Judgement};
+use super::verdict::Judgement;
 
 /// One line of `events_<stamp>.jsonl`: when, and what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +43,11 @@ pub enum Event {
         /// The other files of this run, by what they hold.
         files: RunFiles,
     },
+    /// What the run is held against; its criteria of memory are then relative to it.
+    Baseline {
+        /// The figures of the runs of the baseline.
+        runs: Vec<RunFigures>,
+    },
     /// A monitored process was found, at the start or later.
     ProcessFound {
         /// The role it plays.
@@ -47,6 +60,12 @@ pub enum Event {
         command: String,
         /// False for a descendant of the process that was looked for.
         root: bool,
+        /// The parent of a descendant; absent for a root, and in logs of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<u32>,
+        /// When it started, as the system counts it; with the pid it tells a process from all others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start: Option<u64>,
         /// True if it turned up during the run.
         #[serde(default)]
         replacement: bool,
@@ -67,6 +86,14 @@ pub enum Event {
         /// How it ended.
         how: ExitKind,
     },
+    /// All processes that were watched, told when the watching ends.
+    ProcessesSeen {
+        /// They, in the order in which they were first measured.
+        processes: Vec<ProcessSeen>,
+        /// Descendants that had ended and are left out, since there were too many.
+        #[serde(default)]
+        unlisted: u64,
+    },
     /// Memory of the worker role at a moment that matters.
     Memory {
         /// Which moment.
@@ -74,6 +101,24 @@ pub enum Event {
         /// RSS of the role in MB; null if no process of it was alive.
         worker_rss_mb: Option<f64>,
     },
+    /// What the worker's processes consist of at a moment; two of them say where something grew.
+    Anatomy {
+        /// Which moment.
+        moment: Moment,
+        /// What they consist of.
+        anatomy: Anatomy,
+    },
+    /// A step of a probe was done and memory was quiet again.
+    ProbeStep {
+        /// `repeat`, `pause`, `alternate`, `parallel`, `error`.
+        condition: String,
+        /// Tasks in the step; seconds for `pause`.
+        per_step: f64,
+        /// All that the worker role's tree held then; null if no worker was alive.
+        worker: Option<Footprint>,
+    },
+    /// The probes are over.
+    ProbesEnded,
     /// A phase began.
     PhaseStarted {
         /// Which phase.
@@ -89,25 +134,80 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cut_short: Option<String>,
     },
-    /// A level of the ramp began.
+    /// An attempt at a level of the ramp began.
     LevelStarted {
-        /// Tasks that are submitted at once.
+        /// Tasks that are outstanding at once.
         concurrency: u32,
-    },
-    /// A level of the ramp ended.
-    LevelEnded {
-        /// Tasks that were submitted at once.
-        concurrency: u32,
-        /// Worker memory around the level; it belongs to the level, not to its tasks.
-        memory: LevelMemory,
-        /// The first clause that broke; absent if the level held.
+        /// Which attempt at this level it is, from 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        broke: Option<Clause>,
+        attempt: Option<u32>,
+        /// Why the level is tried again, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// It ended.
+    LevelEnded(Box<LevelEnd>),
+    /// After a level that broke the service does not do a single task, and is given time to recover.
+    Recovering {
+        /// What is wrong.
+        problem: String,
+        /// Seconds that it has at most.
+        at_most_s: f64,
+    },
+    /// After a level that broke the service was given time to recover, and asked for one task.
+    Recovery {
+        /// Absent if it did, else what was wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+        /// Seconds that it took.
+        seconds: f64,
+    },
+    /// The run goes on from another one, which was stopped.
+    Resumed {
+        /// The name of that run's task file, which lies beside this one's.
+        tasks: String,
+        /// True if the level that was in flight when it ended counts as broken.
+        in_flight_broke: bool,
+        /// The phase whose readings begin anew, since the worker's processes are others than before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new_series: Option<Phase>,
+        /// Seconds between the last event of that run and the start of this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gap_s: Option<f64>,
+    },
+    /// A bound of the ramp in levels, tasks or time was met.
+    BoundMet {
+        /// Which.
+        bound: String,
+    },
+    /// A round of the soak ended.
+    SoakRound(SoakRound),
+    /// What highwater itself and the machine were doing during a level.
+    OwnLoad(OwnReading),
+    /// The service's log was read from where it ended when the level began.
+    ServiceLog {
+        /// Lines that match `ramp.stable.log_pattern`.
+        matches: u32,
+        /// The first of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first: Option<String>,
+        /// Why it could not be read, if so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
     },
     /// A task was about to be sent.
     TaskStarted {
         /// The task's `test_id`.
         test_id: String,
+    },
+    /// A task failed in a way that can pass by itself, and is sent again.
+    TaskRetried {
+        /// The task's `test_id`.
+        test_id: String,
+        /// Which retry follows, from 1.
+        retries: u32,
+        /// Why the attempt before it failed.
+        error: String,
     },
     /// A task's result is known; its line follows when memory is quiet.
     TaskAnswered {
@@ -117,6 +217,23 @@ pub enum Event {
         status: TaskStatus,
         /// Seconds from submission to result.
         processing_time: f64,
+    },
+    /// What the roles beside the worker held when memory was quiet after a task.
+    RolesAfter {
+        /// The task's `test_id`.
+        test_id: String,
+        /// The sums over their trees.
+        roles: BTreeMap<String, Footprint>,
+    },
+    /// Memory came down after it had been read as what a task or a level left.
+    LateFree {
+        /// The `test_id` of the task, or the level (`c=3`), whose memory it was.
+        of: String,
+        /// By how much, in MB.
+        mb: f64,
+        /// What was sent meanwhile, if it came down only then: its delta is too low by as much.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        during: Option<String>,
     },
     /// The health endpoint was asked.
     Health {
@@ -141,17 +258,6 @@ pub enum Event {
         /// By what.
         reason: String,
     },
-}
-
-/// RSS of the worker role around one level, in MB; null where no worker was alive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct LevelMemory {
-    /// When memory was quiet before the level.
-    pub before_mb: Option<f64>,
-    /// When memory was quiet after it.
-    pub after_mb: Option<f64>,
-    /// The highest that was seen in between.
-    pub peak_mb: Option<f64>,
 }
 
 /// Moments at which worker memory is recorded beside the tasks.

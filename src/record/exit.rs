@@ -12,6 +12,9 @@ pub enum ExitKind {
     Code(i32),
     /// A signal with this number ended it.
     Signal(i32),
+    /// The kernel killed it (signal 9) for want of memory: its cgroup counted such a
+    /// kill between its start and its end.
+    OutOfMemory,
     /// It is gone, and nobody could say how.
     Unknown,
 }
@@ -32,6 +35,7 @@ impl fmt::Display for ExitKind {
         match self {
             ExitKind::Code(code) => write!(f, "exited, code {code}"),
             ExitKind::Signal(signal) => write!(f, "was killed, signal {signal}"),
+            ExitKind::OutOfMemory => f.write_str("was killed by the kernel, out of memory (signal 9)"),
             ExitKind::Unknown => f.write_str("ended, it is not known how"),
         }
     }

@@ -3,14 +3,27 @@
 //! These types are the files' format. They know nothing of how they come to be
 //! or to disk; a field is only ever added, never renamed.
 
+mod anatomy;
 mod event;
 mod exit;
+mod figures;
+mod footprint;
+mod level;
+mod own;
 mod run;
+mod seen;
+mod series;
 mod task;
 mod verdict;
 
-pub use event::{Event, EventRecord, LevelMemory, Machine, Moment, RunFiles};
+pub use anatomy::{Anatomy, DescriptorKind, DescriptorPart, MemoryPart, Place};
+pub use event::{Event, EventRecord, Machine, Moment, RunFiles};
 pub use exit::ExitKind;
+pub use figures::{RunFigures, TaskFigures};
+pub use footprint::Footprint;
+pub use level::{Clause, ClauseAnswer, ClauseKind, ClauseState, LevelEnd, LevelMemory, RoleLoad, Tally};
+pub use own::{OwnReading, SoakRound};
 pub use run::{Damage, ResourceRow, RunData};
+pub use seen::ProcessSeen;
 pub use task::{Phase, TaskRecord, TaskStatus};
-pub use verdict::{Clause, ClauseKind, Criterion, Judgement, Limit, Verdict};
+pub use verdict::{Criterion, Judgement, Limit, Verdict};

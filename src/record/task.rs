@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::footprint::Footprint;
 use crate::plan::AudioKind;
 
 /// How a task ended.
@@ -16,14 +17,16 @@ pub enum TaskStatus {
     Timeout,
 }
 
-/// The part of a run that a task belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The part of a run that a task belongs to, in the order in which they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// The leak check: one task at a time.
     Leak,
     /// The concurrency ramp: a level of tasks at once.
     Concurrency,
+    /// The soak: one level, held for a time.
+    Soak,
 }
 
 impl Phase {
@@ -32,6 +35,7 @@ impl Phase {
         match self {
             Phase::Leak => "leak",
             Phase::Concurrency => "concurrency",
+            Phase::Soak => "soak",
         }
     }
 }
@@ -113,9 +117,76 @@ pub struct TaskRecord {
     /// What went wrong, as a word: `rejected`, `failed`, `transport`, `malformed`, `timeout`, `worker_lost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_kind: Option<String>,
+    /// How far the task had come then, where that is known: `connect`, `upload`, `processing`, `poll`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_stage: Option<String>,
+    /// What cut a task off whose `error_kind` is `transport`: `refused`, `reset`, `closed`, `unreachable`,
+    /// `name`, `tls`, `local` (highwater's machine ran out of something), `other`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_cause: Option<String>,
+    /// The worker role's whole tree before the task; in a batch, before the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_before: Option<Footprint>,
+    /// The same when it was quiet after the task; in a batch, at the moment the task ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_after: Option<Footprint>,
+    /// Memory of this task that came down only after "after" was read, in MB: a late free,
+    /// which must not be credited to the next task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_free_mb: Option<f64>,
+    /// The condition of the probe that the task was part of: `repeat`, `pause`, `alternate`, `parallel`, `error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// Which attempt at its level the task belongs to, from 1, where a level was tried more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Seconds the task waited in the service before it was processed, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_seconds: Option<f64>,
+    /// How often the task was sent again after a failure; absent for 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
 }
 
 impl TaskRecord {
+    /// A line that says no more than which task it was and how it ended: a start for all that has more to say.
+    pub fn new(test_id: impl Into<String>, concurrency: u32, status: TaskStatus) -> TaskRecord {
+        TaskRecord {
+            test_id: test_id.into(),
+            concurrency,
+            status,
+            timestamp: String::new(),
+            audio_file: String::new(),
+            audio_size_mb: None,
+            task_id: None,
+            processing_time: None,
+            rtf: None,
+            worker_rss_before_mb: None,
+            worker_rss_after_mb: None,
+            worker_rss_delta_mb: None,
+            error: None,
+            phase: None,
+            kind: None,
+            sequence: None,
+            audio_seconds: None,
+            worker_rss_peak_mb: None,
+            delta_shared: false,
+            settle_seconds: None,
+            settled: None,
+            http_status: None,
+            error_kind: None,
+            error_stage: None,
+            error_cause: None,
+            worker_before: None,
+            worker_after: None,
+            late_free_mb: None,
+            condition: None,
+            attempt: None,
+            queue_seconds: None,
+            retries: None,
+        }
+    }
+
     /// True if the task succeeded.
     pub fn succeeded(&self) -> bool {
         self.status == TaskStatus::Success

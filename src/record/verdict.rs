@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::level::{Clause, Tally};
+
 /// The answer to one question, or to all of them.
 ///
 /// The order is that of severity, so that the worst of several is their maximum.
@@ -58,32 +60,6 @@ pub struct Criterion {
     pub unit: Option<String>,
 }
 
-/// What a level must satisfy; the first that breaks names the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClauseKind {
-    /// No worker process died or was replaced.
-    WorkerAlive,
-    /// Every task succeeded.
-    TasksSucceed,
-    /// The health endpoint answers.
-    Health,
-    /// RTF stays below its bound.
-    Rtf,
-}
-
-/// A clause that did not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clause {
-    /// Which one.
-    pub clause: ClauseKind,
-    /// What happened: `worker pid 12345 was killed, signal 9`.
-    pub detail: String,
-    /// Process ids that it is about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pids: Vec<u32>,
-}
-
 /// How the ramp ended. The three endings are never worded alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ending", rename_all = "snake_case")]
@@ -96,11 +72,20 @@ pub enum Limit {
         broke_at: u32,
         /// What broke first.
         broke: Clause,
+        /// How often the level below it held; absent in files of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<Tally>,
+        /// How often the level that broke did so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        broken: Option<Tally>,
     },
     /// Every level up to the configured bound held: the limit is somewhere above.
     BoundReached {
         /// The highest level that held.
         at_least: u32,
+        /// The bound in levels, tasks or time, where it was not that of concurrency.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bound: Option<String>,
     },
     /// The ramp was stopped, or could not be judged.
     Undetermined {
@@ -126,7 +111,7 @@ impl Limit {
     pub fn held(&self) -> Option<u32> {
         match self {
             Limit::Found { max_stable, .. } => Some(*max_stable),
-            Limit::BoundReached { at_least } => Some(*at_least),
+            Limit::BoundReached { at_least, .. } => Some(*at_least),
             Limit::Undetermined { at_least, .. } => *at_least,
             Limit::NotRun => None,
         }
@@ -143,16 +128,24 @@ impl Limit {
     /// One line for people; each ending has words of its own.
     pub fn sentence(&self) -> String {
         match self {
-            Limit::Found { max_stable: 0, broke_at, broke } => {
-                format!("no stable concurrency: already c={broke_at} failed: {}", broke.detail)
+            Limit::Found { max_stable, broke_at, broke, held, broken } => {
+                let held = held.map_or(String::new(), |tally| format!(" ({})", tally.held_words()));
+                let times = broken.map_or("broke".to_string(), |tally| tally.broke_words());
+                match max_stable {
+                    0 => format!("no stable concurrency: already c={broke_at} {times}: {}", broke.sentence()),
+                    _ => format!(
+                        "maximum stable concurrency: {max_stable}{held}; c={broke_at} {times}: {}",
+                        broke.sentence()
+                    ),
+                }
             }
-            Limit::Found { max_stable, broke_at, broke } => {
-                format!("maximum stable concurrency: {max_stable}   (c={broke_at} failed: {})", broke.detail)
-            }
-            Limit::BoundReached { at_least } => {
+            Limit::BoundReached { at_least, bound: None } => {
                 format!(
                     "no limit found up to the configured bound: c={at_least} held, the maximum is {at_least} or more"
                 )
+            }
+            Limit::BoundReached { at_least, bound: Some(bound) } => {
+                format!("no limit found within {bound}: c={at_least} held, the maximum is {at_least} or more")
             }
             Limit::Undetermined { at_least: Some(level), reason } => {
                 format!("limit not determined: {reason}; c={level} was the highest level that held")
@@ -193,6 +186,7 @@ impl Judgement {
 
 #[cfg(test)]
 mod tests {
+    use super::super::level::ClauseKind;
     use super::*;
 
     #[test]
@@ -206,12 +200,22 @@ mod tests {
 
     #[test]
     fn the_three_endings_share_no_wording() {
-        let broke =
-            Clause { clause: ClauseKind::Health, detail: "health endpoint gone".into(), pids: vec![] };
-        let found = Limit::Found { max_stable: 5, broke_at: 6, broke }.sentence();
-        let bound = Limit::BoundReached { at_least: 5 }.sentence();
+        let broke = Clause {
+            clause: ClauseKind::Health,
+            detail: "health endpoint gone".into(),
+            pids: vec![],
+            at_s: Some(3.21),
+        };
+        let tally = |held, broke| Some(Tally { held, broke, invalid: 0 });
+        let found =
+            Limit::Found { max_stable: 5, broke_at: 6, broke, held: tally(2, 0), broken: tally(0, 2) };
+        let found = found.sentence();
+        let bound = Limit::BoundReached { at_least: 5, bound: None }.sentence();
         let unknown = Limit::Undetermined { at_least: Some(5), reason: "interrupted".into() }.sentence();
-        assert!(found.starts_with("maximum stable concurrency: 5"), "{found}");
+        assert_eq!(
+            found,
+            "maximum stable concurrency: 5 (held 2 of 2); c=6 broke 2 of 2: health endpoint gone (after 3.2 s)"
+        );
         assert!(!bound.contains("maximum stable concurrency"), "{bound}");
         assert!(!unknown.contains("maximum"), "{unknown}");
     }

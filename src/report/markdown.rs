@@ -2,12 +2,18 @@
 
 use std::fmt::Write;
 
+use super::attribution::attribution_lines;
+use super::comparison::comparison_text;
+use super::conditions;
+use super::levels;
 use super::model::{LeakRow, Report};
 use super::processes;
+use super::soak;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
-use crate::analysis::Level;
+use super::tree;
 use crate::record::{Limit, TaskStatus, Verdict};
+use crate::units::significant;
 
 /// The report as a Markdown document.
 pub fn markdown(report: &Report) -> String {
@@ -15,8 +21,21 @@ pub fn markdown(report: &Report) -> String {
     head(&mut text, report);
     criteria(&mut text, report);
     leak_check(&mut text, &report.leak_check);
-    levels(&mut text, report);
+    conditions::section(&mut text, report.growth.as_ref(), &report.conditions);
+    if let Some(attribution) = &report.attribution {
+        put!(text, "## Where the worker grew\n\nBetween warm-up and the end of the leak check.\n");
+        for line in attribution_lines(attribution) {
+            put!(text, "{}", line.replace("grew: ", "- ").replace("      usually:", "  Usually:"));
+        }
+        put!(text, "");
+    }
+    if let Some(comparison) = &report.comparison {
+        put!(text, "## Against the baseline\n\n{}", comparison_text(comparison));
+    }
+    levels::section(&mut text, report);
+    soak::section(&mut text, report.soak.as_ref());
     failures(&mut text, report);
+    tree::section(&mut text, &report.trees);
     processes::section(&mut text, &report.processes);
     notes(&mut text, report);
     skipped(&mut text, report);
@@ -122,7 +141,7 @@ fn leak_check(text: &mut String, tasks: &[LeakRow]) {
                 task.index.to_string(),
                 format!("{}{}", task.input, if task.warm_up { " (warm-up)" } else { "" }),
                 status(task.status).to_string(),
-                figure(task.processing_time, 2),
+                digits(task.processing_time),
                 figure(task.rtf, 3),
                 figure(task.before_mb, 1),
                 format!("{moving}{}", figure(task.after_mb, 1)),
@@ -146,59 +165,6 @@ fn leak_check(text: &mut String, tasks: &[LeakRow]) {
     if tasks.iter().any(|task| task.settled == Some(false) && task.after_mb.is_some()) {
         put!(text, "`~`: memory was still moving when it was read.\n");
     }
-}
-
-fn levels(text: &mut String, report: &Report) {
-    if report.levels.is_empty() {
-        return;
-    }
-    put!(text, "## Phase 2: concurrency limit\n");
-    put!(
-        text,
-        "All tasks of a level are submitted at once. Before, after and peak are worker RSS in MB, of the"
-    );
-    put!(text, "level as a whole; RTF and seconds are those of the tasks that succeeded.\n");
-    let rows: Vec<Vec<String>> = report.levels.iter().map(level).collect();
-    let columns = [
-        Left("level"),
-        Left("outcome"),
-        Right("tasks"),
-        Right("succeeded"),
-        Right("RTF p50"),
-        Right("RTF p95"),
-        Right("RTF max"),
-        Right("seconds max"),
-        Right("before"),
-        Right("after"),
-        Right("peak"),
-    ];
-    put!(text, "{}", table(&columns, &rows));
-    for level in &report.levels {
-        if let Some(broke) = &level.broke {
-            put!(text, "c={} broke: {}\n", level.concurrency, broke.detail);
-        }
-    }
-}
-
-fn level(level: &Level) -> Vec<String> {
-    let outcome = match (&level.broke, level.complete) {
-        (Some(_), _) => "broke",
-        (None, true) => "held",
-        (None, false) => "cut off",
-    };
-    vec![
-        format!("c={}", level.concurrency),
-        outcome.to_string(),
-        level.tasks.to_string(),
-        level.succeeded.to_string(),
-        figure(level.rtf.map(|rtf| rtf.p50), 3),
-        figure(level.rtf.map(|rtf| rtf.p95), 3),
-        figure(level.rtf.map(|rtf| rtf.max), 3),
-        figure(level.seconds.map(|seconds| seconds.max), 2),
-        figure(level.memory.before_mb, 1),
-        figure(level.memory.after_mb, 1),
-        figure(level.memory.peak_mb, 1),
-    ]
 }
 
 fn failures(text: &mut String, report: &Report) {
@@ -262,6 +228,11 @@ fn environment(text: &mut String, report: &Report) {
         put!(text, "- started {started}, took {seconds:.0} s");
     }
     put!(text, "- data: `{}`; judge it again with `highwater report {}`", report.file, report.file);
+}
+
+/// A time in seconds, or a rate: as many decimals as three digits take.
+pub(super) fn digits(value: Option<f64>) -> String {
+    value.map_or(ABSENT.to_string(), significant)
 }
 
 pub(super) fn figure(value: Option<f64>, digits: usize) -> String {

@@ -4,7 +4,13 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::analysis::{LeakTasks, Level, Summary, in_flight, judge, levels, summary};
+use super::tree::{RoleTree, trees};
+use crate::analysis::search::Spent;
+use crate::analysis::{
+    Attribution, Comparison, Condition, Growth, LOOKS, LeakTasks, Level, Scalability, Soak, Summary,
+    attributed, baseline_comparison, conditions, in_flight, judge, levels, scalability, soak, spent, summary,
+    throughputs,
+};
 use crate::plan::Plan;
 use crate::record::{Clause, Event, Judgement, Machine, ResourceRow, RunData, TaskRecord, Verdict};
 
@@ -30,10 +36,35 @@ pub struct Report {
     pub overridden: Vec<String>,
     /// The leak check, task by task.
     pub leak_check: Vec<LeakRow>,
+    /// Growth in the leak check, beside which that of the conditions is shown; absent without probes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
+    /// Growth by condition, of the probes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// Where the worker grew; absent if nothing is to be explained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution>,
+    /// The run beside its baseline; absent if it was run without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
     /// The ramp, level by level.
     pub levels: Vec<Level>,
+    /// What the ramp cost; absent if it was not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramp_spent: Option<Spent>,
+    /// The universal scalability law fitted to the throughput by level: a prediction. Absent if there is
+    /// no ramp, or if it cannot be fitted well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scalability: Option<Scalability>,
+    /// The soak; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
     /// CPU and memory of every process that was watched.
     pub processes: Vec<ProcessRow>,
+    /// Who descended from whom, by role; empty where the run's log does not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<RoleTree>,
     /// Tasks that did not succeed: their id and why.
     pub failures: Vec<Failure>,
     /// highwater's version, where the run's log tells.
@@ -118,6 +149,9 @@ pub struct ProcessRow {
     pub name: String,
     /// True for a descendant of the process that was looked for.
     pub child: bool,
+    /// The parent of a descendant, where the run's log tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
     /// Its process id.
     pub pid: u32,
     /// Rows in the CSV.
@@ -150,6 +184,11 @@ pub fn report(run: &RunData, plan: &Plan) -> Report {
         }
         _ => ("memory leak and stress test".to_string(), None, None),
     };
+    let levels = levels(run, &plan.ramp);
+    // Old files tell of levels and not of time.
+    let ramp_spent = (run.start().is_some() && !levels.is_empty()).then(|| spent(run, &levels));
+    let attribution = attributed(run, &criteria);
+    let conditions = conditions(run);
     Report {
         title,
         verdict,
@@ -166,13 +205,26 @@ pub fn report(run: &RunData, plan: &Plan) -> Report {
         },
         overridden: overridden(run, plan),
         leak_check: leak_rows(run),
-        levels: levels(run, &plan.ramp),
+        growth: (!conditions.is_empty()).then(|| LeakTasks::of(run).growth(LOOKS)),
+        conditions,
+        attribution,
+        comparison: baseline_comparison(run),
+        scalability: scalability(&throughputs(&levels)).ok(),
+        levels,
+        soak: soak(run, plan),
+        ramp_spent,
         processes: process_rows(run),
-        failures: run.tasks.iter().filter(|task| !task.succeeded()).map(failure).collect(),
+        trees: trees(run),
+        failures: run
+            .tasks
+            .iter()
+            .filter(|task| !task.succeeded() && task.condition.as_deref() != Some("error"))
+            .map(failure)
+            .collect(),
         version,
         machine,
         started: run.events.first().map(|record| record.time.clone()),
-        duration_s: run.events.last().map(|record| record.elapsed),
+        duration_s: duration_s(run),
         file: run.file.clone(),
         missing_files: run.missing.clone(),
         in_flight: in_flight(run).into_iter().map(ToString::to_string).collect(),
@@ -185,6 +237,13 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         if self.judgement.interrupted.is_some() { 130 } else { self.verdict.exit_code() }
     }
+}
+
+/// Seconds of all parts of a run: one that goes on from another has a clock of its own.
+fn duration_s(run: &RunData) -> Option<f64> {
+    let last = run.events.last()?;
+    let ends = run.events.windows(2).filter(|pair| matches!(pair[1].event, Event::RunStarted { .. }));
+    Some(ends.map(|pair| pair[0].elapsed).sum::<f64>() + last.elapsed)
 }
 
 /// How the tables that decide a verdict differ from those that the run's log recorded.
@@ -253,6 +312,7 @@ fn process_row(run: &RunData, rows: &[&ResourceRow]) -> Option<ProcessRow> {
         role: role(run, first.pid),
         name: first.process_name.clone(),
         child: child(run, first.pid),
+        parent: parent(run, first.pid),
         pid: first.pid,
         samples: rows.len(),
         cpu_percent: summary(&cpu),
@@ -273,6 +333,13 @@ fn child(run: &RunData, wanted: u32) -> bool {
     run.events
         .iter()
         .any(|record| matches!(&record.event, Event::ProcessFound { pid, root: false, .. } if *pid == wanted))
+}
+
+fn parent(run: &RunData, wanted: u32) -> Option<u32> {
+    run.events.iter().find_map(|record| match &record.event {
+        Event::ProcessFound { pid, parent, .. } if *pid == wanted => *parent,
+        _ => None,
+    })
 }
 
 fn end(run: &RunData, wanted: u32) -> Option<String> {

@@ -69,7 +69,7 @@ fn row(group: &[&ProcessRow]) -> Vec<String> {
     let alone = group.len() == 1;
     vec![
         first.role.clone().unwrap_or_else(|| ABSENT.to_string()),
-        format!("{}{}", first.name, if first.child { " (child)" } else { "" }),
+        format!("{}{}", first.name, descent(group)),
         if alone { first.pid.to_string() } else { format!("{} of them", group.len()) },
         samples.to_string(),
         figure(mean, 1),
@@ -79,6 +79,17 @@ fn row(group: &[&ProcessRow]) -> Vec<String> {
         if alone { figure(Some(first.rss_last_mb), 1) } else { ABSENT.to_string() },
         if alone { end(first) } else { ends(group) },
     ]
+}
+
+/// Whose child it is: the tree, in words.
+fn descent(group: &[&ProcessRow]) -> String {
+    match (group[0].child, group[0].parent) {
+        (true, Some(parent)) if group.iter().all(|process| process.parent == Some(parent)) => {
+            format!(" (child of {parent})")
+        }
+        (true, _) => " (child)".to_string(),
+        (false, _) => String::new(),
+    }
 }
 
 fn end(process: &ProcessRow) -> String {

@@ -5,15 +5,15 @@ pub(super) const ABSENT: &str = "–";
 
 /// The title of a column, and to which side its cells go.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Column {
+pub(super) enum Column<'a> {
     /// Words.
-    Left(&'static str),
+    Left(&'a str),
     /// Figures.
-    Right(&'static str),
+    Right(&'a str),
 }
 
-impl Column {
-    fn title(self) -> &'static str {
+impl<'a> Column<'a> {
+    fn title(self) -> &'a str {
         match self {
             Column::Left(title) | Column::Right(title) => title,
         }
@@ -36,7 +36,7 @@ impl Column {
 
 /// A table with its columns padded. A column without a single figure is left
 /// out: old files have no peaks, services without audio no RTF.
-pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
+pub(super) fn table(columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
     let shown: Vec<(usize, Column)> = columns

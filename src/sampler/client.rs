@@ -1,9 +1,10 @@
 //! How everyone else speaks to the sampler's thread.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, oneshot};
 
@@ -11,7 +12,7 @@ use super::event::ProcessEvent;
 use super::process::ProcessId;
 use super::run::Command;
 use super::series::Series;
-use super::snapshot::Snapshot;
+use super::snapshot::{Boundary, Snapshot};
 use super::wait::Waker;
 use super::watch::lock;
 use crate::{Error, ErrorKind, Result};
@@ -66,6 +67,28 @@ impl SamplerClient {
         answer.recv().map_err(|_| stopped())?
     }
 
+    /// What the trees of `roles` (all, if it is empty) hold now: a look as
+    /// [`SamplerClient::observe`] takes one, and what costs more than a look.
+    /// With `pss_budget` also the PSS of each, if it can be read in that time:
+    /// the processes stand still while it is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the sampler has stopped.
+    pub async fn boundaries(
+        &self,
+        roles: &[&str],
+        pss_budget: Option<Duration>,
+    ) -> Result<BTreeMap<String, Boundary>> {
+        let (reply, answer) = oneshot::channel();
+        let roles = roles.iter().map(ToString::to_string).collect();
+        let reply = Box::new(move |boundaries| {
+            // Whoever asked may have been cancelled since.
+            let _ = reply.send(boundaries);
+        });
+        self.send(Command::Boundaries { roles, pss_budget, reply })?;
+        answer.await.map_err(|_| stopped())
+    }
+
     /// Every process that appears or ends from now on. A receiver that is more
     /// than 1024 events behind loses the oldest, and is told so.
     pub fn subscribe(&self) -> broadcast::Receiver<ProcessEvent> {
@@ -83,6 +106,12 @@ impl SamplerClient {
     /// `from` to `to`; `None` if nobody looked then or nobody played the role.
     pub fn peak_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
         lock(&self.series).peak_between(role, from, to)
+    }
+
+    /// The lowest memory of the role's tree, in bytes, that was seen from `from`
+    /// to `to`; `None` as in [`SamplerClient::peak_between`].
+    pub fn low_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
+        lock(&self.series).low_between(role, from, to)
     }
 
     /// The memory of the role's tree, in bytes, at the last look before `at`.

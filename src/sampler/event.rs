@@ -31,6 +31,8 @@ pub enum EventKind {
     Appeared {
         /// Its arguments, joined by spaces.
         cmdline: String,
+        /// Its parent.
+        parent: u32,
     },
     /// It ended.
     Exited {

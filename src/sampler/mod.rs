@@ -12,14 +12,17 @@
 //! It is a thread and not a tokio task because a task dies with its runtime,
 //! and each test has a runtime of its own.
 
+mod allowance;
+pub mod anatomy;
 mod client;
+mod counters;
 mod csv;
 mod event;
 mod find;
 mod process;
 mod run;
+mod seen;
 mod series;
-mod shell;
 mod snapshot;
 pub mod source;
 mod start;
@@ -29,11 +32,15 @@ mod wait;
 mod watch;
 
 pub use client::SamplerClient;
-pub use csv::{HEADER as CSV_HEADER, Row as CsvRow};
+pub(crate) use counters::Counters;
+pub use csv::HEADER as CSV_HEADER;
 pub use event::{EventKind, ProcessEvent};
-pub use find::{Found, RoleFound, find, find_processes};
-pub use process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading};
-pub use snapshot::{ProcessReading, RoleReading, Snapshot};
+pub use find::{Candidate, Evidence, Found, NearMiss, RoleFound, RqWorker, find, find_processes};
+pub use process::{
+    Clock, Details, Machine, Memory, Newborn, ProcessId, ProcessInfo, ProcessSource, Proportional, ReadError,
+    Reading,
+};
+pub use snapshot::{Boundary, ProcessReading, Pss, RoleReading, Snapshot};
 pub use source::default_source;
 pub use start::{Sampler, SamplerOptions};
 pub use summary::{ProcessSummary, RoleSummary, SamplerSummary};

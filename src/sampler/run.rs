@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 
+use super::allowance::Allowance;
 use super::csv::{CsvFile, Row};
 use super::event::ProcessEvent;
 use super::process::ProcessId;
-use super::snapshot::{RoleReading, Snapshot};
+use super::snapshot::{Boundary, RoleReading, Snapshot};
 use super::summary::SamplerSummary;
 use super::ticker::Ticker;
 use super::wait::Waiter;
@@ -24,6 +25,15 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) enum Command {
     /// Measure now, and hand the snapshot to this.
     Observe(Box<dyn FnOnce(Result<Snapshot>) + Send>),
+    /// Measure now, read all that the trees of these roles hold, and hand it to this.
+    Boundaries {
+        /// The roles; empty for all.
+        roles: Vec<String>,
+        /// The most that reading the PSS of one role may take; `None` to leave it out.
+        pss_budget: Option<Duration>,
+        /// Who is told.
+        reply: Box<dyn FnOnce(BTreeMap<String, Boundary>) + Send>,
+    },
     /// End.
     Stop,
 }
@@ -43,11 +53,14 @@ pub(crate) struct Run {
     pub(crate) time_zone: jiff::tz::TimeZone,
     /// When to look between two ticks while a task is in flight.
     pub(crate) next_look: Instant,
+    /// The CPU time that such looks may take.
+    pub(crate) allowance: Allowance,
+    /// A task was in flight when that was last asked.
+    pub(crate) was_busy: bool,
 }
 
-/// Looking between ticks takes at most this share of a core, however long a
-/// look takes: the pause is at least this many times the look.
-const LOOK_PAUSE_FACTOR: u32 = 20;
+/// While memory is on its way up, looks follow so many times as fast.
+const RISING_FACTOR: u32 = 4;
 
 impl Run {
     /// Runs until it is told to stop, or nobody is left to tell it.
@@ -57,6 +70,7 @@ impl Run {
             let timeout = self.deadline().saturating_duration_since(Instant::now());
             let ended = self.waiter.wait(timeout);
             self.after_change(ended);
+            self.turn();
             if !self.obey() {
                 return self.summary();
             }
@@ -84,6 +98,22 @@ impl Run {
         self.busy.load(Ordering::Relaxed)
     }
 
+    /// A task has begun or ended: what peaked up to now belongs before it, or to it.
+    fn turn(&mut self) {
+        let busy = self.is_busy();
+        if busy == self.was_busy {
+            return;
+        }
+        self.was_busy = busy;
+        if busy {
+            self.watch.set_busy(true);
+        }
+        self.look(Look::Between);
+        if !busy {
+            self.watch.set_busy(false);
+        }
+    }
+
     /// Carries out what was asked; false if that is to stop.
     fn obey(&mut self) -> bool {
         loop {
@@ -91,6 +121,15 @@ impl Run {
                 Ok(Command::Observe(reply)) => {
                     let snapshot = self.snapshot();
                     reply(snapshot);
+                }
+                Ok(Command::Boundaries { roles, pss_budget, reply }) => {
+                    let (_, mut readings) = self.look(Look::Asked);
+                    if !roles.is_empty() {
+                        readings.retain(|role, _| roles.contains(role));
+                    }
+                    let boundary = |(role, reading)| (role, self.watch.boundary(&reading, pss_budget));
+                    let boundaries = readings.into_iter().map(boundary).collect();
+                    reply(boundaries);
                 }
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
@@ -100,23 +139,34 @@ impl Run {
 
     fn tick(&mut self) {
         let (moment, roles) = self.look(Look::Tick);
-        let rows = self.rows(moment, &roles);
-        if let Some(csv) = &mut self.csv {
-            csv.write(&rows);
-        }
+        let Some(csv) = &mut self.csv else { return };
+        let timestamp = self.time_zone.to_datetime(moment.timestamp);
+        let elapsed_s = (moment.at - self.ticker.start()).as_secs_f64();
+        let percent = 100.0 / self.total_memory_bytes as f64;
+        let rows = roles.values().flat_map(|role| &role.processes).map(|process| Row {
+            process_name: &process.name,
+            pid: process.id.pid,
+            cpu_percent: process.cpu_percent,
+            memory_rss_mb: to_mb(process.rss_bytes),
+            memory_percent: process.rss_bytes as f64 * percent,
+        });
+        csv.write(timestamp, elapsed_s, rows);
     }
 
     fn look(&mut self, look: Look) -> (Moment, BTreeMap<String, RoleReading>) {
         let moment = Moment::now();
+        let before = cpu_time(moment.at);
         let looked = self.watch.look(moment, look);
-        let took = moment.at.elapsed();
-        self.next_look = moment.at + self.busy_interval.max(took * LOOK_PAUSE_FACTOR);
+        let now = Instant::now();
+        self.allowance.spend(cpu_time(now).saturating_sub(before), now);
+        let interval = self.busy_interval / if looked.rising { RISING_FACTOR } else { 1 };
+        self.next_look = (moment.at + interval).max(now + self.allowance.pause());
         self.after_change(looked.gone);
         (moment, looked.roles)
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
-        let (moment, roles) = self.look(Look::Between);
+        let (moment, roles) = self.look(Look::Asked);
         let machine = self.watch.machine().map_err(|error| {
             Error::new(ErrorKind::Io, "cannot read how much memory the machine has left").source(error)
         })?;
@@ -145,25 +195,9 @@ impl Run {
         }
     }
 
-    fn rows(&self, moment: Moment, roles: &BTreeMap<String, RoleReading>) -> Vec<Row> {
-        let timestamp = self.time_zone.to_datetime(moment.timestamp);
-        let elapsed_seconds = (moment.at - self.ticker.start()).as_secs_f64();
-        let processes = roles.values().flat_map(|role| &role.processes);
-        let row = |process: &super::ProcessReading| Row {
-            timestamp,
-            elapsed_seconds,
-            process_name: process.name.clone(),
-            pid: process.id.pid,
-            cpu_percent: process.cpu_percent,
-            memory_rss_mb: to_mb(process.rss_bytes),
-            memory_percent: process.rss_bytes as f64 / self.total_memory_bytes as f64 * 100.0,
-        };
-        processes.map(row).collect()
-    }
-
     fn summary(&self) -> SamplerSummary {
         let (roles, tallies, failed_reads) = self.watch.totals();
-        let (processes, unlisted_processes) = tallies.finish();
+        let (processes, unlisted_processes) = tallies.finish(Instant::now());
         let csv = self.csv.as_ref();
         SamplerSummary {
             interval_s: self.interval.as_secs_f64(),
@@ -179,4 +213,20 @@ impl Run {
             unlisted_processes,
         }
     }
+}
+
+/// The CPU time that this thread has used so far: what other programs take of the
+/// machine meanwhile must not make the looks rarer.
+#[cfg(unix)]
+fn cpu_time(_now: Instant) -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanos)
+}
+
+/// Where the system does not tell, the time that passes stands for it.
+#[cfg(not(unix))]
+fn cpu_time(now: Instant) -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    now.saturating_duration_since(*START.get_or_init(|| now))
 }

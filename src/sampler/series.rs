@@ -26,7 +26,7 @@ pub(crate) struct Series {
     ended: VecDeque<ProcessId>,
 }
 
-/// One look, or several merged. Memory in KiB keeps a point at 24 bytes.
+/// One look, or several merged. Memory in KiB keeps a point at 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Point {
     /// Microseconds from the sampler's start to the first look.
@@ -35,6 +35,8 @@ struct Point {
     to_us: u64,
     /// The highest reading of the span; [`NOTHING`] if there was none.
     max_kib: u32,
+    /// The lowest reading of the span; [`NOTHING`] if there was none.
+    min_kib: u32,
     /// The last reading of the span; [`NOTHING`] if no process was alive then.
     last_kib: u32,
 }
@@ -54,22 +56,24 @@ impl Series {
     }
 
     /// Records the memory of a role's whole tree; `None` if none of it is alive.
-    pub(crate) fn push_role(&mut self, role: &str, at: Instant, rss_bytes: Option<u64>) {
+    /// `excess_bytes` is by how much more it was for a moment since the last look.
+    pub(crate) fn push_role(&mut self, role: &str, at: Instant, rss_bytes: Option<u64>, excess_bytes: u64) {
         let at = self.offset(at);
         match self.roles.get_mut(role) {
-            Some(ring) => ring.push(at, rss_bytes),
+            Some(ring) => ring.push(at, rss_bytes, excess_bytes),
             None => {
                 let mut ring = Ring::new(ROLE_POINTS);
-                ring.push(at, rss_bytes);
+                ring.push(at, rss_bytes, excess_bytes);
                 self.roles.insert(role.to_string(), ring);
             }
         }
     }
 
-    /// Records the memory of one process.
-    pub(crate) fn push_process(&mut self, id: ProcessId, at: Instant, rss_bytes: u64) {
+    /// Records the memory of one process, and by how much more it was for a moment.
+    pub(crate) fn push_process(&mut self, id: ProcessId, at: Instant, rss_bytes: u64, excess_bytes: u64) {
         let at = self.offset(at);
-        self.processes.entry(id).or_insert_with(|| Ring::new(PROCESS_POINTS)).push(at, Some(rss_bytes));
+        let ring = self.processes.entry(id).or_insert_with(|| Ring::new(PROCESS_POINTS));
+        ring.push(at, Some(rss_bytes), excess_bytes);
     }
 
     /// The process has ended: its series may be forgotten when others have, too.
@@ -85,6 +89,11 @@ impl Series {
     /// The highest memory of the role's tree that was seen from `from` to `to`.
     pub(crate) fn peak_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
         self.roles.get(role)?.peak_between(self.offset(from), self.offset(to))
+    }
+
+    /// The lowest memory of the role's tree that was seen from `from` to `to`.
+    pub(crate) fn low_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
+        self.roles.get(role)?.low_between(self.offset(from), self.offset(to))
     }
 
     /// The memory of the role's tree at the last look before `at`.
@@ -112,12 +121,14 @@ impl Ring {
         Ring { points: VecDeque::new(), capacity }
     }
 
-    fn push(&mut self, at_us: u64, rss_bytes: Option<u64>) {
+    fn push(&mut self, at_us: u64, rss_bytes: Option<u64>, excess_bytes: u64) {
         if self.points.len() >= self.capacity {
             self.merge_older_half();
         }
-        let kib = rss_bytes.map_or(NOTHING, |bytes| u32::try_from(bytes / 1024).unwrap_or(NOTHING - 1));
-        self.points.push_back(Point { from_us: at_us, to_us: at_us, max_kib: kib, last_kib: kib });
+        let kib = |bytes: u64| u32::try_from(bytes / 1024).unwrap_or(NOTHING - 1);
+        let last_kib = rss_bytes.map_or(NOTHING, kib);
+        let max_kib = rss_bytes.map_or(NOTHING, |bytes| kib(bytes + excess_bytes));
+        self.points.push_back(Point { from_us: at_us, to_us: at_us, max_kib, min_kib: last_kib, last_kib });
     }
 
     fn merge_older_half(&mut self) {
@@ -136,6 +147,12 @@ impl Ring {
         inside.filter_map(|point| bytes(point.max_kib)).max()
     }
 
+    fn low_between(&self, from_us: u64, to_us: u64) -> Option<u64> {
+        let first = self.points.partition_point(|point| point.to_us < from_us);
+        let inside = self.points.range(first..).take_while(|point| point.from_us <= to_us);
+        inside.filter_map(|point| bytes(point.min_kib)).min()
+    }
+
     fn at(&self, at_us: u64) -> Option<u64> {
         let after = self.points.partition_point(|point| point.to_us <= at_us);
         bytes(self.points.get(after.checked_sub(1)?)?.last_kib)
@@ -148,7 +165,9 @@ fn merge(pair: &[Point]) -> Point {
         (NOTHING, other) | (other, NOTHING) => other,
         (one, other) => one.max(other),
     };
-    Point { from_us: first.from_us, to_us: last.to_us, max_kib, last_kib: last.last_kib }
+    // Nothing is the highest number: the lowest of both is right as it is.
+    let min_kib = first.min_kib.min(last.min_kib);
+    Point { from_us: first.from_us, to_us: last.to_us, max_kib, min_kib, last_kib: last.last_kib }
 }
 
 fn bytes(kib: u32) -> Option<u64> {
@@ -169,7 +188,7 @@ mod tests {
         let start = Instant::now();
         let mut series = Series::new(start);
         for (second, mib) in [(0, Some(100)), (1, Some(300)), (2, Some(150)), (3, None), (4, Some(80))] {
-            series.push_role("worker", start + SECOND * second, mib.map(|mib: u64| mib * MIB));
+            series.push_role("worker", start + SECOND * second, mib.map(|mib: u64| mib * MIB), 0);
         }
         let at = |millis| start + Duration::from_millis(millis);
         assert_eq!(series.at("worker", at(0)), Some(100 * MIB));
@@ -179,8 +198,22 @@ mod tests {
         assert_eq!(series.peak_between("worker", at(0), at(9000)), Some(300 * MIB));
         assert_eq!(series.peak_between("worker", at(1500), at(3500)), Some(150 * MIB));
         assert_eq!(series.peak_between("worker", at(2500), at(3500)), None);
+        assert_eq!(series.low_between("worker", at(0), at(9000)), Some(80 * MIB));
+        assert_eq!(series.low_between("worker", at(500), at(3500)), Some(150 * MIB), "nothing is not 0");
+        assert_eq!(series.low_between("worker", at(2500), at(3500)), None);
         assert_eq!(series.peak_between("worker", at(1100), at(1900)), None, "no look in between");
         assert_eq!(series.peak_between("api", at(0), at(9000)), None);
+    }
+
+    #[test]
+    fn a_moment_between_two_looks_counts_for_the_peak_only() {
+        let start = Instant::now();
+        let mut series = Series::new(start);
+        series.push_role("worker", start, Some(100 * MIB), 0);
+        series.push_role("worker", start + SECOND, Some(100 * MIB), 560 * MIB);
+        assert_eq!(series.at("worker", start + SECOND), Some(100 * MIB));
+        assert_eq!(series.peak_between("worker", start, start + SECOND), Some(660 * MIB));
+        assert_eq!(series.peak_between("worker", start, start), Some(100 * MIB));
     }
 
     #[test]
@@ -191,7 +224,7 @@ mod tests {
         let looks = 200_000u32;
         for n in 0..looks {
             let mib = if n == 777 { 5000 } else { 100 };
-            series.push_role("worker", start + pause * n, Some(mib * MIB));
+            series.push_role("worker", start + pause * n, Some(mib * MIB), 0);
         }
         let end = start + pause * looks;
         assert!(series.roles["worker"].points.len() <= ROLE_POINTS);
@@ -210,7 +243,7 @@ mod tests {
         let mut series = Series::new(start);
         let id = |pid| ProcessId { pid, start_ticks: 1 };
         for pid in 0..1000 {
-            series.push_process(id(pid), start, MIB);
+            series.push_process(id(pid), start, MIB, 0);
             series.ended(id(pid));
         }
         assert_eq!(series.processes.len(), ENDED_PROCESSES);

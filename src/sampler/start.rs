@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast;
 
+use super::allowance::Allowance;
 use super::client::SamplerClient;
 use super::csv::CsvFile;
 use super::find::{Found, find_processes};
-use super::process::ProcessSource;
+use super::process::{ProcessInfo, ProcessSource};
 use super::run::Run;
 use super::series::Series;
 use super::summary::SamplerSummary;
@@ -30,6 +31,8 @@ pub struct SamplerOptions {
     pub interval: Duration,
     /// Time between two looks while a task is in flight.
     pub busy_interval: Duration,
+    /// The most CPU time that these looks may take, in percent of one core.
+    pub busy_cpu_percent: f64,
     /// The CSV, which must not exist yet; `None` for no CSV.
     pub csv: Option<PathBuf>,
     /// The processes, by role.
@@ -47,6 +50,7 @@ impl SamplerOptions {
         SamplerOptions {
             interval: Duration::from_secs(1),
             busy_interval: Duration::from_millis(20),
+            busy_cpu_percent: 5.0,
             csv: None,
             roles,
         }
@@ -60,6 +64,7 @@ pub struct Sampler {
     thread: Option<JoinHandle<SamplerSummary>>,
     client: SamplerClient,
     found: Found,
+    descendants: BTreeMap<String, Vec<ProcessInfo>>,
 }
 
 impl Sampler {
@@ -90,8 +95,10 @@ impl Sampler {
         let busy = Arc::new(AtomicBool::new(false));
         let client =
             SamplerClient::new(commands, waker, Arc::clone(&busy), Arc::clone(&series), events.clone());
+        let watch = Watch::new(source, &found, series, std::process::id(), moment);
+        let descendants = watch.descendants();
         let run = Run {
-            watch: Watch::new(source, &found, series, std::process::id(), moment),
+            watch,
             waiter,
             ticker: Ticker::new(Instant::now(), options.interval),
             interval: options.interval,
@@ -103,12 +110,14 @@ impl Sampler {
             total_memory_bytes: machine.total_memory_bytes,
             time_zone: jiff::tz::TimeZone::system(),
             next_look: moment.at,
+            allowance: Allowance::new(options.busy_cpu_percent, moment.at),
+            was_busy: false,
         };
         let thread = std::thread::Builder::new()
             .name("highwater-sampler".to_string())
             .spawn(move || run.run())
             .map_err(cannot_start)?;
-        Ok(Sampler { thread: Some(thread), client, found })
+        Ok(Sampler { thread: Some(thread), client, found, descendants })
     }
 
     /// A handle for the phases.
@@ -119,6 +128,11 @@ impl Sampler {
     /// What was found at the start.
     pub fn found(&self) -> &Found {
         &self.found
+    }
+
+    /// The descendants that these had at the start, by role: they are watched with them.
+    pub fn descendants(&self) -> &BTreeMap<String, Vec<ProcessInfo>> {
+        &self.descendants
     }
 
     /// Stops the sampler, waits for its thread and returns what it saw.

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{ProcessId, Reading};
+use super::process::{ProcessId, ProcessInfo};
+use crate::record::ExitKind;
 
 /// What the sampler did and saw from its start to its stop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,12 +71,28 @@ pub struct ProcessSummary {
     pub cpu_mean_percent: f64,
     /// The highest CPU use from one tick to the next, in percent of one core.
     pub cpu_max_percent: f64,
+    /// The pid of its parent when it was first seen.
+    #[serde(default)]
+    pub parent: u32,
+    /// Its command line when it was first seen.
+    #[serde(default)]
+    pub command: String,
+    /// How long it had been running when it ended or the sampler stopped, in
+    /// seconds; where the system does not tell when it started, since it was
+    /// first seen.
+    #[serde(default)]
+    pub age_s: f64,
+    /// How it ended, if it did.
+    #[serde(default)]
+    pub end: Option<ExitKind>,
 }
 
 /// Collects the summaries of processes, a bounded number of them.
 #[derive(Default)]
 pub(crate) struct Tallies {
     tallies: HashMap<ProcessId, Tally>,
+    /// What is known of each process beside its readings.
+    lives: HashMap<ProcessId, Life>,
     /// Descendants that have ended, the oldest first.
     ended: VecDeque<ProcessId>,
     count: u64,
@@ -88,18 +105,30 @@ struct Tally {
     summary: ProcessSummary,
 }
 
+struct Life {
+    parent: u32,
+    command: String,
+    /// When it was first seen, and how old it was then, in seconds.
+    seen: Instant,
+    age_s: f64,
+    /// When and how it ended.
+    end: Option<(Instant, ExitKind)>,
+}
+
 /// A forking worker makes a process a task; more ended ones than these are
 /// counted and not listed. Roots are always listed.
 const LISTED_ENDED: usize = 256;
 
 impl Tallies {
-    /// Counts a reading. `cpu_percent` is given at ticks only.
+    /// Counts a reading; the process had `excess_bytes` more for a moment. `cpu` is its CPU
+    /// time in seconds, where that was read, and its use in percent, which is given at ticks.
     pub(crate) fn add(
         &mut self,
         who: (&str, &str, ProcessId, bool),
         at: Instant,
-        reading: &Reading,
-        cpu_percent: Option<f64>,
+        rss_bytes: u64,
+        excess_bytes: u64,
+        cpu: Option<(f64, Option<f64>)>,
     ) {
         let (role, name, id, is_root) = who;
         let count = &mut self.count;
@@ -116,24 +145,47 @@ impl Tallies {
                 rss_last_bytes: 0,
                 cpu_mean_percent: 0.0,
                 cpu_max_percent: 0.0,
+                parent: 0,
+                command: String::new(),
+                age_s: 0.0,
+                end: None,
             };
-            Tally { order: *count, first: (at, reading.cpu_seconds), summary }
+            Tally { order: *count, first: (at, cpu.map_or(0.0, |(seconds, _)| seconds)), summary }
         });
         let summary = &mut tally.summary;
         summary.samples += 1;
-        summary.rss_min_bytes = summary.rss_min_bytes.min(reading.rss_bytes);
-        summary.rss_max_bytes = summary.rss_max_bytes.max(reading.rss_bytes);
-        summary.rss_last_bytes = reading.rss_bytes;
+        summary.rss_min_bytes = summary.rss_min_bytes.min(rss_bytes);
+        summary.rss_max_bytes = summary.rss_max_bytes.max(rss_bytes + excess_bytes);
+        summary.rss_last_bytes = rss_bytes;
+        let Some((cpu_seconds, cpu_percent)) = cpu else { return };
         let elapsed = (at - tally.first.0).as_secs_f64();
         if elapsed > 0.0 {
-            summary.cpu_mean_percent = (reading.cpu_seconds - tally.first.1) / elapsed * 100.0;
+            summary.cpu_mean_percent = (cpu_seconds - tally.first.1) / elapsed * 100.0;
         }
         summary.cpu_max_percent = summary.cpu_max_percent.max(cpu_percent.unwrap_or(0.0));
     }
 
+    /// A process is tracked from `seen` on, when it was `age_s` seconds old.
+    pub(crate) fn met(&mut self, info: &ProcessInfo, seen: Instant, age_s: f64) {
+        let life = Life { parent: info.parent, command: info.command_line(), seen, age_s, end: None };
+        self.lives.insert(info.id, life);
+    }
+
+    /// How a process ended, and when that was learned.
+    pub(crate) fn died(&mut self, id: ProcessId, how: ExitKind, at: Instant) {
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.end = Some((at, how));
+        }
+    }
+
     /// The process has ended.
     pub(crate) fn ended(&mut self, id: ProcessId, is_root: bool) {
-        if is_root || !self.tallies.contains_key(&id) {
+        if !self.tallies.contains_key(&id) {
+            // It was gone before it could be measured.
+            self.lives.remove(&id);
+            return;
+        }
+        if is_root {
             return;
         }
         self.ended.push_back(id);
@@ -141,6 +193,7 @@ impl Tallies {
             && let Some(oldest) = self.ended.pop_front()
         {
             self.tallies.remove(&oldest);
+            self.lives.remove(&oldest);
             self.unlisted += 1;
         }
     }
@@ -153,11 +206,23 @@ impl Tallies {
         }
     }
 
+    fn summary(&self, tally: &Tally, now: Instant) -> ProcessSummary {
+        let mut summary = tally.summary.clone();
+        if let Some(life) = self.lives.get(&summary.id) {
+            summary.parent = life.parent;
+            summary.command.clone_from(&life.command);
+            let until = life.end.map_or(now, |(at, _)| at);
+            summary.age_s = life.age_s + until.saturating_duration_since(life.seen).as_secs_f64();
+            summary.end = life.end.map(|(_, how)| how);
+        }
+        summary
+    }
+
     /// The summaries in the order of first measurement, and how many are left out.
-    pub(crate) fn finish(&self) -> (Vec<ProcessSummary>, u64) {
+    pub(crate) fn finish(&self, now: Instant) -> (Vec<ProcessSummary>, u64) {
         let mut all: Vec<_> = self.tallies.values().collect();
         all.sort_by_key(|tally| tally.order);
-        (all.into_iter().map(|tally| tally.summary.clone()).collect(), self.unlisted)
+        (all.into_iter().map(|tally| self.summary(tally, now)).collect(), self.unlisted)
     }
 }
 
@@ -166,10 +231,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    fn reading(rss_bytes: u64, cpu_seconds: f64) -> Reading {
-        Reading { rss_bytes, cpu_seconds, threads: None }
-    }
 
     #[test]
     fn a_process_is_summed_up() {
@@ -183,9 +244,9 @@ mod tests {
             (4, 300, 3.0, Some(33.3)),
         ] {
             let at = start + Duration::from_secs(second);
-            tallies.add(("worker", "python", id, true), at, &reading(rss, cpu), percent);
+            tallies.add(("worker", "python", id, true), at, rss, 0, Some((cpu, percent)));
         }
-        let (all, unlisted) = tallies.finish();
+        let (all, unlisted) = tallies.finish(Instant::now());
         let summary = &all[0];
         assert_eq!((all.len(), unlisted, summary.samples), (1, 0, 4));
         assert_eq!((summary.rss_min_bytes, summary.rss_max_bytes, summary.rss_last_bytes), (100, 900, 300));
@@ -198,10 +259,10 @@ mod tests {
         let mut tallies = Tallies::default();
         for pid in 0..1000 {
             let (id, is_root) = (ProcessId { pid, start_ticks: 1 }, pid < 10);
-            tallies.add(("worker", "python", id, is_root), start, &reading(1, 0.0), None);
+            tallies.add(("worker", "python", id, is_root), start, 1, 0, Some((0.0, None)));
             tallies.ended(id, is_root);
         }
-        let (all, unlisted) = tallies.finish();
+        let (all, unlisted) = tallies.finish(Instant::now());
         assert_eq!((all.len(), unlisted), (10 + LISTED_ENDED, 990 - LISTED_ENDED as u64));
         assert!(all[..10].iter().all(|summary| summary.is_root));
     }

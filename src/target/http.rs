@@ -1,21 +1,25 @@
 //! One synchronous request is one task.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method};
-use serde_json::Value;
+use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Uri};
 
-use super::{Completion, Input, Target, TaskError, wire};
+use super::client::{Client, Outgoing, Part};
+use super::{Completion, Input, Target, TaskError, base, json, multipart};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{HttpPlan, TargetPlan};
 
 /// A service whose answer to a request is the task's result.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpTarget {
     client: Client,
     base: String,
     health: String,
     method: Method,
     headers: HeaderMap,
+    path: Uri,
+    /// The JSON body, made once.
+    json: Option<Bytes>,
     plan: HttpPlan,
 }
 
@@ -23,9 +27,10 @@ impl HttpTarget {
     /// The service that `plan` describes, with its URL and its request.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for what is no method or no header, or if no HTTP client can be set up.
+    /// [`ErrorKind::Config`] for what is no method, no path or no header, if no HTTP client can be set up, or
+    /// the secret that the plan names is not there.
     pub fn of_plan(plan: &TargetPlan) -> Result<HttpTarget, Error> {
-        let client = wire::client(plan)?;
+        let client = Client::of_plan(plan)?;
         let config = |what: String| Error::new(ErrorKind::Config, what);
         let method = Method::from_bytes(plan.http.method.as_bytes()).map_err(|error| {
             config(format!("`target.http.method` is no HTTP method: `{}`", plan.http.method)).source(error)
@@ -40,13 +45,46 @@ impl HttpTarget {
             );
         }
         Ok(HttpTarget {
+            headers: client.headers_with(&headers),
+            path: plan.http.path.parse().map_err(|error: hyper::http::uri::InvalidUri| {
+                config(format!("`target.http.path` is no path: `{}`", plan.http.path)).source(error)
+            })?,
             client,
-            base: wire::base(&plan.url),
+            base: base(&plan.url),
             health: plan.health.clone(),
             method,
-            headers,
+            json: plan.http.json.as_ref().map(|json| Bytes::from(json.to_string())),
             plan: plan.http.clone(),
         })
+    }
+
+    fn request(&self, input: &Input) -> Outgoing<'_> {
+        let mut request = Outgoing {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            headers: Some(&self.headers),
+            ..Outgoing::default()
+        };
+        if !self.plan.multipart_field.is_empty() {
+            let form = multipart::form([], &self.plan.multipart_field, input);
+            request.content_type = Some(form.content_type);
+            request.body = form.parts;
+        } else if let Some(json) = &self.json {
+            request.content_type = Some("application/json".to_string());
+            request.body[0] = json.clone();
+        }
+        request
+    }
+}
+
+// The values of headers may be secrets.
+impl std::fmt::Debug for HttpTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpTarget")
+            .field("client", &self.client)
+            .field("method", &self.method)
+            .field("path", &self.plan.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,36 +94,31 @@ impl Target for HttpTarget {
     }
 
     async fn perform(&self, input: &Input) -> Result<Completion, TaskError> {
-        let mut request = self
-            .client
-            .request(self.method.clone(), format!("{}{}", self.base, self.plan.path))
-            .headers(self.headers.clone());
-        if !self.plan.multipart_field.is_empty() {
-            request = request.multipart(wire::form(&self.plan.multipart_field, input));
-        } else if let Some(json) = &self.plan.json {
-            request = request.json(json);
-        }
-        let answer = request.send().await.map_err(|error| wire::transport("request", &error))?;
-        if !self.plan.success_status.contains(&answer.status().as_u16()) {
-            return Err(wire::rejected(answer).await);
-        }
-        // The answer is read to its end in any case: only then is the task done.
-        let body = answer.bytes().await.map_err(|error| wire::transport("answer", &error))?;
-        if !self.plan.success_pointer.is_empty() {
-            let pointer = &self.plan.success_pointer;
-            let json: Value = serde_json::from_slice(&body).map_err(|error| TaskError::Malformed {
-                message: format!("the answer is not JSON: {error}"),
-            })?;
-            if json.pointer(pointer).is_none() {
-                return Err(TaskError::Malformed {
-                    message: format!("the answer has nothing at `{pointer}`"),
-                });
-            }
-        }
-        Ok(Completion::default())
+        self.client.scrubbed(self.exchange(input).await)
     }
 
     async fn health(&self) -> Result<(), String> {
-        wire::health(&self.client, &self.base, &self.health).await
+        self.client.health(&self.health).await
+    }
+
+    fn keeps_time(&self) -> bool {
+        true
+    }
+}
+
+impl HttpTarget {
+    async fn exchange(&self, input: &Input) -> Result<Completion, TaskError> {
+        // The answer is read to its end in any case: only then is the task done.
+        let answer = self.client.lane().send(&self.request(input), Part::Whole).await?;
+        if !self.plan.success_status.contains(&answer.status) {
+            return Err(self.client.rejected(&answer));
+        }
+        if !self.plan.success_pointer.is_empty() {
+            let pointer = &self.plan.success_pointer;
+            if json(&answer, "the answer")?.pointer(pointer).is_none() {
+                return Err(TaskError::malformed(format!("the answer has nothing at `{pointer}`")));
+            }
+        }
+        Ok(Completion::default())
     }
 }

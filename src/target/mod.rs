@@ -1,12 +1,20 @@
 //! The service that is driven, behind one trait.
 //!
-//! [`AsrTarget`] and [`HttpTarget`] cover what `highwater.toml` can describe;
-//! a test of your own can implement [`Target`] for anything else.
+//! [`AsrTarget`], [`OpenAiTarget`] and [`HttpTarget`] cover what `highwater.toml` can
+//! describe; a test of your own can implement [`Target`] for anything else.
 
 mod asr;
+mod auth;
+mod client;
+mod error;
 mod http;
+mod looks;
+mod multipart;
+mod openai;
 mod poll;
-mod wire;
+mod queue;
+mod spread;
+mod stream;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,11 +23,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use asr::AsrTarget;
+pub use error::{Cause, Seen, Stage, TaskError, TimeLimit};
 pub use http::HttpTarget;
+pub use openai::OpenAiTarget;
 pub use poll::poll_delay;
 
 use crate::error::Result;
-use crate::plan::{AudioKind, Plan, TargetKind};
+use crate::plan::{AudioKind, Plan, TargetKind, TargetPlan};
 
 /// What a task sends. Clones share the bytes.
 #[derive(Debug, Clone)]
@@ -43,71 +53,8 @@ pub struct Completion {
     pub task_id: Option<String>,
     /// The audio's length in seconds as the service measured it.
     pub audio_seconds: Option<f64>,
-}
-
-/// Why a task did not succeed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum TaskError {
-    /// The service refused the task.
-    #[error("rejected: HTTP {status}{}", tail(.body))]
-    Rejected {
-        /// The HTTP status of the answer.
-        status: u16,
-        /// The beginning of its body.
-        body: String,
-    },
-    /// The service took the task and reported that it failed.
-    #[error("failed by the service: {message}")]
-    Failed {
-        /// The service's name for the task.
-        task_id: Option<String>,
-        /// The service's message.
-        message: String,
-    },
-    /// The service could not be spoken to.
-    #[error("{stage}: {message}")]
-    Transport {
-        /// What was being done: `submit`, `poll`.
-        stage: &'static str,
-        /// What went wrong.
-        message: String,
-    },
-    /// The service answered something that its contract does not allow.
-    #[error("malformed answer: {message}")]
-    Malformed {
-        /// What was wrong with it.
-        message: String,
-    },
-    /// The service did not finish in time. (highwater itself sets the limit around [`Target::perform`].)
-    #[error("no result within {limit_s:.0} s")]
-    TimedOut {
-        /// The limit in seconds.
-        limit_s: f64,
-    },
-    /// The process that would have finished the task is gone.
-    #[error("{message}")]
-    WorkerLost {
-        /// Which process, and how it ended.
-        message: String,
-    },
-}
-
-impl TaskError {
-    /// The error as a word, for the field `error_kind`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            TaskError::Rejected { .. } => "rejected",
-            TaskError::Failed { .. } => "failed",
-            TaskError::Transport { .. } => "transport",
-            TaskError::Malformed { .. } => "malformed",
-            TaskError::TimedOut { .. } => "timeout",
-            TaskError::WorkerLost { .. } => "worker_lost",
-        }
-    }
-}
-
-fn tail(body: &str) -> String {
-    if body.is_empty() { String::new() } else { format!(": {body}") }
+    /// Seconds the task waited in the service before it was processed, where that is known.
+    pub queue_seconds: Option<f64>,
 }
 
 /// A service under test.
@@ -139,6 +86,12 @@ pub trait Target: Send + Sync + 'static {
     fn health(&self) -> impl Future<Output = Result<(), String>> + Send {
         async { Ok(()) }
     }
+
+    /// True if [`Target::perform`] itself ends a task whose time (`target.timeout_s`) is up, and says
+    /// how far it had come. highwater then gives it a moment more before it ends the task from outside.
+    fn keeps_time(&self) -> bool {
+        false
+    }
 }
 
 /// [`Target`] as an object, for those who hold one without knowing which.
@@ -146,6 +99,7 @@ pub(crate) trait AnyTarget: Send + Sync {
     fn describe(&self) -> String;
     fn perform<'a>(&'a self, input: &'a Input) -> BoxFuture<'a, Result<Completion, TaskError>>;
     fn health(&self) -> BoxFuture<'_, Result<(), String>>;
+    fn keeps_time(&self) -> bool;
 }
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -162,12 +116,46 @@ impl<T: Target> AnyTarget for T {
     fn health(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(Target::health(self))
     }
+
+    fn keeps_time(&self) -> bool {
+        Target::keeps_time(self)
+    }
 }
 
 /// The target that a plan describes.
 pub(crate) fn of_plan(plan: &Plan) -> Result<Arc<dyn AnyTarget>> {
     Ok(match plan.target.kind {
         TargetKind::Asr => Arc::new(AsrTarget::of_plan(&plan.target)?),
+        TargetKind::Openai => Arc::new(OpenAiTarget::of_plan(&plan.target)?),
         TargetKind::Http => Arc::new(HttpTarget::of_plan(&plan.target)?),
     })
+}
+
+/// Opens a connection to the service of `plan` and closes it again; the inner error says what is wrong.
+///
+/// # Errors
+/// [`crate::ErrorKind::Config`] if the plan describes no service that can be spoken to.
+pub(crate) async fn connects(plan: &TargetPlan) -> Result<std::result::Result<(), String>> {
+    Ok(client::Client::of_plan(plan)?.connects().await)
+}
+
+/// What is sent to prove who we are, in words without the secret; absent if nothing is.
+///
+/// # Errors
+/// [`crate::ErrorKind::Config`] if the variable that the plan names is not set.
+pub(crate) fn secret(plan: &Plan) -> Result<Option<String>> {
+    Ok(auth::Auth::of_plan(&plan.target)?.describe(&plan.target))
+}
+
+fn base(url: &str) -> String {
+    url.trim_end_matches('/').to_string()
+}
+
+/// The JSON of an answer, which messages call `what`.
+fn json(answer: &client::Answer, what: &str) -> Result<serde_json::Value, TaskError> {
+    if answer.cut {
+        return Err(TaskError::malformed(format!("{what} is larger than {} MB", answer.body.len() >> 20)));
+    }
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| TaskError::malformed(format!("{what} is not JSON: {error}")))
 }

@@ -30,8 +30,12 @@ pub(crate) struct Expect<'a> {
 
 /// Runs highwater to its end against the embedded service with `fault`.
 pub(crate) fn told(place: &Place, arguments: &str, fault: &str) -> (i32, Told) {
-    let (exit, stdout, stderr) =
-        Running::start(&mut place.run(&format!("--json {arguments}"), fault)).ended();
+    finished(place, Running::start(&mut place.run(&format!("--json {arguments}"), fault)))
+}
+
+/// Waits for the end of a highwater that was started with `--json`.
+pub(crate) fn finished(place: &Place, running: Running) -> (i32, Told) {
+    let (exit, stdout, stderr) = running.ended();
     let object: Value = stdout
         .last()
         .and_then(|line| serde_json::from_str(line).ok())
@@ -52,11 +56,13 @@ pub(crate) fn told(place: &Place, arguments: &str, fault: &str) -> (i32, Told) {
 pub(crate) fn check(place: &Place, arguments: &str, fault: &str, expect: &Expect<'_>) -> Told {
     let (exit, told) = told(place, arguments, fault);
     told.verify(exit, expect);
+    assert_gone(&told.pids());
     told
 }
 
 impl Told {
-    fn verify(&self, exit: i32, expect: &Expect<'_>) {
+    /// Holds a run against what is expected of it.
+    pub(crate) fn verify(&self, exit: i32, expect: &Expect<'_>) {
         let context = &self.stderr;
         assert_eq!(exit, expect.exit, "exit code\n{context}");
         assert_eq!(self.object["exit_code"], expect.exit, "exit code in the object\n{context}");
@@ -79,7 +85,6 @@ impl Told {
             let words = words.replace("{worker}", &self.worker().to_string());
             assert!(self.report.contains(&words), "the report does not say `{words}`:\n{}", self.report);
         }
-        assert_gone(&self.pids());
     }
 
     /// The criterion of that name.

@@ -19,7 +19,9 @@ pub(crate) fn entry() {
         return;
     }
     let mut memory: Vec<Vec<u8>> = Vec::new();
+    let mut files: Vec<std::fs::File> = Vec::new();
     let mut children: Vec<Helper> = Vec::new();
+    let mut listeners = Vec::new();
     answer(format_args!("ready {}", std::process::id()));
     for order in std::io::stdin().lines().map_while(Result::ok) {
         let (order, argument) = order.split_once(' ').unwrap_or((&order, "0"));
@@ -34,10 +36,39 @@ pub(crate) fn entry() {
                 memory.clear();
                 answer(format_args!("done"));
             }
+            "spike" => {
+                let spike = vec![1u8; usize::try_from(number).expect("a size") << 20];
+                drop(std::hint::black_box(spike));
+                answer(format_args!("done"));
+            }
+            "open" => {
+                let null = || std::fs::File::open("/dev/null").expect("it is there");
+                files.extend((0..number).map(|_| null()));
+                answer(format_args!("done"));
+            }
+            "threads" => {
+                for _ in 0..number {
+                    std::thread::spawn(|| {
+                        loop {
+                            std::thread::park();
+                        }
+                    });
+                }
+                answer(format_args!("done"));
+            }
+            "zombies" => {
+                (0..number).for_each(|_| zombie());
+                answer(format_args!("done"));
+            }
             "burn" => answer(format_args!("{}", burn(number * 1_000_000))),
             "spawn" => {
                 children.push(Helper::spawn());
                 answer(format_args!("{}", children[children.len() - 1].pid));
+            }
+            "listen" => {
+                let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+                answer(format_args!("{}", listener.local_addr().expect("bound").port()));
+                listeners.push(listener);
             }
             "exit" => std::process::exit(i32::try_from(number).expect("a code")),
             unknown => panic!("no such order: {unknown}"),
@@ -45,6 +76,13 @@ pub(crate) fn entry() {
     }
     drop(children);
     std::process::exit(0);
+}
+
+#[expect(clippy::zombie_processes, reason = "a zombie is what is wanted")]
+fn zombie() {
+    let mut child = Command::new("/bin/true").stdout(Stdio::piped()).spawn().expect("`true` starts");
+    // It says nothing before it ends.
+    child.stdout.take().expect("a pipe").read_to_end(&mut Vec::new()).expect("its end");
 }
 
 fn answer(text: std::fmt::Arguments<'_>) {
@@ -87,12 +125,17 @@ impl Helper {
 
     /// Not a child of this process, and with `word` in its command line.
     pub(crate) fn spawn_stranger(word: &str) -> Helper {
+        Helper::spawn_under(&[], word)
+    }
+
+    /// As [`Helper::spawn_stranger`], started by a `launcher` such as `timeout 600`.
+    pub(crate) fn spawn_under(launcher: &[&str], word: &str) -> Helper {
         let exe = std::env::current_exe().expect("our own program");
         let mut command = Command::new("/bin/sh");
         // The shell ends at once, so that its child goes to init. The standard
         // input goes a detour: that of a background job is empty otherwise.
         command.args(["-c", r#"exec 3<&0; "$0" "$@" <&3 3<&- & exit 0"#]);
-        command.arg(exe).args(["--exact", "helper_process", "--nocapture", word]);
+        command.args(launcher).arg(exe).args(["--exact", "helper_process", "--nocapture", word]);
         let mut helper = Helper::start(command);
         helper.child.wait().expect("the shell is ours");
         helper

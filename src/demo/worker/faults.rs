@@ -1,31 +1,35 @@
 //! What a worker retains between tasks: leaks, and what only looks like one.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::super::dsp::Recognition;
 use super::super::options::{DemoOptions, LeakWhen};
 use super::super::units::ByteSize;
+use super::leaks::{Leaked, Resident};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Audio longer than this is long, in seconds.
 const LONG_S: f64 = 300.0;
 
-/// Memory that is resident: every byte of it has been written.
-struct Resident {
-    /// Held, never read: holding it is the fault.
-    _bytes: Box<[u8]>,
-}
+/// Lengths that differ by more than this share are two lengths.
+const OTHER_LENGTH: f64 = 0.1;
 
-impl Resident {
-    /// Large sizes get a mapping of their own from the allocator, so that
-    /// the process grows by exactly this much, and shrinks by it when dropped.
-    fn new(size: ByteSize) -> Resident {
-        let bytes = usize::try_from(size.bytes()).unwrap_or(usize::MAX);
-        Resident { _bytes: std::hint::black_box(vec![0xA5; bytes].into_boxed_slice()) }
-    }
+/// A worker is idle when nothing has come for so long…
+const IDLE_AFTER: Duration = Duration::from_secs(2);
+
+/// …and leaks this often from then on, if it leaks by the clock.
+const IDLE_STEP: Duration = Duration::from_millis(100);
+
+/// A peak shorter than this may fall between two looks of a sampler.
+const HELD_FOR: Duration = Duration::from_millis(200);
+
+/// Holds `size` for each of `outstanding` tasks for a moment, and frees it.
+pub(super) fn hold(size: ByteSize, outstanding: u32) {
+    let held: Vec<Resident> = (0..outstanding).map(|_| Resident::new(size)).collect();
+    std::thread::sleep(HELD_FOR);
+    drop(held);
 }
 
 /// What decides whether a task leaks.
@@ -37,12 +41,16 @@ pub(super) struct Circumstances {
 }
 
 impl LeakWhen {
-    fn holds(self, task: &Circumstances) -> bool {
+    fn holds(self, task: &Circumstances, before_s: Option<f64>) -> bool {
         match self {
             LeakWhen::Always => true,
             LeakWhen::Long => task.duration_s > LONG_S,
             LeakWhen::Failed => task.failed,
             LeakWhen::Parallel => task.peak_outstanding > 1,
+            LeakWhen::Changed => before_s.is_some_and(|before_s| {
+                (task.duration_s - before_s).abs() > OTHER_LENGTH * task.duration_s.max(before_s)
+            }),
+            LeakWhen::Idle => false,
         }
     }
 }
@@ -51,8 +59,9 @@ impl LeakWhen {
 pub(super) struct Faults {
     options: DemoOptions,
     leaks_met: u32,
-    leaked: Vec<Resident>,
-    leaked_fds: Vec<File>,
+    /// Seconds of audio of the task before.
+    before_s: Option<f64>,
+    leaked: Leaked,
     warm: Option<Resident>,
     cache: VecDeque<Resident>,
     late: Option<LateFree>,
@@ -69,8 +78,8 @@ impl Faults {
         Ok(Faults {
             options: options.clone(),
             leaks_met: 0,
-            leaked: Vec::new(),
-            leaked_fds: Vec::new(),
+            before_s: None,
+            leaked: Leaked::default(),
             warm: None,
             cache: VecDeque::new(),
             late: late.map(LateFree::start).transpose()?,
@@ -103,30 +112,33 @@ impl Faults {
             }
             self.cache.push_back(Resident::new(cache.entry));
         }
-        if self.options.leak_when.holds(task) {
-            self.leaks_met += 1;
-            if self.leaks_met.is_multiple_of(self.options.leak_every) {
-                self.leak();
-            }
+        let holds = self.options.leak_when.holds(task, self.before_s);
+        self.before_s = Some(task.duration_s);
+        if holds {
+            self.leak();
         }
     }
 
     fn leak(&mut self) {
-        if let Some(size) = self.options.leak {
-            self.leaked.push(Resident::new(size));
+        self.leaks_met += 1;
+        if self.leaks_met.is_multiple_of(self.options.leak_every) {
+            self.leaked.leak(&self.options);
         }
-        for _ in 0..self.options.leak_fds.unwrap_or(0) {
-            // When the limit of descriptors is reached there is no more to leak.
-            self.leaked_fds.extend(File::open("/dev/null"));
+    }
+
+    /// Waits for the next of `tasks`, and meanwhile does what is done by the clock.
+    pub(super) fn wait(&mut self, tasks: &Receiver<String>) -> Option<String> {
+        if self.options.leak_when != LeakWhen::Idle {
+            return tasks.recv().ok();
         }
-        for _ in 0..self.options.leak_threads.unwrap_or(0) {
-            let parked = || {
-                loop {
-                    std::thread::park();
-                }
-            };
-            let _ =
-                std::thread::Builder::new().name("leaked".to_string()).stack_size(64 * 1024).spawn(parked);
+        let mut wait = IDLE_AFTER;
+        loop {
+            match tasks.recv_timeout(wait) {
+                Ok(task) => return Some(task),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.leak(),
+            }
+            wait = IDLE_STEP;
         }
     }
 
@@ -188,7 +200,7 @@ mod tests {
     fn leaked_after(arguments: &str, tasks: &[Circumstances]) -> usize {
         let mut faults = Faults::new(&parse(arguments).unwrap()).unwrap();
         tasks.iter().for_each(|task| faults.after_task(task));
-        faults.leaked.len()
+        faults.leaked.blocks.len()
     }
 
     #[rstest]
@@ -196,6 +208,8 @@ mod tests {
     #[case::long("--leak 1KB --leak-when long", 1)]
     #[case::failed("--leak 1KB --leak-when failed", 1)]
     #[case::parallel("--leak 1KB --leak-when parallel", 1)]
+    #[case::changed("--leak 1KB --leak-when changed", 2)]
+    #[case::idle("--leak 1KB --leak-when idle", 0)]
     #[case::every_second("--leak 1KB --leak-every 2", 2)]
     #[case::no_leak("", 0)]
     fn a_leak_has_its_condition(#[case] arguments: &str, #[case] leaks: usize) {

@@ -7,6 +7,8 @@
 mod faults;
 mod fork;
 mod horse;
+mod leaks;
+mod mapping;
 mod task;
 
 use std::io::{BufReader, Write};
@@ -16,7 +18,7 @@ use std::time::Instant;
 
 use self::faults::Faults;
 use super::lifeline::Assignment;
-use super::wire::{Broker, Order, Report, Wish, line, read};
+use super::wire::{Broker, Order, Outcome, Report, Wish, line, read};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Works until the process is ended: by its lifeline, by the api's end, or by a fault.
@@ -30,18 +32,32 @@ pub(super) fn run(assignment: &Assignment) -> Result<()> {
     let tasks = listen(stream.try_clone().map_err(cannot)?, assignment.options.crash_at)?;
     let options = &assignment.options;
     let mut faults = Faults::new(options)?;
-    for task_id in tasks {
+    let mut number = 0u32;
+    while let Some(task_id) = faults.wait(&tasks) {
+        number = number.wrapping_add(1);
         let started = Instant::now();
         let outcome = if options.fork {
             horse::perform(&task_id, &broker, options, &mut faults)
         } else {
             task::perform(&task_id, &broker, options, &mut faults).outcome
         };
+        let outcome = flaky(outcome, number, options.flaky);
         let report = Report { task_id, seconds: started.elapsed().as_secs_f64(), outcome };
         let text = line(&report).map_err(cannot)?;
         stream.write_all(text.as_bytes()).map_err(cannot)?;
     }
     Ok(())
+}
+
+/// Every Nth task of a worker fails, for no reason that load could explain.
+fn flaky(outcome: Outcome, number: u32, every: Option<u32>) -> Outcome {
+    match every {
+        Some(every) if number.is_multiple_of(every) => {
+            let error = format!("flaky: task {number} of this worker fails, whatever the load");
+            Outcome::Failed { duration: None, error }
+        }
+        _ => outcome,
+    }
 }
 
 /// Hears the api's orders on a thread of its own, so that a worker which is

@@ -1,11 +1,13 @@
 //! One task, from audio to outcome, with the faults that are planted in it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::dsp::{Recognition, recognise};
 use super::super::options::DemoOptions;
 use super::super::wire::{Broker, Outcome};
-use super::faults::{Circumstances, Faults};
+use super::faults::{self, Circumstances, Faults};
 
 /// What a task leaves behind for the worker to know.
 #[derive(Debug, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub(super) struct Performed {
     /// How many tasks so far met the condition of `--leak-when`.
     pub(super) leaks_met: u32,
 }
+
+/// A stalled task waits for this share of its audio's length, on top of its work.
+const STALLED_RTF: f64 = 1.2;
 
 /// Does the task. Everything that it does not retain on purpose is freed when
 /// this returns, and so before a client can see that it is done.
@@ -29,11 +34,22 @@ pub(super) fn perform(
         .audio(task_id)
         .map_err(|error| format!("cannot fetch the audio: {error}"))
         .and_then(|audio| recognise(&audio, options.slow));
+    if let Some(wait) = options.wait {
+        std::thread::sleep(wait);
+    }
     let peak = broker.peak(task_id).unwrap_or(1);
     if options.hang.is_some_and(|limit| peak >= limit) {
         loop {
             std::thread::park();
         }
+    }
+    if let Some(size) = options.batch_memory {
+        faults::hold(size, peak);
+    }
+    if let Ok(recognition) = &recognised
+        && options.stall_at.is_some_and(|limit| peak >= limit)
+    {
+        std::thread::sleep(Duration::from_secs_f64(STALLED_RTF * recognition.duration_s));
     }
     let outcome = outcome(&recognised, peak, options.fail_at);
     faults.after_task(&Circumstances {

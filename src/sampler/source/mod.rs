@@ -2,10 +2,20 @@
 //! and sysinfo everywhere else.
 
 #[cfg(target_os = "linux")]
+mod births;
+#[cfg(target_os = "linux")]
+mod details;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod listing;
+#[cfg(target_os = "linux")]
 pub(crate) mod parse;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod sysinfo;
+#[cfg(target_os = "linux")]
+mod table;
 
 #[cfg(target_os = "linux")]
 pub use linux::LinuxSource;

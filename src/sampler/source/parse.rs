@@ -3,6 +3,8 @@
 //! `None` means that the text is not what proc_pid_stat(5) and its kin
 //! promise, for example because it was cut off.
 
+use crate::sampler::process::Proportional;
+
 /// What the sampler needs of `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stat<'a> {
@@ -14,6 +16,8 @@ pub(crate) struct Stat<'a> {
     pub(crate) parent: u32,
     /// `utime` + `stime`, in clock ticks.
     pub(crate) cpu_ticks: u64,
+    /// `cutime` + `cstime`: the same of children that have been waited for, and theirs.
+    pub(crate) reaped_ticks: u64,
     /// `num_threads`.
     pub(crate) threads: u32,
     /// `starttime`, in clock ticks since boot.
@@ -27,16 +31,33 @@ impl Stat<'_> {
     }
 }
 
+/// The name of a process has 15 bytes and that of a kernel thread 63; some are written as two.
+const LONGEST_COMM: usize = 128;
+
 /// Splits off `comm`; the rest begins with `state`, field 3 of the manual page.
 ///
-/// `comm` may hold spaces and parentheses, so it ends at the last `)`.
-fn split_comm(stat: &[u8]) -> Option<(&[u8], impl Iterator<Item = &[u8]>)> {
+/// `comm` may hold spaces and parentheses, so it ends at the last `)`, which is
+/// looked for no further than it can be.
+fn split_comm(stat: &[u8]) -> Option<(&[u8], Fields<'_>)> {
     let open = stat.iter().position(|&byte| byte == b'(')?;
-    let close = stat.iter().rposition(|&byte| byte == b')')?;
-    let comm = stat.get(open + 1..close)?;
-    let rest = stat.get(close + 2..)?;
-    let fields = rest.split(|&byte| byte == b' ' || byte == b'\n').filter(|field| !field.is_empty());
-    Some((comm, fields))
+    let from = open + 1;
+    let head = &stat[from..stat.len().min(from + LONGEST_COMM)];
+    let close = head.iter().rposition(|&byte| byte == b')')?;
+    Some((&head[..close], Fields(stat.get(from + close + 2..)?)))
+}
+
+/// The fields of `stat`: one space between two, a new line after the last.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let end = self.0.iter().position(|&byte| byte <= b' ').unwrap_or(self.0.len());
+        let (field, rest) = self.0.split_at(end);
+        self.0 = rest.get(1..).unwrap_or_default();
+        (!field.is_empty()).then_some(field)
+    }
 }
 
 fn number(field: &[u8]) -> Option<u64> {
@@ -57,12 +78,13 @@ pub(crate) fn stat(bytes: &[u8]) -> Option<Stat<'_>> {
     // From field 5 (pgrp) on, utime is field 14.
     let user = number(fields.nth(9)?)?;
     let system = number(fields.next()?)?;
+    let reaped_ticks = number(fields.next()?)? + number(fields.next()?)?;
     // num_threads is field 20, starttime field 22.
-    let threads = u32::try_from(number(fields.nth(4)?)?).ok()?;
+    let threads = u32::try_from(number(fields.nth(2)?)?).ok()?;
     let start_ticks = number(fields.nth(1)?)?;
     // A text that ends inside `starttime` would give a wrong number, not none.
     fields.next()?;
-    Some(Stat { comm, state, parent, cpu_ticks: user + system, threads, start_ticks })
+    Some(Stat { comm, state, parent, cpu_ticks: user + system, reaped_ticks, threads, start_ticks })
 }
 
 /// `exit_code` (field 52) of `/proc/PID/stat`: a status as of wait(2).
@@ -71,12 +93,28 @@ pub(crate) fn exit_status(bytes: &[u8]) -> Option<i32> {
     i32::try_from(number(fields.nth(52 - 3)?)?).ok()
 }
 
-/// `resident` of `/proc/PID/statm`, in pages.
-pub(crate) fn resident_pages(statm: &[u8]) -> Option<u64> {
+/// `resident` and `shared` of `/proc/PID/statm`, in pages.
+pub(crate) fn resident_and_shared(statm: &[u8]) -> Option<(u64, u64)> {
     let mut fields = statm.split(|&byte| byte == b' ');
     let resident = number(fields.nth(1)?)?;
+    let shared = number(fields.next()?)?;
     fields.next()?;
-    Some(resident)
+    Some((resident, shared))
+}
+
+/// The value of `key` (with its colon) in a file of `Key:   value kB` lines, in bytes.
+pub(crate) fn kilobytes(text: &[u8], key: &[u8]) -> Option<u64> {
+    let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(key))?;
+    number(line.strip_suffix(b" kB")?.trim_ascii())?.checked_mul(1024)
+}
+
+/// `Pss` and what is anonymous of it, in `/proc/PID/smaps_rollup`.
+pub(crate) fn proportional(rollup: &[u8]) -> Option<Proportional> {
+    let anon = kilobytes(rollup, b"Pss_Anon:").zip(kilobytes(rollup, b"SwapPss:"));
+    Some(Proportional {
+        pss_bytes: kilobytes(rollup, b"Pss:")?,
+        anon_bytes: anon.map(|(anon, swapped)| anon + swapped),
+    })
 }
 
 /// The arguments in `/proc/PID/cmdline`.
@@ -96,18 +134,116 @@ pub(crate) fn pids(children: &[u8]) -> impl Iterator<Item = u32> {
     children.split(|&byte| byte == b' ').filter_map(|pid| u32::try_from(number(pid)?).ok())
 }
 
+/// A pid, the name of a directory in `/proc`.
+pub(crate) fn pid(name: &[u8]) -> Option<u32> {
+    u32::try_from(number(name)?).ok()
+}
+
+/// The parent in `/proc/PID/status` if `pid` is a process: a thread of one has
+/// the process's id beside its own.
+pub(crate) fn parent_of_process(status: &[u8], pid: u32) -> Option<u32> {
+    let value = |key: &[u8]| {
+        let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(key))?;
+        number(line.trim_ascii())
+    };
+    if value(b"Tgid:")? != u64::from(pid) {
+        return None;
+    }
+    u32::try_from(value(b"PPid:")?).ok()
+}
+
 /// The pid that was given out last, from `/proc/loadavg`.
 pub(crate) fn last_pid(loadavg: &[u8]) -> Option<u64> {
     number(loadavg.trim_ascii().rsplit(|&byte| byte == b' ').next()?)
 }
 
+/// Port and inode of the sockets that listen, from `/proc/net/tcp` or `tcp6`.
+pub(crate) fn listening(table: &[u8]) -> impl Iterator<Item = (u16, u64)> {
+    const LISTEN: &[u8] = b"0A";
+    table.split(|&byte| byte == b'\n').skip(1).filter_map(|line| {
+        let mut fields = line.split(|&byte| byte == b' ').filter(|field| !field.is_empty());
+        // sl, local_address, rem_address, st, queues, timer, retrnsmt, uid, timeout, inode.
+        let address = fields.nth(1)?;
+        if fields.nth(1)? != LISTEN {
+            return None;
+        }
+        let port = address.rsplit(|&byte| byte == b':').next()?;
+        let port = u16::from_str_radix(std::str::from_utf8(port).ok()?, 16).ok()?;
+        Some((port, number(fields.nth(5)?)?))
+    })
+}
+
+/// The path of the control group in `/proc/PID/cgroup`: of the unified
+/// hierarchy (`0::/…`), or where that is empty of systemd's own or the memory
+/// controller's.
+pub(crate) fn control_group(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    let of = |wanted: fn(&str, &str) -> bool| {
+        text.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (id, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+            (wanted(id, controllers) && path != "/").then(|| path.to_string())
+        })
+    };
+    of(|id, _| id == "0")
+        .or_else(|| of(|_, controllers| controllers == "name=systemd"))
+        .or_else(|| of(|_, controllers| controllers.split(',').any(|one| one == "memory")))
+}
+
 /// `MemTotal` and `MemAvailable` of `/proc/meminfo`, in bytes.
 pub(crate) fn memory(meminfo: &[u8]) -> Option<(u64, u64)> {
-    let value = |key: &[u8]| {
-        let line = meminfo.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(key))?;
-        number(line.strip_suffix(b" kB")?.trim_ascii())?.checked_mul(1024)
+    Some((kilobytes(meminfo, b"MemTotal:")?, kilobytes(meminfo, b"MemAvailable:")?))
+}
+
+/// A mounted hierarchy of cgroups that counts memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CgroupMount {
+    /// True for version 2.
+    pub(crate) unified: bool,
+    /// Which cgroup is mounted.
+    pub(crate) root: String,
+    /// Where.
+    pub(crate) point: String,
+}
+
+/// The hierarchies in `/proc/self/mountinfo` that count memory, version 1 first:
+/// where both are mounted, it is that one which has the controller.
+pub(crate) fn cgroup_mounts(mountinfo: &str) -> Vec<CgroupMount> {
+    let mount = |line: &str| {
+        let (front, back) = line.split_once(" - ")?;
+        let mut front = front.split(' ').skip(3);
+        let (root, point) = (front.next()?.to_string(), front.next()?.to_string());
+        let mut back = back.split(' ');
+        let kind = back.next()?;
+        let options = back.nth(1).unwrap_or_default();
+        let memory = kind == "cgroup" && options.split(',').any(|option| option == "memory");
+        let unified = kind == "cgroup2";
+        (memory || unified).then_some(CgroupMount { unified, root, point })
     };
-    Some((value(b"MemTotal:")?, value(b"MemAvailable:")?))
+    let mut mounts: Vec<CgroupMount> = mountinfo.lines().filter_map(mount).collect();
+    mounts.sort_by_key(|mount| mount.unified);
+    mounts
+}
+
+/// The cgroup that a process's memory is counted in, from its `/proc/PID/cgroup`:
+/// that of the version 1 controller, or of version 2.
+pub(crate) fn cgroup_path(text: &str, unified: bool) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        let wanted = if unified {
+            controllers.is_empty()
+        } else {
+            controllers.split(',').any(|name| name == "memory")
+        };
+        wanted.then_some(path)
+    })
+}
+
+/// `oom_kill` of `memory.events` (version 2) or `memory.oom_control` (version 1).
+pub(crate) fn oom_kills(text: &[u8]) -> Option<u64> {
+    let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"oom_kill "))?;
+    number(line.trim_ascii())
 }
 
 /// The name that psutil shows: `comm`, or the program's base name where
@@ -115,6 +251,11 @@ pub(crate) fn memory(meminfo: &[u8]) -> Option<(u64, u64)> {
 pub(crate) fn display_name(comm: &[u8], argv: &[String]) -> String {
     let comm = String::from_utf8_lossy(comm);
     let program = argv.first().and_then(|program| program.rsplit('/').next());
+    // A title that the program gave itself tells after a colon what it does just now.
+    let program = match (argv, program) {
+        ([title], Some(program)) if title.contains(": ") => program.split(": ").next(),
+        _ => program,
+    };
     match program {
         Some(program) if comm.len() >= 15 && program.starts_with(&*comm) => program.to_string(),
         _ => comm.into_owned(),
@@ -125,7 +266,7 @@ pub(crate) fn display_name(comm: &[u8], argv: &[String]) -> String {
 mod tests {
     use super::*;
 
-    const PYTHON: &[u8] = b"12345 (python) S 1 12345 12345 0 -1 4194560 90 0 0 0 150 25 0 0 20 0 7 0 98765 \
+    const PYTHON: &[u8] = b"12345 (python) S 1 12345 12345 0 -1 4194560 90 0 0 0 150 25 30 4 20 0 7 0 98765 \
         700000000 160000 18446744073709551615 1 1 0 0 0 0 0 16781312 2 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
 
     #[test]
@@ -133,7 +274,15 @@ mod tests {
         let stat = stat(PYTHON).expect("a whole line");
         assert_eq!(
             stat,
-            Stat { comm: b"python", state: b'S', parent: 1, cpu_ticks: 175, threads: 7, start_ticks: 98765 }
+            Stat {
+                comm: b"python",
+                state: b'S',
+                parent: 1,
+                cpu_ticks: 175,
+                reaped_ticks: 34,
+                threads: 7,
+                start_ticks: 98765
+            }
         );
         assert!(!stat.has_ended());
         assert_eq!(exit_status(PYTHON), Some(0));
@@ -165,11 +314,21 @@ mod tests {
     }
 
     #[test]
-    fn resident_memory_is_the_second_field() {
-        assert_eq!(resident_pages(b"7000 1234 500 1 0 900 0\n"), Some(1234));
-        assert_eq!(resident_pages(b"0 0 0 0 0 0 0\n"), Some(0));
-        assert_eq!(resident_pages(b"7000 12"), None);
-        assert_eq!(resident_pages(b""), None);
+    fn resident_and_shared_memory_are_the_second_and_third_field() {
+        assert_eq!(resident_and_shared(b"7000 1234 500 1 0 900 0\n"), Some((1234, 500)));
+        assert_eq!(resident_and_shared(b"0 0 0 0 0 0 0\n"), Some((0, 0)));
+        assert_eq!(resident_and_shared(b"7000 1234 50"), None);
+        assert_eq!(resident_and_shared(b""), None);
+    }
+
+    #[test]
+    fn kilobytes_are_found_by_key() {
+        let status =
+            b"Name:\tVmSwap\nVmHWM:\t    1024 kB\nVmRSS:\t 12 kB\nVmSwap:\t       0 kB\nThreads:\t1\n";
+        assert_eq!(kilobytes(status, b"VmHWM:"), Some(1 << 20));
+        assert_eq!(kilobytes(status, b"VmSwap:"), Some(0));
+        assert_eq!(kilobytes(status, b"Threads:"), None, "not a size");
+        assert_eq!(kilobytes(status, b"VmPin:"), None);
     }
 
     #[test]
@@ -182,6 +341,10 @@ mod tests {
     #[test]
     fn other_files() {
         assert_eq!(pids(b"12 345 ").collect::<Vec<_>>(), [12, 345]);
+        let status = b"Name:\tpython3\nState:\tS (sleeping)\nTgid:\t77\nNgid:\t0\nPid:\t77\nPPid:\t7\n";
+        assert_eq!(parent_of_process(status, 77), Some(7));
+        assert_eq!(parent_of_process(status, 78), None, "a thread of 77");
+        assert_eq!((pid(b"123"), pid(b"self"), pid(b"")), (Some(123), None, None));
         assert_eq!(last_pid(b"0.03 0.32 0.53 1/85 10997\n"), Some(10997));
         let meminfo = b"MemTotal:        8000 kB\nMemFree:  1 kB\nMemAvailable:    500 kB\n";
         assert_eq!(memory(meminfo), Some((8_192_000, 512_000)));
@@ -189,9 +352,57 @@ mod tests {
     }
 
     #[test]
+    fn the_proportional_size_and_its_anonymous_part() {
+        let text = "1-2 ---p 00000000 00:00 0  [rollup]\nRss:  9 kB\nPss:  700 kB\nPss_Dirty: 3 kB\nPss_Anon: 500 kB\n\
+            Pss_File: 200 kB\nPss_Shmem: 0 kB\nSwap: 80 kB\nSwapPss: 40 kB\n";
+        let found = proportional(text.as_bytes()).expect("in form");
+        assert_eq!((found.pss_bytes, found.anon_bytes), (700 << 10, Some(540 << 10)));
+        let old = proportional(b"Pss:  700 kB\nSwapPss: 0 kB\n").expect("in form");
+        assert_eq!(old.anon_bytes, None, "before Linux 5.9");
+        assert_eq!(proportional(b"Rss: 1 kB\n"), None);
+    }
+
+    #[test]
+    fn listening_sockets_and_control_groups() {
+        let table = b"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+            0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100\n   \
+            1: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100\n   \
+            2: 00000000000000000000000001000000:0016 0000:0000 0A 0:0 00:0 0     0        0 99 1 0\n";
+        assert_eq!(listening(table).collect::<Vec<_>>(), [(8080, 4711), (22, 99)]);
+        let unified = b"0::/system.slice/asr-worker.service\n";
+        assert_eq!(control_group(unified).as_deref(), Some("/system.slice/asr-worker.service"));
+        let old = b"5:memory:/docker/ab\n1:name=systemd:/user.slice\n0::/\n";
+        assert_eq!(control_group(old).as_deref(), Some("/user.slice"));
+        assert_eq!(control_group(b"0::/\n"), None);
+    }
+
+    #[test]
+    fn the_cgroup_of_a_process_is_found_in_both_versions() {
+        let one = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n35 31 0:32 /box /sys/fs/cgroup/memory rw,relatime \
+            shared:9 - cgroup cgroup rw,memory\n41 31 0:40 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        let mounts = cgroup_mounts(one);
+        assert_eq!(mounts.len(), 2);
+        assert_eq!((mounts[0].root.as_str(), mounts[0].point.as_str()), ("/box", "/sys/fs/cgroup/memory"));
+        assert!(!mounts[0].unified && mounts[1].unified);
+        let own = "9:name=systemd:/\n4:cpu,memory:/box/a:b\n0::/user.slice\n";
+        assert_eq!(cgroup_path(own, false), Some("/box/a:b"));
+        assert_eq!(cgroup_path(own, true), Some("/user.slice"));
+        assert_eq!(cgroup_path("3:cpuset:/\n", false), None);
+    }
+
+    #[test]
+    fn oom_kills_are_counted_in_both_versions() {
+        assert_eq!(oom_kills(b"low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n"), Some(2));
+        assert_eq!(oom_kills(b"oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), Some(1));
+        assert_eq!(oom_kills(b"oom_kill_disable 0\nunder_oom 0\n"), None, "before Linux 4.13");
+    }
+
+    #[test]
     fn a_cut_comm_becomes_the_whole_name() {
         let argv = ["/usr/bin/a-very-long-program-name".to_string()];
         assert_eq!(display_name(b"a-very-long-pro", &argv), "a-very-long-program-name");
         assert_eq!(display_name(b"python3", &argv), "python3");
+        let title = ["rq:worker:ab12cd34: Listening on asr-queue".to_string()];
+        assert_eq!(display_name(b"rq:worker:ab12c", &title), "rq:worker:ab12cd34");
     }
 }

@@ -71,6 +71,8 @@ impl ProcessSource for SysinfoSource {
         }
         Ok(Reading {
             rss_bytes: process.memory(),
+            private_bytes: None,
+            reaped_cpu_seconds: 0.0,
             cpu_seconds: process.accumulated_cpu_time() as f64 / 1000.0,
             threads: None,
         })

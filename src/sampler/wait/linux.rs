@@ -9,6 +9,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::oom::OomKills;
 use super::pidfd_info;
 use crate::record::ExitKind;
 use crate::sampler::process::ProcessId;
@@ -22,6 +23,7 @@ pub(crate) struct Waiter {
     ids: HashMap<u64, ProcessId>,
     last_token: u64,
     most_pidfds: usize,
+    oom_kills: OomKills,
 }
 
 /// Ends a [`Waiter::wait`] from another thread.
@@ -61,6 +63,7 @@ impl Waiter {
             ids: HashMap::new(),
             last_token: WAKE,
             most_pidfds,
+            oom_kills: OomKills::new(),
         };
         Ok((waiter, waker))
     }
@@ -70,6 +73,7 @@ impl Waiter {
         if self.pidfds.contains_key(&id) {
             return true;
         }
+        self.oom_kills.watch(id);
         let Some(pidfd) = self.open(id) else { return false };
         self.last_token += 1;
         let token = self.last_token;
@@ -95,6 +99,7 @@ impl Waiter {
 
     /// Stops watching `id`.
     pub(crate) fn unwatch(&mut self, id: ProcessId) {
+        self.oom_kills.unwatch(id);
         if let Some((token, pidfd)) = self.pidfds.remove(&id) {
             self.ids.remove(&token);
             // A child that has not reached its exec yet may hold a copy of the
@@ -135,7 +140,14 @@ impl Waiter {
     }
 
     /// How `id`, which has ended, ended. Takes a few milliseconds at most.
-    pub(crate) fn how(&self, id: ProcessId) -> ExitKind {
+    pub(crate) fn how(&mut self, id: ProcessId) -> ExitKind {
+        match self.ended(id) {
+            ExitKind::Signal(9) | ExitKind::Unknown if self.oom_kills.explains(id) => ExitKind::OutOfMemory,
+            how => how,
+        }
+    }
+
+    fn ended(&self, id: ProcessId) -> ExitKind {
         let deadline = Instant::now() + STATUS_PAUSE * STATUS_TRIES;
         loop {
             if let Some(status) = self.status(id) {

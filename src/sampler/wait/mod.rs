@@ -6,6 +6,8 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod oom;
+#[cfg(target_os = "linux")]
 mod pidfd_info;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;

@@ -52,7 +52,7 @@ impl Waiter {
     }
 
     /// Always unknown.
-    pub(crate) fn how(&self, _id: ProcessId) -> ExitKind {
+    pub(crate) fn how(&mut self, _id: ProcessId) -> ExitKind {
         ExitKind::Unknown
     }
 }

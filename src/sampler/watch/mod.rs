@@ -5,19 +5,26 @@
 //! what happened lies in [`Watch::take_events`].
 
 mod adopt;
+mod boundary;
+mod peaks;
 mod search;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::adopt::Adoption;
+use self::boundary::PssCost;
+use self::peaks::grows_fast;
 use self::search::Search;
+use self::tracked::Tracked;
 use super::event::{EventKind, ProcessEvent};
 use super::find::Found;
-use super::process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading};
+use super::find::gather::Gatherer;
+use super::process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError};
 use super::series::Series;
 use super::snapshot::{ProcessReading, RoleReading};
 use super::summary::{RoleSummary, Tallies};
@@ -43,7 +50,9 @@ impl Moment {
 pub(crate) enum Look {
     /// A row of the CSV: CPU use counts from one of these to the next.
     Tick,
-    /// Anything in between.
+    /// Somebody asks what is now: all that a reading has, as fresh as can be.
+    Asked,
+    /// In between, for the memory alone.
     Between,
 }
 
@@ -54,21 +63,39 @@ pub(crate) struct Looked {
     /// Processes that have ended without our having been told yet: the caller
     /// finds out how, and calls [`Watch::ended`].
     pub(crate) gone: Vec<ProcessId>,
+    /// The memory of a role is on its way up: the next look should be soon.
+    pub(crate) rising: bool,
+}
+
+/// What a look saw of one role so far.
+#[derive(Default)]
+struct Seen {
+    readings: Vec<ProcessReading>,
+    unread: usize,
+    /// CPU time that its processes have used.
+    cpu_s: f64,
+    /// By how much more one of its processes was for a moment, in bytes.
+    excess: u64,
 }
 
 /// The processes of all roles.
 pub(crate) struct Watch {
     source: Box<dyn ProcessSource>,
     own_pid: u32,
+    began: Instant,
     roles: BTreeMap<String, Role>,
     tracked: BTreeMap<ProcessId, Tracked>,
     series: Arc<Mutex<Series>>,
     tallies: Tallies,
     adoption: Adoption,
     search: Search,
+    gatherer: Gatherer,
     events: Vec<ProcessEvent>,
     fresh: Vec<ProcessId>,
     failed_reads: u64,
+    pss_cost: PssCost,
+    /// A task is in flight: peaks between the looks are asked for.
+    busy: bool,
     /// Processes whose failure to be read has been told.
     told: HashSet<ProcessId>,
 }
@@ -76,18 +103,10 @@ pub(crate) struct Watch {
 struct Role {
     plan: ProcessPlan,
     summary: RoleSummary,
+    last_rss_bytes: Option<u64>,
+    /// CPU time of processes that have ended, as far as no other one is charged with it.
+    ended_cpu_s: f64,
 }
-
-struct Tracked {
-    role: String,
-    info: ProcessInfo,
-    is_root: bool,
-    /// When it was last measured at a tick, with its CPU time then.
-    mark: Option<(Instant, f64)>,
-}
-
-/// CPU time comes in steps of 10 ms: over less than that, a share says nothing.
-const SHORTEST_CPU_SPAN_S: f64 = 0.009;
 
 impl Watch {
     /// Tracks what `found` holds, and its descendants.
@@ -98,24 +117,35 @@ impl Watch {
         own_pid: u32,
         moment: Moment,
     ) -> Watch {
-        let role = |plan: &ProcessPlan| Role { plan: plan.clone(), summary: RoleSummary::default() };
+        let mut source = source;
+        let tells_news = matches!(source.news(), Ok(Some(_)));
+        let role = |plan: &ProcessPlan| Role {
+            plan: plan.clone(),
+            summary: RoleSummary::default(),
+            last_rss_bytes: None,
+            ended_cpu_s: 0.0,
+        };
         let mut watch = Watch {
             source,
             own_pid,
+            began: moment.at,
             roles: found.roles.iter().map(|(name, found)| (name.clone(), role(&found.plan))).collect(),
             tracked: BTreeMap::new(),
             series,
             tallies: Tallies::default(),
             adoption: Adoption::default(),
-            search: Search::new(moment.at),
+            search: Search::new(moment.at, tells_news),
+            gatherer: Gatherer::default(),
             events: Vec::new(),
             fresh: Vec::new(),
             failed_reads: 0,
+            pss_cost: PssCost::default(),
+            busy: false,
             told: HashSet::new(),
         };
         for (role, found) in &found.roles {
             for root in &found.roots {
-                watch.track(role, root.clone(), true);
+                watch.track(role, root.clone(), true, moment.at);
             }
         }
         watch.adopt(moment, false);
@@ -125,25 +155,37 @@ impl Watch {
     /// Measures every process of every role, newcomers among them.
     pub(crate) fn look(&mut self, moment: Moment, look: Look) -> Looked {
         self.adopt(moment, true);
-        let mut readings: BTreeMap<&str, Vec<ProcessReading>> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
         let mut gone = Vec::new();
         let series = Arc::clone(&self.series);
         let mut series = lock(&series);
         for (&id, tracked) in &mut self.tracked {
-            match self.source.read(id) {
+            let fresh = tracked.wants_all(moment.at, look);
+            match tracked.read(&mut *self.source, fresh) {
                 Ok(reading) => {
-                    let cpu_percent = tracked.cpu_percent(moment.at, &reading, look);
+                    let cpu_percent = tracked.cpu_percent(moment.at, &reading, fresh, look);
+                    let excess = if self.busy {
+                        // A process that ends just now has told its last reading.
+                        let peak = self.source.peak(id).ok().flatten();
+                        tracked.high.excess(peak, reading.rss_bytes)
+                    } else {
+                        0
+                    };
                     let who = (tracked.role.as_str(), tracked.info.name.as_str(), id, tracked.is_root);
                     let at_tick = (look == Look::Tick).then_some(cpu_percent);
-                    self.tallies.add(who, moment.at, &reading, at_tick);
-                    series.push_process(id, moment.at, reading.rss_bytes);
-                    readings.entry(&tracked.role).or_default().push(tracked.reading(&reading, cpu_percent));
+                    let cpu = fresh.then_some((reading.cpu_seconds, at_tick));
+                    self.tallies.add(who, moment.at, reading.rss_bytes, excess, cpu);
+                    series.push_process(id, moment.at, reading.rss_bytes, excess);
+                    let seen = seen.entry(&tracked.role).or_default();
+                    seen.excess = excess.max(seen.excess);
+                    seen.readings.push(tracked.reading(&reading, cpu_percent));
                 }
                 Err(ReadError::Gone) => gone.push(id),
                 // The end that follows will be told, or seen at the next look.
                 Err(ReadError::Exiting) => {}
                 Err(error) => {
                     self.failed_reads += 1;
+                    seen.entry(&tracked.role).or_default().unread += 1;
                     if self.told.insert(id) {
                         tracing::warn!(
                             pid = id.pid,
@@ -153,15 +195,21 @@ impl Watch {
                     }
                 }
             }
+            seen.entry(&tracked.role).or_default().cpu_s += tracked.used_s();
         }
         let mut roles = BTreeMap::new();
+        let mut rising = false;
         for (name, role) in &mut self.roles {
-            let reading = RoleReading::new(readings.remove(name.as_str()).unwrap_or_default());
-            series.push_role(name, moment.at, reading.rss_bytes);
-            role.summary.rss_max_bytes = role.summary.rss_max_bytes.max(reading.rss_bytes);
+            let Seen { readings, unread, cpu_s, excess } = seen.remove(name.as_str()).unwrap_or_default();
+            let reading = RoleReading::new(readings, unread, role.ended_cpu_s + cpu_s);
+            series.push_role(name, moment.at, reading.rss_bytes, excess);
+            let highest = reading.rss_bytes.map(|rss| rss + excess);
+            role.summary.rss_max_bytes = role.summary.rss_max_bytes.max(highest);
+            rising |= grows_fast(role.last_rss_bytes, reading.rss_bytes);
+            role.last_rss_bytes = reading.rss_bytes;
             roles.insert(name.clone(), reading);
         }
-        Looked { roles, gone }
+        Looked { roles, gone, rising }
     }
 
     /// A process has ended.
@@ -169,8 +217,14 @@ impl Watch {
         let Some(tracked) = self.tracked.remove(&id) else { return };
         self.source.untrack(id);
         self.told.remove(&id);
+        self.tallies.died(id, how, moment.at);
         self.tallies.ended(id, tracked.is_root);
         lock(&self.series).ended(id);
+        if let Some(role) = self.roles.get_mut(&tracked.role) {
+            // A parent that waits for its child is charged with all that the child used.
+            let reaped = self.tracked.keys().any(|other| other.pid == tracked.info.parent);
+            role.ended_cpu_s += if reaped { -tracked.used_before_s() } else { tracked.used_s() };
+        }
         if tracked.is_root {
             self.search.root_ended(moment.at);
             if let Some(role) = self.roles.get_mut(&tracked.role) {
@@ -181,22 +235,34 @@ impl Watch {
     }
 
     /// Starts tracking; false if the process was gone before that.
-    fn track(&mut self, role: &str, info: ProcessInfo, is_root: bool) -> bool {
+    fn track(&mut self, role: &str, info: ProcessInfo, is_root: bool, seen: Instant) -> bool {
         let id = info.id;
         match self.source.track(id) {
             Ok(()) => {}
             Err(ReadError::Gone | ReadError::Exiting) => return false,
             Err(error) => tracing::warn!(pid = id.pid, role, "cannot measure a process: {error}"),
         }
+        let age_s = self.source.clock().map_or(0.0, |clock| clock.age_s(id));
+        self.tallies.met(&info, seen, age_s);
         self.fresh.push(id);
-        self.tracked.insert(id, Tracked { role: role.to_string(), info, is_root, mark: None });
+        let is_new = self.source.clock().is_some() && age_s < (seen - self.began).as_secs_f64();
+        self.tracked.insert(id, Tracked::new(role, info, is_root, is_new));
         true
     }
 
     fn appeared(&mut self, id: ProcessId, moment: Moment) {
         let Some(tracked) = self.tracked.get(&id) else { return };
-        let cmdline = tracked.info.command_line();
-        self.events.push(tracked.event(moment, EventKind::Appeared { cmdline }));
+        let (cmdline, parent) = (tracked.info.command_line(), tracked.info.parent);
+        self.events.push(tracked.event(moment, EventKind::Appeared { cmdline, parent }));
+    }
+
+    /// The processes that are tracked because an ancestor is, by role.
+    pub(crate) fn descendants(&self) -> BTreeMap<String, Vec<ProcessInfo>> {
+        let mut found: BTreeMap<String, Vec<ProcessInfo>> = BTreeMap::new();
+        for tracked in self.tracked.values().filter(|tracked| !tracked.is_root) {
+            found.entry(tracked.role.clone()).or_default().push(tracked.info.clone());
+        }
+        found
     }
 
     /// What has happened since the last call.
@@ -218,49 +284,6 @@ impl Watch {
     pub(crate) fn totals(&self) -> (BTreeMap<String, RoleSummary>, &Tallies, u64) {
         let roles = self.roles.iter().map(|(name, role)| (name.clone(), role.summary.clone())).collect();
         (roles, &self.tallies, self.failed_reads)
-    }
-}
-
-impl Tracked {
-    /// CPU use since the last tick, in percent of one core.
-    fn cpu_percent(&mut self, at: Instant, reading: &Reading, look: Look) -> f64 {
-        let percent = match self.mark {
-            None => 0.0,
-            Some((then, cpu_seconds)) => {
-                let elapsed = (at - then).as_secs_f64();
-                if elapsed < SHORTEST_CPU_SPAN_S {
-                    return 0.0;
-                }
-                (reading.cpu_seconds - cpu_seconds).max(0.0) / elapsed * 100.0
-            }
-        };
-        if look == Look::Tick || self.mark.is_none() {
-            self.mark = Some((at, reading.cpu_seconds));
-        }
-        percent
-    }
-
-    fn reading(&self, reading: &Reading, cpu_percent: f64) -> ProcessReading {
-        ProcessReading {
-            id: self.info.id,
-            name: self.info.name.clone(),
-            is_root: self.is_root,
-            rss_bytes: reading.rss_bytes,
-            cpu_seconds: reading.cpu_seconds,
-            cpu_percent,
-            threads: reading.threads,
-        }
-    }
-
-    fn event(&self, moment: Moment, kind: EventKind) -> ProcessEvent {
-        ProcessEvent {
-            at: moment.timestamp,
-            role: self.role.clone(),
-            id: self.info.id,
-            name: self.info.name.clone(),
-            is_root: self.is_root,
-            kind,
-        }
     }
 }
 

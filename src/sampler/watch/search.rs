@@ -2,43 +2,85 @@
 //! all while no process was born.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::{Moment, Watch};
 use crate::plan::ProcessPlan;
-use crate::sampler::find::find;
-use crate::sampler::process::ProcessInfo;
+use crate::sampler::find::gather::Patience;
+use crate::sampler::find::{Found, depends_on_evidence, find, may_play};
+use crate::sampler::process::{ProcessId, ProcessInfo, ReadError};
+
+/// An explicit pid is not searched for: nothing can replace it.
+fn is_searched(plan: &ProcessPlan) -> bool {
+    plan.explicit_pids().is_empty()
+}
 
 /// When the machine was last searched, and why it should be again.
 pub(super) struct Search {
+    /// When a search was last considered, and when everything was last compared.
     last: Instant,
+    looked: Instant,
+    tells_news: bool,
     births: Option<u64>,
     /// A process may have been born before the last search and have become
     /// what it is (by exec) after it: one more search tells.
     settled: bool,
     root_ended: Option<Instant>,
+    /// By role: the last of several processes of which none was taken.
+    untaken: BTreeMap<String, Vec<u32>>,
 }
 
-/// Between two searches while all is well.
-const CALM_PAUSE: Duration = Duration::from_secs(5);
+/// Between two searches while all is well, from a source that tells what is new.
+const CALM_PAUSE: Duration = Duration::from_secs(1);
 /// Between two searches while a role is missing, or shortly after an exit.
-const ALERT_PAUSE: Duration = Duration::from_secs(1);
+const ALERT_PAUSE: Duration = Duration::from_millis(200);
+/// The same from a source that has to read everything each time.
+const BLIND_CALM_PAUSE: Duration = Duration::from_secs(5);
+const BLIND_ALERT_PAUSE: Duration = Duration::from_secs(1);
 /// How long after the exit of a root its successor is searched for eagerly.
 const ALERT_SPAN: Duration = Duration::from_secs(10);
+/// A role that a file, a socket or a registry decides on may change although
+/// no process is new.
+const EVIDENCE_PAUSE: Duration = Duration::from_secs(5);
+/// A search is repeated at most so often because what it found has ended.
+const TRIES: u32 = 3;
 
 impl Search {
     /// `now` counts as the last search, since the sampler starts with one.
-    pub(super) fn new(now: Instant) -> Search {
-        Search { last: now, births: None, settled: false, root_ended: None }
+    /// `tells_news` is true for a source that tells which processes are new.
+    pub(super) fn new(now: Instant, tells_news: bool) -> Search {
+        Search {
+            last: now,
+            looked: now,
+            tells_news,
+            births: None,
+            settled: false,
+            root_ended: None,
+            untaken: BTreeMap::new(),
+        }
     }
 
     pub(super) fn root_ended(&mut self, now: Instant) {
         self.root_ended = Some(now);
     }
 
+    fn pause(&self, alert: bool) -> Duration {
+        match (self.tells_news, alert) {
+            (true, false) => CALM_PAUSE,
+            (true, true) => ALERT_PAUSE,
+            (false, false) => BLIND_CALM_PAUSE,
+            (false, true) => BLIND_ALERT_PAUSE,
+        }
+    }
+
     /// True if a search now could find what the last one did not.
     fn is_due(&mut self, births: Option<u64>, now: Instant) -> bool {
         self.last = now;
+        if self.tells_news {
+            // A title may change although nothing is born, and asking is cheap.
+            return true;
+        }
         let unchanged = births.is_some() && births == self.births;
         if unchanged && self.settled {
             return false;
@@ -53,39 +95,112 @@ impl Watch {
     /// When [`Watch::search`] is to be called next; `None` if every role has
     /// an explicit pid, which nothing can replace.
     pub(crate) fn next_search(&self) -> Option<Instant> {
-        let mut by_pattern = self.roles.iter().filter(|(_, role)| role.plan.pid.is_none()).peekable();
-        by_pattern.peek()?;
-        let missed = by_pattern.any(|(name, role)| {
+        let mut searched = self.roles.iter().filter(|(_, role)| is_searched(&role.plan)).peekable();
+        searched.peek()?;
+        let missed = searched.any(|(name, role)| {
             let wanted = !role.plan.optional || role.summary.roots_exited > 0;
-            wanted && !self.tracked.values().any(|tracked| tracked.is_root && tracked.role == *name)
+            wanted && !self.has_root(name)
         });
         let alert = self.search.root_ended.is_some_and(|at| self.search.last < at + ALERT_SPAN);
-        Some(self.search.last + if missed || alert { ALERT_PAUSE } else { CALM_PAUSE })
+        Some(self.search.last + self.search.pause(missed || alert))
+    }
+
+    fn has_root(&self, role: &str) -> bool {
+        self.tracked.values().any(|tracked| tracked.is_root && tracked.role == role)
     }
 
     /// Searches for roots that are not tracked yet, and tracks them.
     pub(crate) fn search(&mut self, moment: Moment) {
         let births = self.source.births();
-        if !self.search.is_due(births, moment.at) {
+        // A successor is in a registry or holds a socket only some time after it was born.
+        let missed =
+            self.roles.iter().any(|(name, role)| role.summary.roots_exited > 0 && !self.has_root(name));
+        let patience = if missed { ALERT_PAUSE } else { EVIDENCE_PAUSE };
+        let evidence_is_old = moment.at >= self.search.looked + patience;
+        let searched: BTreeMap<String, ProcessPlan> = self
+            .roles
+            .iter()
+            .filter(|(_, role)| is_searched(&role.plan))
+            .map(|(name, role)| (name.clone(), role.plan.clone()))
+            .collect();
+        let by_evidence = evidence_is_old && searched.values().any(depends_on_evidence);
+        if !self.search.is_due(births, moment.at) && !by_evidence {
             return;
         }
-        let processes = match self.source.scan() {
-            Ok(processes) => processes,
+        match self.source.news() {
+            Ok(Some(news)) if !by_evidence && !may_play(&news, &searched) => return,
+            Ok(_) => {}
+            Err(error) => tracing::warn!("cannot search for new processes: {error}"),
+        }
+        self.search.looked = moment.at;
+        let found = match self.found(&searched) {
+            Ok(found) => found,
             Err(error) => {
                 tracing::warn!("cannot search for new processes: {error}");
                 return;
             }
         };
-        let by_pattern: BTreeMap<String, ProcessPlan> = self
-            .roles
-            .iter()
-            .filter(|(_, role)| role.plan.pid.is_none())
-            .map(|(name, role)| (name.clone(), role.plan.clone()))
-            .collect();
-        let found = find(&processes, &by_pattern, self.own_pid);
         for (role, found) in found.roles {
-            for root in found.roots {
-                self.meet(&role, root, moment);
+            let candidates = found.roots.into_iter().chain(found.surplus.into_iter().map(|one| one.process));
+            let candidates: Vec<ProcessInfo> = candidates.collect();
+            if found.plan.wants_one() {
+                self.meet_one(&role, candidates, moment);
+            } else {
+                for root in candidates {
+                    self.meet(&role, root, moment);
+                }
+            }
+        }
+    }
+
+    /// What a search finds now, of processes that are alive.
+    fn found(&mut self, roles: &BTreeMap<String, ProcessPlan>) -> io::Result<Found> {
+        let mut tries = 0;
+        loop {
+            let processes = self.source.scan()?;
+            let evidence = self.gatherer.gather(roles, &processes, &mut *self.source, Patience::None);
+            let found = find(&processes, roles, &evidence, self.own_pid);
+            let all = found.roles.values().flat_map(|role| {
+                role.roots.iter().chain(role.surplus.iter().map(|one| &one.process)).map(|process| process.id)
+            });
+            let ids: Vec<ProcessId> = all.filter(|id| !self.tracked.contains_key(id)).collect();
+            let mut ended = 0;
+            for id in ids {
+                ended += u32::from(matches!(self.source.read(id), Err(ReadError::Gone)));
+            }
+            // One that ended since the source last read it hides its successor.
+            tries += 1;
+            if ended == 0 || tries > TRIES {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Processes match a role that is played by one: whoever plays it goes on
+    /// doing so, and of several newcomers none is taken.
+    fn meet_one(&mut self, role: &str, candidates: Vec<ProcessInfo>, moment: Moment) {
+        let plays =
+            |process: &ProcessInfo| self.tracked.get(&process.id).is_some_and(|tracked| tracked.role == role);
+        let newcomers: Vec<ProcessInfo> = candidates.into_iter().filter(|process| !plays(process)).collect();
+        if self.has_root(role) {
+            return;
+        }
+        match newcomers.as_slice() {
+            [] => {}
+            [one] => self.meet(role, one.clone(), moment),
+            several => {
+                let pids: Vec<u32> = several.iter().map(|process| process.id.pid).collect();
+                // A role that is played by nobody from the start is in the run's log.
+                let was_played = self.roles.get(role).is_some_and(|role| role.summary.roots_exited > 0);
+                if was_played
+                    && self.search.untaken.insert(role.to_string(), pids.clone()).as_ref() != Some(&pids)
+                {
+                    tracing::warn!(
+                        role,
+                        ?pids,
+                        "several processes could take the place of one that ended: none is taken"
+                    );
+                }
             }
         }
     }
@@ -98,14 +213,12 @@ impl Watch {
             Some(tracked) if tracked.is_root || tracked.role == role => return,
             // It was adopted by another role before it had its command line.
             Some(tracked) => {
-                tracked.role = role.to_string();
-                tracked.is_root = true;
-                tracked.info = root;
+                tracked.becomes(role, root);
                 self.tallies.moved(id, role, true);
                 self.move_children(id.pid, role);
             }
             None => {
-                if !self.track(role, root, true) {
+                if !self.track(role, root, true, moment.at) {
                     return;
                 }
                 self.adoption.expect();

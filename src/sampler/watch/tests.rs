@@ -3,7 +3,8 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
-use crate::sampler::find::find;
+use crate::sampler::find::{Evidence, find};
+use crate::sampler::process::{Clock, Memory, Newborn, Reading};
 
 const OWN: u32 = 10;
 const MIB: u64 = 1 << 20;
@@ -18,9 +19,14 @@ struct Facts {
     births: u64,
     scans: u32,
     child_searches: u32,
+    reads: u32,
+    /// Those born since it was last asked, where that is told.
+    newborns: Option<Vec<Newborn>>,
     tracked: HashSet<ProcessId>,
     cpu: HashMap<ProcessId, f64>,
+    reaped: HashMap<ProcessId, f64>,
     exiting: HashSet<ProcessId>,
+    now_ticks: Option<f64>,
 }
 
 impl World {
@@ -35,6 +41,7 @@ impl World {
         self.with(|facts| {
             facts.alive.insert(id, (info, mib * MIB));
             facts.births += 1;
+            facts.newborns.iter_mut().for_each(|newborns| newborns.push(Newborn { pid, parent }));
         });
         id
     }
@@ -44,7 +51,7 @@ impl World {
     }
 
     fn watch(&self, roles: &BTreeMap<String, ProcessPlan>, moment: Moment) -> Watch {
-        let found = find(&self.clone().scan().expect("a list"), roles, OWN);
+        let found = find(&self.clone().scan().expect("a list"), roles, &Evidence::default(), OWN);
         let series = Arc::new(Mutex::new(Series::new(moment.at)));
         Watch::new(Box::new(self.clone()), &found, series, OWN, moment)
     }
@@ -70,6 +77,21 @@ impl ProcessSource for World {
         self.with(|facts| Some(facts.births))
     }
 
+    fn newborns(&mut self) -> Option<Vec<Newborn>> {
+        self.with(|facts| facts.newborns.as_mut().map(std::mem::take))
+    }
+
+    fn identify(&mut self, pid: u32) -> Option<ProcessInfo> {
+        let is = |info: &&ProcessInfo| info.id.pid == pid;
+        self.with(|facts| facts.alive.values().map(|(info, _)| info).find(is).cloned())
+    }
+
+    fn memory(&mut self, id: ProcessId) -> Result<Memory, ReadError> {
+        let reading = self.read(id)?;
+        self.with(|facts| facts.reads -= 1);
+        Ok(reading.into())
+    }
+
     fn track(&mut self, id: ProcessId) -> Result<(), ReadError> {
         self.with(|facts| facts.tracked.insert(id));
         self.read(id).map(|_| ())
@@ -84,10 +106,22 @@ impl ProcessSource for World {
             if facts.exiting.contains(&id) {
                 return Err(ReadError::Exiting);
             }
+            facts.reads += 1;
             let (_, rss_bytes) = facts.alive.get(&id).ok_or(ReadError::Gone)?;
             let cpu_seconds = facts.cpu.get(&id).copied().unwrap_or(0.0);
-            Ok(Reading { rss_bytes: *rss_bytes, cpu_seconds, threads: None })
+            Ok(Reading {
+                rss_bytes: *rss_bytes,
+                private_bytes: Some(rss_bytes / 2),
+                cpu_seconds,
+                reaped_cpu_seconds: facts.reaped.get(&id).copied().unwrap_or(0.0),
+                threads: Some(2),
+            })
         })
+    }
+
+    fn clock(&mut self) -> Option<Clock> {
+        let now_ticks = self.with(|facts| facts.now_ticks)?;
+        Some(Clock { now_ticks, ticks_per_second: 100.0, booted_at_s: 0.0 })
     }
 
     fn machine(&mut self) -> io::Result<Machine> {
@@ -213,6 +247,26 @@ fn searches_are_rare_and_skipped_while_nothing_is_born() {
 }
 
 #[test]
+fn a_role_of_one_ignores_a_second_and_goes_on_with_a_single_successor() {
+    let (world, start) = (World::default(), Moment::now());
+    let first = world.born(20, 1, 1, "serve", 100);
+    let plan = ProcessPlan { program: Some("serve".to_string()), ..ProcessPlan::default() };
+    let mut watch = world.watch(&BTreeMap::from([("worker".to_string(), plan)]), start);
+    let second = world.born(30, 1, 2, "serve", 100);
+    watch.search(later(start, 5000));
+    assert!(events(&mut watch).is_empty(), "the role is played already");
+    let third = world.born(40, 1, 3, "serve", 100);
+    world.dies(first);
+    watch.ended(first, ExitKind::Code(0), later(start, 6000));
+    watch.search(later(start, 7000));
+    assert_eq!(events(&mut watch), ["worker root 20 exited, code 0"], "which of two is not guessed");
+    world.dies(second);
+    world.born(31, 1, 4, "other", 1);
+    watch.search(later(start, 8000));
+    assert_eq!(events(&mut watch), [format!("worker root {third} appeared")]);
+}
+
+#[test]
 fn an_explicit_pid_is_not_searched_for_again() {
     let (world, start) = (World::default(), Moment::now());
     world.born(20, 1, 1, "anything", 100);
@@ -271,8 +325,81 @@ fn cpu_counts_from_tick_to_tick() {
         watch.look(later(start, millis), look).roles["worker"].processes[0].cpu_percent
     };
     assert_eq!(percent(0, 5.0, Look::Tick), 0.0, "the first sample");
-    assert_eq!(percent(500, 5.5, Look::Between), 100.0);
+    assert_eq!(percent(500, 5.5, Look::Asked), 100.0);
     assert_eq!(percent(1000, 7.0, Look::Tick), 200.0, "two cores busy since the last tick");
-    assert_eq!(percent(1005, 7.01, Look::Between), 0.0, "too short a span to say");
+    assert_eq!(percent(1005, 7.01, Look::Asked), 0.0, "too short a span to say");
+    assert_eq!(percent(1500, 7.3, Look::Between), 200.0, "only the memory is read: as of the last tick");
     assert_eq!(percent(2000, 7.5, Look::Tick), 50.0);
+}
+
+#[test]
+fn at_a_high_rate_memory_is_read_each_time_and_the_rest_ten_times_a_second() {
+    let (world, start) = (World::default(), Moment::now());
+    let id = world.born(20, 1, 1, "rq worker", 0);
+    let mut watch = world.watch(&worker(), start);
+    let before = world.with(|facts| facts.reads);
+    for tick in 1..=100u64 {
+        world.with(|facts| {
+            facts.cpu.insert(id, tick as f64 * 0.005);
+            facts.alive.get_mut(&id).expect("alive").1 = tick * MIB;
+        });
+        let seen = &watch.look(later(start, tick * 10), Look::Tick).roles["worker"];
+        assert_eq!(seen.rss_bytes, Some(tick * MIB));
+        if tick > 11 {
+            assert!((seen.processes[0].cpu_percent - 50.0).abs() < 1.0, "{seen:?}");
+        }
+    }
+    assert_eq!(world.with(|facts| facts.reads) - before, 10);
+}
+
+#[test]
+fn of_those_that_were_born_descendants_join_and_strangers_do_not() {
+    let (world, start) = (World::default(), Moment::now());
+    world.born(20, 1, 1, "rq worker", 100);
+    world.with(|facts| facts.newborns = Some(Vec::new()));
+    let mut watch = world.watch(&worker(), start);
+    let searches = world.with(|facts| facts.child_searches);
+
+    // The child is told after its own child, the stranger has a child, too.
+    world.born(32, 31, 3, "grandchild", 7);
+    world.born(31, 20, 2, "horse", 50);
+    world.born(41, 40, 2, "of a stranger", 5);
+    world.born(40, 1, 2, "stranger", 5);
+    // It has ended since it was told.
+    world.dies(world.born(33, 20, 3, "brief", 1));
+    let worker = watch.look(later(start, 20), Look::Between).roles["worker"].clone();
+    let pids: Vec<_> = worker.processes.iter().map(|process| process.id.pid).collect();
+    assert_eq!(pids, [20, 31, 32]);
+    assert_eq!(world.with(|facts| facts.child_searches), searches, "nobody else was looked at");
+
+    // Too many to tell: all are looked at.
+    world.born(34, 20, 4, "horse", 1);
+    world.with(|facts| facts.newborns = None);
+    assert_eq!(watch.look(later(start, 40), Look::Between).roles["worker"].processes.len(), 4);
+}
+
+#[test]
+fn the_cpu_of_a_role_counts_those_that_have_ended_and_not_what_was_before() {
+    let (world, start) = (World::default(), Moment::now());
+    world.with(|facts| facts.now_ticks = Some(100.0));
+    let parent = world.born(20, 1, 50, "rq worker", 100);
+    let old = world.born(21, 20, 50, "rq worker", 100);
+    world.with(|facts| facts.cpu.extend([(parent, 7.0), (old, 3.0)]));
+    let mut watch = world.watch(&worker(), start);
+    let used =
+        |watch: &mut Watch, millis| watch.look(later(start, millis), Look::Asked).roles["worker"].cpu_seconds;
+    assert_eq!(used(&mut watch, 0), 0.0, "used before the watching began");
+    let horse = world.born(22, 20, 100, "rq worker", 500);
+    world.with(|facts| facts.cpu.extend([(parent, 7.5), (old, 3.25), (horse, 0.25)]));
+    assert_eq!(used(&mut watch, 1000), 1.0);
+    // Both children end; what the work-horse used after the last look is known from its parent.
+    for child in [old, horse] {
+        world.dies(child);
+        watch.ended(child, ExitKind::Code(0), later(start, 1500));
+    }
+    world.with(|facts| facts.reaped.insert(parent, 3.25 + 1.5));
+    assert_eq!(used(&mut watch, 2000), 2.25);
+    world.dies(parent);
+    watch.ended(parent, ExitKind::Signal(9), later(start, 2500));
+    assert_eq!(used(&mut watch, 3000), 2.25, "nobody waits for the root");
 }

@@ -1,0 +1,323 @@
+//! The clauses of "a level holds", one function each.
+
+use super::level::{LevelFacts, ProcessEnd};
+use super::stats::{percentile, wilson};
+use crate::plan::{Figure, RampPlan};
+use crate::record::{Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, TaskRecord};
+
+/// A clause that was asked.
+pub(super) struct Answer {
+    pub(super) state: ClauseState,
+    pub(super) broke: Option<Clause>,
+}
+
+/// All of memory's work standing still for this share of a level is thrashing, in percent.
+const THRASHING_PERCENT: f64 = 10.0;
+
+/// The longest single delay may be so many times the bound of the 95th percentile.
+const WORST_LAG: f64 = 4.0;
+
+/// highwater may be late by this share of the time of a task.
+const LAG_SHARE: f64 = 0.1;
+
+/// All clauses, causes first.
+pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    if facts.given_up {
+        answers.push(broken(
+            ClauseKind::Completed,
+            "highwater or the machine was stopped during the level".to_string(),
+        ));
+    }
+    // It says more than that a process died.
+    answers.push(oom(facts, plan));
+    answers.push(processes(facts, plan));
+    answers.push(tasks(facts, plan));
+    answers.push(health(facts, plan));
+    answers.push(service_log(facts, plan));
+    answers.push(peak_memory(facts, plan));
+    answers.extend(rtf(facts, plan));
+    answers.push(latency(facts, plan));
+    answers.extend(back(facts, plan));
+    answers
+}
+
+/// Why the figures of a level are not to be believed, if so.
+///
+/// Late is judged by what it spoils: a delay of the event loop lengthens each
+/// measured time by as much. So the 95th percentile of the delays must stay below
+/// `ramp.max_lag_s`, or a tenth of the median task if that is longer, and the
+/// longest below four times that. CPU pressure is no criterion: a service that
+/// uses all CPUs makes it, and that is what a ramp is for.
+pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String> {
+    let own = facts.own?;
+    let times = sorted(facts, |task| task.processing_time);
+    let task_s = percentile(&times, 50.0).unwrap_or(0.0);
+    let bound = plan.max_lag_s.max(LAG_SHARE * task_s);
+    let mut reasons = Vec::new();
+    if plan.max_lag_s > 0.0 {
+        if let Some(lag) = own.lag_p95_s.filter(|lag| *lag > bound) {
+            reasons.push(format!("highwater woke up {lag:.2} s late (p95; {bound:.2} s is allowed)"));
+        } else if let Some(lag) = own.lag_max_s.filter(|lag| *lag > WORST_LAG * bound) {
+            reasons.push(format!(
+                "highwater woke up {lag:.2} s late once ({:.2} s is allowed)",
+                WORST_LAG * bound
+            ));
+        }
+    }
+    if let Some(share) = own.memory_pressure_percent.filter(|share| *share > THRASHING_PERCENT) {
+        reasons.push(format!("the machine stood still for want of memory {share:.0} % of the time"));
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+fn processes(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let ends = facts.exits.iter().map(|end| format!("{} pid {} {}", end.role, end.pid, end.how));
+    let replaced =
+        facts.replacements.iter().map(|(role, pid, _)| format!("{role} pid {pid} was started in its place"));
+    let all: Vec<String> = ends.chain(replaced).collect();
+    if all.is_empty() {
+        return held(plan.stable.processes, ClauseKind::WorkerAlive, "all alive".to_string());
+    }
+    let times = facts.exits.iter().map(|end| end.at_s).chain(facts.replacements.iter().map(|found| found.2));
+    Answer::of(plan.stable.processes, ClauseKind::WorkerAlive, all.join(", "), true)
+        .at(earliest(times))
+        .about(facts.exits.iter().map(|end| end.pid).collect())
+}
+
+/// A kill for want of memory is told from another SIGKILL only where the kernel's count says so.
+fn oom(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let on = plan.stable.oom;
+    let killed: Vec<&ProcessEnd> =
+        facts.exits.iter().filter(|end| end.how == ExitKind::OutOfMemory).collect();
+    if !killed.is_empty() {
+        let what: Vec<String> =
+            killed.iter().map(|end| format!("{} pid {} {}", end.role, end.pid, end.how)).collect();
+        return Answer::of(on, ClauseKind::Oom, what.join(", "), true)
+            .at(earliest(killed.iter().map(|end| end.at_s)))
+            .about(killed.iter().map(|end| end.pid).collect());
+    }
+    if facts.exits.iter().any(|end| end.how == ExitKind::Signal(9)) {
+        return Answer::not_read(
+            on,
+            ClauseKind::Oom,
+            "killed by somebody; the kernel told of no want of memory",
+        );
+    }
+    held(on, ClauseKind::Oom, "no process was killed".to_string())
+}
+
+fn tasks(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let kind = ClauseKind::TasksSucceed;
+    let wanted = plan.stable.min_success;
+    let good = facts.tasks.iter().filter(|(task, _)| task.succeeded()).count() as u32;
+    let (all, on) = (facts.sent, wanted > 0.0);
+    let failed: Vec<&(&TaskRecord, Option<f64>)> =
+        facts.tasks.iter().filter(|(task, _)| !task.succeeded()).collect();
+    let first = failed.iter().min_by(|a, b| {
+        let at = |task: &(&TaskRecord, Option<f64>)| task.1.unwrap_or(f64::INFINITY);
+        at(a).total_cmp(&at(b))
+    });
+    let what = match first {
+        Some((task, _)) => {
+            let error = task.error.as_deref().unwrap_or("no reason was recorded");
+            format!("{} of {all} tasks failed: {error}", failed.len())
+        }
+        None if good < all => format!("{} of {all} tasks left no record", all - good),
+        None => return held(on, kind, format!("{good} of {all}")),
+    };
+    let (low, high) = wilson(good, all);
+    if wanted < 1.0 {
+        let share = f64::from(good) / f64::from(all.max(1));
+        let figure = format!(
+            "{good} of {all} ({:.0} %, 95 % interval {:.0} to {:.0} %)",
+            100.0 * share,
+            100.0 * low,
+            100.0 * high
+        );
+        if high >= wanted {
+            return held(on, kind, figure);
+        }
+        let what = format!("{what}; {figure} is below {:.0} %", 100.0 * wanted);
+        return Answer::of(on, kind, what, true).at(first.and_then(|task| task.1));
+    }
+    Answer::of(on, kind, what, true).at(first.and_then(|task| task.1))
+}
+
+fn health(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let (on, kind) = (plan.stable.health, ClauseKind::Health);
+    match &facts.health {
+        None => Answer::not_read(on, kind, "not asked"),
+        Some(Ok(())) => held(on, kind, "well".to_string()),
+        Some(Err(problem)) => {
+            Answer::of(on, kind, format!("health endpoint: {problem}"), true).at(facts.load_s)
+        }
+    }
+}
+
+fn service_log(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let (on, kind) = (!plan.stable.log.is_empty(), ClauseKind::ServiceLog);
+    match &facts.log {
+        None => Answer::not_read(on, kind, "not read"),
+        Some((0, _)) => held(on, kind, "no error".to_string()),
+        Some((lines, first)) => {
+            let first = first.as_deref().unwrap_or_default();
+            Answer::of(on, kind, format!("{lines} errors in the service's log: {first}"), true)
+                .at(facts.load_s)
+        }
+    }
+}
+
+fn peak_memory(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let cap = plan.stable.max_peak_mb;
+    bounded(ClauseKind::PeakMemory, "peak memory", facts.memory.peak_mb, cap, "MB", 0).at(facts.load_s)
+}
+
+/// Nothing is said of RTF where there is no audio.
+fn rtf(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<Answer> {
+    let (value, name) = figure(&sorted(facts, |task| task.rtf), plan.stable.rtf_of)?;
+    let over = value >= plan.max_rtf;
+    let sign = if over { "≥" } else { "<" };
+    let what = format!("RTF {name}{value:.3} {sign} {:?}", plan.max_rtf);
+    let first = facts.tasks.iter().filter(|(task, _)| task.rtf.is_some_and(|rtf| rtf >= plan.max_rtf));
+    let at = earliest(first.map(|(_, at)| *at));
+    Some(Answer::of(plan.stop_at_rtf, ClauseKind::Rtf, what, over).at(at))
+}
+
+fn latency(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
+    let bound = plan.stable.max_latency_s;
+    let times: Vec<f64> =
+        sorted_of(facts.tasks.iter().filter(|(task, _)| task.succeeded()), |task| task.processing_time);
+    let found = figure(&times, plan.stable.latency_of);
+    let first = facts
+        .tasks
+        .iter()
+        .filter(|(task, _)| bound > 0.0 && task.processing_time.is_some_and(|seconds| seconds >= bound));
+    let at = earliest(first.map(|(_, at)| *at));
+    let name = found.map_or("", |(_, name)| name);
+    let label = format!("latency {}", name.trim_end());
+    bounded(ClauseKind::Latency, label.trim_end(), found.map(|found| found.0), bound, "s", 2).at(at)
+}
+
+/// What a level should leave behind as it found it.
+fn back(facts: &LevelFacts<'_>, plan: &RampPlan) -> [Answer; 3] {
+    let stable = &plan.stable;
+    let kept = |of: fn(&Footprint) -> Option<f64>| {
+        let before = facts.memory.before.as_ref().and_then(of)?;
+        Some(facts.memory.after.as_ref().and_then(of)? - before)
+    };
+    // Private memory, where it was read: RSS of a tree counts shared pages again and again.
+    let both = facts.memory.before.as_ref().zip(facts.memory.after.as_ref());
+    let memory = both
+        .and_then(|(before, after)| Footprint::private_of_both(before, after))
+        .map(|(before, after)| after - before)
+        .or_else(|| facts.memory.before_mb.zip(facts.memory.after_mb).map(|(before, after)| after - before));
+    let fds = kept(|print| print.fds.map(|count| count as f64));
+    let threads = kept(|print| print.threads.map(|count| count as f64));
+    let (most_fds, most_threads) = (f64::from(stable.max_kept_fds), f64::from(stable.max_kept_threads));
+    [
+        kept_at_most(ClauseKind::MemoryBack, memory, stable.max_kept_mb, "MB", 1).at(facts.load_s),
+        kept_at_most(ClauseKind::FdsBack, fds, most_fds, "descriptors", 0).at(facts.load_s),
+        kept_at_most(ClauseKind::ThreadsBack, threads, most_threads, "threads", 0).at(facts.load_s),
+    ]
+}
+
+fn kept_at_most(clause: ClauseKind, kept: Option<f64>, most: f64, unit: &str, digits: usize) -> Answer {
+    let on = most > 0.0;
+    let Some(kept) = kept else { return Answer::not_read(on, clause, "not read") };
+    let over = kept > most;
+    let what = match (on, over) {
+        (true, true) => format!("kept {kept:+.digits$} {unit} > {most:.digits$}"),
+        (true, false) => format!("kept {kept:+.digits$} {unit} ≤ {most:.digits$}"),
+        _ => format!("{kept:+.digits$} {unit}"),
+    };
+    Answer::of(on, clause, what, over)
+}
+
+/// A figure that must stay below `bound`; 0 for no bound.
+fn bounded(
+    clause: ClauseKind,
+    name: &str,
+    value: Option<f64>,
+    bound: f64,
+    unit: &str,
+    digits: usize,
+) -> Answer {
+    let on = bound > 0.0;
+    let Some(value) = value else { return Answer::not_read(on, clause, "not read") };
+    let what = match (on, value >= bound) {
+        (true, true) => format!("{name} {value:.digits$} {unit} ≥ {bound:.digits$} {unit}"),
+        (true, false) => format!("{name} {value:.digits$} {unit} < {bound:.digits$} {unit}"),
+        _ => format!("{name} {value:.digits$} {unit}"),
+    };
+    Answer::of(on, clause, what, value >= bound)
+}
+
+fn sorted(facts: &LevelFacts<'_>, of: impl Fn(&TaskRecord) -> Option<f64>) -> Vec<f64> {
+    sorted_of(facts.tasks.iter(), of)
+}
+
+fn sorted_of<'a, 'b: 'a>(
+    tasks: impl Iterator<Item = &'a (&'b TaskRecord, Option<f64>)>,
+    of: impl Fn(&TaskRecord) -> Option<f64>,
+) -> Vec<f64> {
+    let mut values: Vec<f64> = tasks.filter_map(|(task, _)| of(task)).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The figure that counts, and what it is called in front of the number.
+fn figure(sorted: &[f64], of: Figure) -> Option<(f64, &'static str)> {
+    match of {
+        Figure::Max => sorted.last().map(|value| (*value, "")),
+        Figure::P95 => percentile(sorted, 95.0).map(|value| (value, "p95 ")),
+    }
+}
+
+fn earliest(times: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    times.flatten().min_by(f64::total_cmp)
+}
+
+fn held(on: bool, clause: ClauseKind, figure: String) -> Answer {
+    Answer::of(on, clause, figure, false)
+}
+
+fn broken(clause: ClauseKind, detail: String) -> Answer {
+    Answer::of(true, clause, detail, true)
+}
+
+impl Answer {
+    fn of(on: bool, clause: ClauseKind, detail: String, over: bool) -> Answer {
+        let answer = match (on, over) {
+            (false, _) => ClauseAnswer::Off,
+            (true, true) => ClauseAnswer::Broke,
+            (true, false) => ClauseAnswer::Held,
+        };
+        let broke =
+            (on && over).then(|| Clause { clause, detail: detail.clone(), pids: Vec::new(), at_s: None });
+        Answer { state: ClauseState { clause, answer, figure: detail }, broke }
+    }
+
+    fn not_read(on: bool, clause: ClauseKind, why: &str) -> Answer {
+        let answer = if on { ClauseAnswer::NotRead } else { ClauseAnswer::Off };
+        Answer { state: ClauseState { clause, answer, figure: why.to_string() }, broke: None }
+    }
+
+    fn at(mut self, at_s: Option<f64>) -> Answer {
+        if let Some(clause) = &mut self.broke {
+            clause.at_s = at_s;
+        }
+        self
+    }
+
+    fn about(mut self, pids: Vec<u32>) -> Answer {
+        if let Some(clause) = &mut self.broke {
+            clause.pids = pids;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+#[path = "clauses_tests.rs"]
+mod tests;

@@ -1,0 +1,62 @@
+//! From a run to the figures that it is compared by.
+
+use super::Beside;
+use crate::analysis::leak::{LeakTasks, worker_changed};
+use crate::analysis::stats::summary;
+use crate::record::{RunData, RunFigures, TaskFigures, TaskRecord};
+use crate::units::round;
+
+/// What a comparison needs of a run.
+///
+/// A task whose memory could not be read, at the end of a run whose worker
+/// died, is left out; one in the middle leaves a gap that makes the signal unknown.
+pub fn run_figures(run: &RunData) -> RunFigures {
+    let leak = LeakTasks::of(run);
+    let plain: Vec<&TaskRecord> =
+        leak.tasks.iter().copied().filter(|task| task.condition.is_none()).collect();
+    let repeats: Vec<&TaskRecord> =
+        leak.repeats.iter().copied().filter(|task| task.condition.is_none()).collect();
+    let median = |pick: fn(&TaskRecord) -> Option<f64>| {
+        let pool = if repeats.is_empty() { &plain } else { &repeats };
+        summary(&pool.iter().filter_map(|task| pick(task)).collect::<Vec<_>>()).map(|found| found.p50)
+    };
+    let kept: Vec<f64> = leak.warm_up.iter().filter_map(|task| task.worker_rss_delta_mb).collect();
+    let peaks = plain.iter().filter_map(|task| task.worker_rss_peak_mb);
+    RunFigures {
+        file: run.file.clone(),
+        tasks: plain.iter().map(|task| task_figures(task)).collect(),
+        warm_up_mb: (!kept.is_empty()).then(|| round(kept.iter().sum(), 1)),
+        peak_mb: peaks.max_by(f64::total_cmp),
+        rtf: median(|task| task.rtf),
+        seconds: median(|task| task.processing_time),
+        failed: plain.iter().filter(|task| !task.succeeded()).count(),
+        worker_changed: worker_changed(run),
+    }
+}
+
+fn task_figures(task: &TaskRecord) -> TaskFigures {
+    let kind = task.kind.map_or("", |kind| kind.word());
+    let footprint = task.worker_after.unwrap_or_default();
+    TaskFigures {
+        input: format!("{kind} {}", task.audio_file).trim().to_string(),
+        rss_mb: task.worker_rss_after_mb,
+        private_mb: footprint.private_mb,
+        fds: footprint.fds.map(|count| count as f64),
+        threads: footprint.threads.map(|count| count as f64),
+    }
+}
+
+/// The figures beside the verdict: of several runs a side, their median.
+pub(super) fn beside(before: &[RunFigures], after: &[RunFigures]) -> Beside {
+    let both = |pick: fn(&RunFigures) -> Option<f64>| {
+        [before, after]
+            .map(|runs| summary(&runs.iter().filter_map(pick).collect::<Vec<_>>()).map(|found| found.p50))
+    };
+    Beside {
+        warm_up_mb: both(|run| run.warm_up_mb),
+        peak_mb: both(|run| run.peak_mb),
+        rtf: both(|run| run.rtf),
+        seconds: both(|run| run.seconds),
+        failed: [before, after].map(|runs| runs.iter().map(|run| run.failed).sum()),
+    }
+}

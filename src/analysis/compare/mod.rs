@@ -1,0 +1,237 @@
+//! Comparing two runs: is a leak fixed, is a version worse than the one before it? Pure.
+//!
+//! The question is not whether memory grows but whether it grows *differently*,
+//! so what both runs share (warm-up, a cache that fills, what one input needs
+//! more than another) cancels out where both were sent the same inputs in the
+//! same order. That makes it the strongest test there is of a fix.
+//!
+//! - [`run_figures`]: what a comparison needs of a run;
+//! - [`compare`]: the verdict over all signals: memory, descriptors, threads;
+//! - `rule`: the rule for one signal, with its statistics;
+//! - `words`: the sentences.
+
+mod baseline;
+mod figures;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{RunFigures, TaskFigures};
+
+pub use baseline::baseline_comparison;
+pub(super) use baseline::hold_against;
+pub use figures::run_figures;
+pub use rule::{Difference, Method, Rate};
+
+pub(super) use rule::growth_of;
+use rule::{Judged, Run, judge_signal};
+
+/// What became of growth between two versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// It grew before, and does not any more.
+    #[serde(rename = "fixed")]
+    Fixed,
+    /// It grows less than before, or what is left of it could not be excluded.
+    #[serde(rename = "better")]
+    Better,
+    /// The two differ by less than what matters.
+    #[serde(rename = "no change")]
+    NoChange,
+    /// It grows, and more than before.
+    #[serde(rename = "worse")]
+    Worse,
+    /// The readings do not tell.
+    #[serde(rename = "not enough data")]
+    NotEnoughData,
+}
+
+impl Change {
+    /// The verdict in words, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Change::Fixed => "fixed",
+            Change::Better => "better",
+            Change::NoChange => "no change",
+            Change::Worse => "worse",
+            Change::NotEnoughData => "not enough data",
+        }
+    }
+
+    /// The exit code that stands for it: 0 unless it is worse (1) or unknown (2).
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Change::Fixed | Change::Better | Change::NoChange => 0,
+            Change::Worse => 1,
+            Change::NotEnoughData => 2,
+        }
+    }
+}
+
+/// What is read of the worker after each task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// Memory: private memory where both sides have it, else RSS.
+    Memory,
+    /// What is resident beside private memory: shared segments, mapped files. Where RSS is
+    /// compared, it is in that already.
+    Shared,
+    /// Open file descriptors.
+    Descriptors,
+    /// Threads.
+    Threads,
+}
+
+impl Signal {
+    /// The least growth per task that counts as growth, in the signal's unit.
+    ///
+    /// 50 KB a task of memory is what page-wise accounting and allocators do by themselves.
+    fn least(self) -> f64 {
+        match self {
+            Signal::Memory | Signal::Shared => 0.05,
+            Signal::Descriptors | Signal::Threads => 0.02,
+        }
+    }
+
+    /// Two rates nearer to each other than this are alike, in the signal's unit per task.
+    fn alike(self) -> f64 {
+        match self {
+            Signal::Memory | Signal::Shared => 0.5,
+            Signal::Descriptors | Signal::Threads => 0.2,
+        }
+    }
+}
+
+/// The comparison of one signal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SignalComparison {
+    /// Which signal.
+    pub signal: Signal,
+    /// The unit of its figures: `MB`, `fds`, `threads`.
+    pub unit: &'static str,
+    /// What became of its growth.
+    pub verdict: Change,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Growth per task before; absent where there are too few readings.
+    pub before: Option<Rate>,
+    /// Growth per task after.
+    pub after: Option<Rate>,
+    /// After minus before.
+    pub difference: Option<Difference>,
+    /// Tasks a run, warm-up included, that would probably decide it; absent where it is decided.
+    pub tasks_needed: Option<usize>,
+}
+
+/// What is told beside the verdict and does not decide it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Beside {
+    /// What the first tasks kept, in MB, before and after.
+    pub warm_up_mb: [Option<f64>; 2],
+    /// Highest RSS, in MB, before and after.
+    pub peak_mb: [Option<f64>; 2],
+    /// Median real-time factor, before and after.
+    pub rtf: [Option<f64>; 2],
+    /// Median seconds a task, before and after.
+    pub seconds: [Option<f64>; 2],
+    /// Tasks that did not succeed, before and after.
+    pub failed: [usize; 2],
+}
+
+/// What two versions came to, beside each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The verdict over all signals.
+    pub verdict: Change,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Memory first, then what else was read on both sides.
+    pub signals: Vec<SignalComparison>,
+    /// Warm-up, peak and speed.
+    pub beside: Beside,
+    /// The files before.
+    pub before_files: Vec<String>,
+    /// The files after.
+    pub after_files: Vec<String>,
+}
+
+/// Compares the runs of one version with those of the next.
+///
+/// Each signal is judged by itself (see `rule`). A signal that is worse makes
+/// the whole worse; otherwise memory decides, and where that has not changed,
+/// what has become of shared memory, descriptors and threads does.
+pub fn compare(before: &[RunFigures], after: &[RunFigures]) -> Comparison {
+    let mut signals = vec![signal(Signal::Memory, before, after)];
+    for other in [Signal::Shared, Signal::Descriptors, Signal::Threads] {
+        if readings(other, before, after).is_some() {
+            signals.push(signal(other, before, after));
+        }
+    }
+    let decisive = decisive(&signals);
+    Comparison {
+        verdict: decisive.verdict,
+        reason: decisive.reason.clone(),
+        beside: figures::beside(before, after),
+        before_files: before.iter().map(|run| run.file.clone()).collect(),
+        after_files: after.iter().map(|run| run.file.clone()).collect(),
+        signals,
+    }
+}
+
+fn decisive(signals: &[SignalComparison]) -> &SignalComparison {
+    let with = |wanted: Change| signals.iter().find(|signal| signal.verdict == wanted);
+    let memory = &signals[0];
+    match (with(Change::Worse), memory.verdict) {
+        (Some(worse), _) => worse,
+        (None, Change::NoChange) => with(Change::Fixed).or_else(|| with(Change::Better)).unwrap_or(memory),
+        (None, _) => memory,
+    }
+}
+
+fn signal(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> SignalComparison {
+    let changed = [(before, "before"), (after, "after")]
+        .into_iter()
+        .find(|(runs, _)| runs.iter().any(|run| run.worker_changed));
+    let judged = match (changed, readings(signal, before, after)) {
+        (Some((_, side)), _) => Judged::unknown(format!(
+            "a worker died or was replaced in a run {side}, so its {} is that of two processes",
+            words::noun(signal)
+        )),
+        (None, None) => {
+            Judged::unknown(format!("{} was not read after every task of both sides", words::noun(signal)))
+        }
+        (None, Some([before, after])) => judge_signal(signal, &before, &after),
+    };
+    SignalComparison {
+        signal,
+        unit: words::unit(signal),
+        verdict: judged.verdict,
+        reason: judged.reason,
+        before: judged.before,
+        after: judged.after,
+        difference: judged.difference,
+        tasks_needed: judged.tasks_needed,
+    }
+}
+
+/// The readings of both sides, if the same thing was read on both.
+fn readings(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Option<[Vec<Run>; 2]> {
+    type Pick = fn(&TaskFigures) -> Option<f64>;
+    let picks: &[Pick] = match signal {
+        Signal::Memory => &[|task| task.private_mb, |task| task.rss_mb],
+        Signal::Shared => &[|task| Some((task.rss_mb? - task.private_mb?).max(0.0))],
+        Signal::Descriptors => &[|task| task.fds],
+        Signal::Threads => &[|task| task.threads],
+    };
+    picks.iter().find_map(|&pick| {
+        let side = |runs: &[RunFigures]| -> Option<Vec<Run>> {
+            let runs: Vec<Run> = runs.iter().map(|run| Run::of(run, pick)).collect::<Option<_>>()?;
+            (!runs.is_empty()).then_some(runs)
+        };
+        Some([side(before)?, side(after)?])
+    })
+}

@@ -1,0 +1,141 @@
+//! Does memory accumulate? A judgement on one reading per task. Pure.
+//!
+//! A leak and a cache that is filling look alike until the cache is full, so
+//! the question is never whether memory rose, but whether what it *keeps* goes
+//! on rising past anything that fills. [`growth`] answers with one of three
+//! words, a rate with its interval, and what it would take to decide.
+//!
+//! The parts: `beside` (private memory, and what is resident beside it), `floors`
+//! (what memory never gave back), `window` (growth of the floors with its interval),
+//! `trend` (whether it goes on), `bounds` (from where on it is a leak), `rule` (the
+//! verdict), `looks` (asking again while tasks go on), `words` (how it is told).
+
+mod beside;
+mod bounds;
+mod floors;
+mod looks;
+mod rule;
+mod trend;
+mod window;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::Verdict;
+
+pub use beside::growth;
+pub use bounds::Bounds;
+pub use looks::{FIRST_LOOK, LOOKS, next_look};
+pub use rule::growth_within;
+pub(super) use rule::{RUNTIME_RISE_MB, is_runtime};
+
+/// What the readings say about accumulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Memory accumulates, task after task.
+    Leak,
+    /// It does not, down to the size that is told.
+    Clean,
+    /// The evidence does not suffice yet. Never a pass.
+    Inconclusive,
+}
+
+impl Answer {
+    /// The word for people and files: `leak`, `clean`, `inconclusive`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Answer::Leak => "leak",
+            Answer::Clean => "clean",
+            Answer::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What is judged: memory after each task, and what is known beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Readings<'a> {
+    /// Private memory (anonymous and swapped) of the process tree after each
+    /// task, in the order of the tasks, in MB. RSS will do where there is no better.
+    pub after_mb: &'a [f64],
+    /// Resident memory that is backed by files (RSS less anonymous), in MB,
+    /// where it is known. A large one tells of a large runtime, such as a Java
+    /// or a JavaScript engine, whose heap grows to its limit before anything
+    /// in it is collected.
+    pub file_mb: Option<f64>,
+    /// What was resident beside it after each of the same tasks (RSS less private: shared
+    /// segments, mapped files), in MB; empty where it is not known for each.
+    pub beside_mb: &'a [f64],
+    /// True only if nothing was sent that had not been sent before the first of
+    /// these readings *and* everything the service keeps on purpose is keyed by
+    /// its input, so that nothing is left that could fill. Steady growth is then a leak
+    /// without having to outlast a cache.
+    pub inputs_seen: bool,
+    /// How often the verdict is asked for while the readings come in, if the
+    /// first certain answer ends it ([`LOOKS`]); 1 for readings that are complete.
+    pub looks: u32,
+}
+
+impl<'a> Readings<'a> {
+    /// Readings of which nothing else is known.
+    pub fn new(after_mb: &'a [f64]) -> Readings<'a> {
+        Readings { after_mb, file_mb: None, beside_mb: &[], inputs_seen: false, looks: 1 }
+    }
+}
+
+/// What a series of readings says about accumulation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Growth {
+    /// The answer.
+    #[serde(rename = "verdict")]
+    pub answer: Answer,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Growth of what memory keeps, in MB per task; none where there are too few readings.
+    pub rate_mb_per_task: Option<f64>,
+    /// Lower end of the rate's 98 % interval, in MB per task.
+    pub low: Option<f64>,
+    /// Upper end of the rate's 98 % interval, in MB per task.
+    pub high: Option<f64>,
+    /// True if memory grew for certain, whether or not that is a leak.
+    pub growing: bool,
+    /// True if this is told of what is resident beside private memory, which itself is clean.
+    pub beside: bool,
+    /// Readings that were judged.
+    pub tasks: usize,
+    /// How many tasks more it would take to decide, as far as can be foreseen; 0 where it is decided.
+    pub tasks_needed: usize,
+    /// The smallest leak that would have been seen in as many tasks, in MB per
+    /// task; none where there are too few readings to see any.
+    pub detectable_mb_per_task: Option<f64>,
+}
+
+impl Growth {
+    /// The answer as the verdict of a criterion.
+    pub fn verdict(&self) -> Verdict {
+        match self.answer {
+            Answer::Leak => Verdict::Fail,
+            Answer::Clean => Verdict::Pass,
+            Answer::Inconclusive => Verdict::Inconclusive,
+        }
+    }
+
+    /// The verdict in a line: `LEAK: +1.2 MB per task (98 % interval 1.0 to 1.4)
+    /// over 64 tasks; would pass a 200 MB gate for 166 tasks`.
+    ///
+    /// `gate_mb` is how much a single task may keep, or nothing where there is no such gate.
+    pub fn sentence(&self, gate_mb: Option<f64>) -> String {
+        words::sentence(self, gate_mb)
+    }
+
+    /// [`Growth::sentence`] as the detail of a criterion, whose verdict says INCONCLUSIVE already.
+    pub(crate) fn detail(&self, gate_mb: Option<f64>) -> String {
+        match self.answer {
+            Answer::Inconclusive => self.reason.clone(),
+            Answer::Leak | Answer::Clean => self.sentence(gate_mb),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A service that goes on answering can be past its best all the same.
+
+use super::limit::{Level, throughputs};
+use crate::units::significant;
+
+/// Less than this share of the best throughput at a lower level is worth a note…
+const COLLAPSED: f64 = 0.5;
+
+/// …where the level had so many tasks at least: the throughput of a few is chance.
+const TELLING_TASKS: usize = 10;
+
+/// From which level on throughput fell, though every clause held there.
+pub(super) fn knee_note(levels: &[Level]) -> Option<String> {
+    let told = |concurrency: u32| {
+        levels.iter().any(|level| level.concurrency == concurrency && level.tasks >= TELLING_TASKS)
+    };
+    let mut best: Option<(u32, f64)> = None;
+    for (concurrency, throughput) in throughputs(levels).into_iter().filter(|(level, _)| told(*level)) {
+        match best {
+            Some((at, most)) if concurrency > at && throughput < COLLAPSED * most => {
+                return Some(format!(
+                    "c={concurrency} did {} tasks/s and c={at} {}: throughput collapses under load, though no clause \
+                     forbids it (`ramp.stable.max_latency_s` would make it the limit)",
+                    significant(throughput),
+                    significant(most)
+                ));
+            }
+            Some((_, most)) if throughput <= most => {}
+            _ => best = Some((concurrency, throughput)),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixtures::{run, task};
+    use crate::analysis::levels;
+    use crate::plan::RampPlan;
+    use crate::record::{Event, LevelEnd, Phase};
+
+    /// What is noted of levels of which each did `tasks` in a second times `rate`.
+    fn noted(tasks: usize, rates: &[f64]) -> Option<String> {
+        let (mut records, mut events) = (Vec::new(), Vec::new());
+        for (index, rate) in rates.iter().enumerate() {
+            let concurrency = index as u32 + 1;
+            events.push(Event::LevelStarted { concurrency, attempt: None, why: None });
+            for number in 0..tasks {
+                let mut record = task("short", concurrency, 0.001);
+                record.test_id = format!("short_c{concurrency}_t{number}_1");
+                record.phase = Some(Phase::Concurrency);
+                events.push(Event::TaskStarted { test_id: record.test_id.clone() });
+                records.push(record);
+            }
+            let end = LevelEnd {
+                concurrency,
+                sent: Some(tasks as u32),
+                load_s: Some(tasks as f64 / rate),
+                ..LevelEnd::default()
+            };
+            events.push(Event::LevelEnded(Box::new(end)));
+        }
+        knee_note(&levels(&run(records, events), &RampPlan::default()))
+    }
+
+    #[test]
+    fn a_collapse_is_noted_with_its_figures() {
+        let note = noted(20, &[300.0, 615.0, 26.0, 24.0]).unwrap();
+        assert!(note.starts_with("c=3 did 26.0 tasks/s and c=2 615: throughput collapses"), "{note}");
+    }
+
+    #[test]
+    fn a_plateau_is_none_and_a_few_tasks_tell_nothing() {
+        assert_eq!(noted(20, &[100.0, 180.0, 170.0, 120.0]), None);
+        assert_eq!(noted(3, &[300.0, 615.0, 26.0]), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! The probes: growth under one condition at a time. Pure.
+//!
+//! Every input was sent before the probes begin, so what grows under a condition and does not slow down is no
+//! warm-up. That is why `compare`'s rule judges them (floors of batches and their increments, with a 98 % interval) and
+//! not `growth`, which has to wait until what fills is full: growth is a leak where the lower end of the interval and the
+//! whole rise are above what allocators do by themselves, and in a large runtime above what its heap does.
+//! `docs/verdict.md` has what that achieves on the recordings.
+
+use serde::Serialize;
+
+use super::compare::{Rate, growth_of};
+use super::growth::{RUNTIME_RISE_MB, is_runtime};
+use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
+use crate::units::round;
+
+/// The condition under which nothing is sent: its growth is per second.
+pub const PAUSE: &str = "pause";
+
+/// The readings under one condition.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Condition {
+    /// `repeat`, `pause`, `alternate`, `parallel`, `error`.
+    pub condition: String,
+    /// Readings.
+    pub steps: usize,
+    /// Tasks between two readings; seconds for `pause`.
+    pub per_step: f64,
+    /// Growth of memory per task (per second for `pause`), in MB, where there are enough readings.
+    pub memory: Option<Rate>,
+    /// Growth of open descriptors per task (per second for `pause`), where they were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<Rate>,
+    /// Growth of threads per task (per second for `pause`), where they were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<Rate>,
+    /// The verdict: a leak under any condition is a leak.
+    pub verdict: Verdict,
+    /// The figures in one line.
+    pub detail: String,
+}
+
+/// What is looked at under each condition: the least growth per task, the least rise, and its words.
+struct Signal {
+    pick: fn(&Footprint) -> Option<f64>,
+    least: f64,
+    rise: f64,
+    unit: &'static str,
+}
+
+const SIGNALS: [Signal; 4] = [
+    Signal { pick: |found| found.private_mb.or(found.rss_mb), least: 0.05, rise: 2.0, unit: "MB" },
+    Signal { pick: Footprint::beside_mb, least: 0.05, rise: 2.0, unit: "MB of shared or mapped memory" },
+    Signal { pick: |found| found.fds.map(|count| count as f64), least: 0.02, rise: 5.0, unit: "descriptors" },
+    Signal { pick: |found| found.threads.map(|count| count as f64), least: 0.02, rise: 5.0, unit: "threads" },
+];
+
+/// A bound on growth below this, in MB per task, is a pass.
+const CLEAN_MB: f64 = 0.5;
+
+/// The conditions of a run, in their order.
+pub fn conditions(run: &RunData) -> Vec<Condition> {
+    let mut found: Vec<(String, f64, Vec<Option<Footprint>>)> = Vec::new();
+    for record in &run.events {
+        let Event::ProbeStep { condition, per_step, worker } = &record.event else { continue };
+        match found.iter_mut().find(|(name, ..)| name == condition) {
+            Some((_, _, readings)) => readings.push(*worker),
+            None => found.push((condition.clone(), *per_step, vec![*worker])),
+        }
+    }
+    found.into_iter().map(|(condition, per_step, readings)| judge(condition, per_step, &readings)).collect()
+}
+
+/// A criterion for each condition.
+pub(super) fn probe_criteria(run: &RunData) -> Vec<Criterion> {
+    conditions(run)
+        .into_iter()
+        .map(|found| Criterion {
+            name: format!("probe.{}", found.condition),
+            title: format!("nothing leaks {}", title(&found.condition)),
+            verdict: found.verdict,
+            value: found.memory.map(|rate| round(rate.per_task, 3)),
+            threshold: None,
+            unit: found.memory.map(|_| format!("MB per {}", per(&found.condition))),
+            detail: found.detail,
+        })
+        .collect()
+}
+
+fn title(condition: &str) -> &'static str {
+    match condition {
+        "repeat" => "while one input is repeated",
+        PAUSE => "while nothing is sent",
+        "alternate" => "while short and long alternate",
+        "parallel" => "while tasks run at once",
+        "error" => "on the error path",
+        _ => "under this condition",
+    }
+}
+
+fn per(condition: &str) -> &'static str {
+    if condition == PAUSE { "second" } else { "task" }
+}
+
+fn judge(condition: String, per_step: f64, readings: &[Option<Footprint>]) -> Condition {
+    let mut leaks: Vec<String> = Vec::new();
+    let (mut memory, mut descriptors, mut threads) = (None, None, None);
+    let file_mb = readings.iter().flatten().find_map(Footprint::beside_mb);
+    for signal in &SIGNALS {
+        let values: Option<Vec<f64>> =
+            readings.iter().map(|reading| reading.as_ref().and_then(signal.pick)).collect();
+        let Some((rate, slowing)) = values.as_deref().and_then(growth_of) else { continue };
+        let rise = rate.per_task * rate.tasks as f64;
+        let rate = Rate {
+            per_task: rate.per_task / per_step,
+            low: rate.low / per_step,
+            high: rate.high / per_step,
+            tasks: rate.tasks,
+        };
+        let mut enough = signal.rise;
+        match signal.unit {
+            "MB" => memory = Some(rate),
+            "descriptors" => descriptors = Some(rate),
+            "threads" => threads = Some(rate),
+            _ => {}
+        }
+        if signal.unit == "MB" && is_runtime(file_mb) {
+            enough = RUNTIME_RISE_MB;
+        }
+        if rate.low > signal.least && rise >= enough && !slowing {
+            leaks.push(interval(&rate, signal.unit, &condition));
+        }
+    }
+    let steps = readings.len();
+    let (verdict, detail) = match memory {
+        _ if !leaks.is_empty() => (Verdict::Fail, format!("LEAK: {}", leaks.join("; "))),
+        None => {
+            let readings = if steps == 1 { "reading" } else { "readings" };
+            (Verdict::Inconclusive, format!("{steps} {readings}, at least 8 without a gap are needed"))
+        }
+        Some(rate) if condition == PAUSE && rate.high <= CLEAN_MB => (
+            Verdict::Pass,
+            format!("memory holds still or comes down: {}", interval(&rate, "MB", &condition)),
+        ),
+        Some(rate) if rate.high < CLEAN_MB => (Verdict::Pass, interval(&rate, "MB", &condition)),
+        Some(rate) => (
+            Verdict::Inconclusive,
+            format!("{}; more steps (`leak.probe_steps`) would tell", interval(&rate, "MB", &condition)),
+        ),
+    };
+    let detail = format!("{detail}, {steps} readings");
+    Condition { condition, steps, per_step, memory, descriptors, threads, verdict, detail }
+}
+
+fn interval(rate: &Rate, unit: &str, condition: &str) -> String {
+    let figure = |value: f64| round(value, 2);
+    format!(
+        "{:+.2} {unit} per {} (98 % interval {} to {})",
+        figure(rate.per_task),
+        per(condition),
+        figure(rate.low),
+        figure(rate.high)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixtures::run;
+
+    fn judged(condition: &str, per_step: f64, at: impl Fn(u32) -> f64) -> Condition {
+        let step = |index| Event::ProbeStep {
+            condition: condition.to_string(),
+            per_step,
+            worker: Some(Footprint { private_mb: Some(100.0 + at(index)), ..Footprint::default() }),
+        };
+        conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0)
+    }
+
+    #[test]
+    fn growth_under_a_condition_is_a_leak_per_task() {
+        let found = judged("parallel", 4.0, |step| 20.0 * f64::from(step));
+        assert_eq!(found.verdict, Verdict::Fail);
+        assert_eq!(found.detail, "LEAK: +5.00 MB per task (98 % interval 5 to 5), 12 readings");
+    }
+
+    #[test]
+    fn what_fills_holds_still_or_comes_down_is_none() {
+        assert_eq!(judged("repeat", 1.0, |_| 0.0).verdict, Verdict::Pass);
+        assert_eq!(judged("repeat", 1.0, |step| 24.0 * f64::from(step.min(3))).verdict, Verdict::Pass);
+        assert_ne!(judged("repeat", 1.0, |step| 24.0 * f64::from(step.min(7))).verdict, Verdict::Fail);
+        assert_eq!(judged(PAUSE, 1.0, |step| -f64::from(step)).verdict, Verdict::Pass);
+        assert_eq!(judged(PAUSE, 0.5, f64::from).verdict, Verdict::Fail, "a leak by the clock");
+    }
+
+    #[test]
+    fn what_was_not_counted_has_no_rate() {
+        let step = |index: u32| {
+            let worker = Footprint {
+                private_mb: Some(100.0),
+                rss_mb: Some(110.0 + f64::from(index)),
+                ..Footprint::default()
+            };
+            Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: Some(worker) }
+        };
+        let found = conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0);
+        assert_eq!(found.verdict, Verdict::Fail, "what is shared grows: {}", found.detail);
+        assert!(found.descriptors.is_none() && found.threads.is_none(), "{found:?}");
+    }
+
+    #[test]
+    fn the_heap_of_a_large_runtime_has_to_outgrow_its_habit() {
+        let grown = |file_mb: f64, step_mb: f64| {
+            let step = |index: u32| {
+                let private_mb = 100.0 + step_mb * f64::from(index);
+                let worker = Footprint {
+                    private_mb: Some(private_mb),
+                    rss_mb: Some(private_mb + file_mb),
+                    ..Footprint::default()
+                };
+                Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: Some(worker) }
+            };
+            conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0).verdict
+        };
+        assert_eq!(grown(4.0, 5.0), Verdict::Fail);
+        assert_eq!(grown(40.0, 5.0), Verdict::Inconclusive);
+        assert_eq!(grown(40.0, 12.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn descriptors_leak_too() {
+        let step = |index: u64| Event::ProbeStep {
+            condition: "error".to_string(),
+            per_step: 1.0,
+            worker: Some(Footprint { rss_mb: Some(50.0), fds: Some(9 + index), ..Footprint::default() }),
+        };
+        let found = conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0);
+        assert_eq!(found.verdict, Verdict::Fail);
+        assert!(found.detail.contains("+1.00 descriptors per task"), "{}", found.detail);
+    }
+
+    #[test]
+    fn a_gap_or_few_readings_decide_nothing() {
+        let step = || Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: None };
+        let found = conditions(&run(Vec::new(), (0..12).map(|_| step()).collect())).remove(0);
+        assert_eq!(found.verdict, Verdict::Inconclusive);
+    }
+}

@@ -1,0 +1,265 @@
+//! Leaks of other things than memory: descriptors, threads, processes.
+//!
+//! Counts are exact, so one that grows with every task needs no statistics; what
+//! must be told from a leak is a pool that fills and a connection that happens to
+//! be open. So the lowest counts are compared, and growth that has stopped is none.
+
+use super::leak::LeakTasks;
+use crate::plan::LeakPlan;
+use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
+
+use super::WORKER;
+
+/// Readings that are needed before anything is said.
+const MIN_READINGS: usize = 6;
+
+/// A pool has filled when its count was flat for so many readings at least.
+const MIN_FLAT: usize = 5;
+
+/// What can leak beside memory.
+struct Resource {
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    count: fn(&Footprint) -> Option<u64>,
+    limit: fn(&LeakPlan) -> u32,
+}
+
+const RESOURCES: [Resource; 3] = [
+    Resource {
+        name: "leak.fds",
+        title: "no file descriptors accumulate",
+        unit: "descriptors",
+        count: |held| held.fds,
+        limit: |plan| plan.max_fds_growth,
+    },
+    Resource {
+        name: "leak.threads",
+        title: "no threads accumulate",
+        unit: "threads",
+        count: |held| held.threads,
+        limit: |plan| plan.max_threads_growth,
+    },
+    Resource {
+        name: "leak.processes",
+        title: "no processes accumulate, zombies neither",
+        unit: "processes",
+        // Where zombies cannot be counted, the processes alone say nothing of them.
+        count: |held| Some(held.processes? + held.zombies?),
+        limit: |plan| plan.max_processes_growth,
+    },
+];
+
+/// What the counts of one role say.
+struct Finding {
+    verdict: Verdict,
+    detail: String,
+    growth: Option<f64>,
+}
+
+/// The criteria on descriptors, threads and processes; none for the data of a run
+/// that did not count them.
+pub(super) fn resource_criteria(
+    run: &RunData,
+    leak: &LeakTasks<'_>,
+    worker_changed: bool,
+    plan: &LeakPlan,
+) -> Vec<Criterion> {
+    let counted = leak.tasks.iter().any(|task| task.worker_after.is_some());
+    if !plan.resources || !counted {
+        return Vec::new();
+    }
+    let roles = roles(run, leak);
+    RESOURCES.iter().map(|resource| criterion(resource, &roles, worker_changed, plan)).collect()
+}
+
+/// After each repeat, what each role held.
+fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Vec<Option<Footprint>>)> {
+    let mut roles =
+        vec![(WORKER.to_string(), leak.repeats.iter().map(|task| task.worker_after).collect::<Vec<_>>())];
+    let of_task = |wanted: &str| {
+        run.events.iter().find_map(|record| match &record.event {
+            Event::RolesAfter { test_id, roles } if test_id == wanted => Some(roles),
+            _ => None,
+        })
+    };
+    let after: Vec<_> = leak.repeats.iter().map(|task| of_task(&task.test_id)).collect();
+    let mut names: Vec<&String> = after.iter().flatten().flat_map(|roles| roles.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let held = after.iter().map(|roles| roles.and_then(|roles| roles.get(name)).copied()).collect();
+        roles.push((name.clone(), held));
+    }
+    roles
+}
+
+fn criterion(
+    resource: &Resource,
+    roles: &[(String, Vec<Option<Footprint>>)],
+    worker_changed: bool,
+    plan: &LeakPlan,
+) -> Criterion {
+    let limit = (resource.limit)(plan);
+    let found = roles.iter().map(|(role, held)| {
+        let counts: Vec<Option<u64>> =
+            held.iter().map(|held| held.as_ref().and_then(resource.count)).collect();
+        let finding = if role == WORKER && worker_changed {
+            inconclusive("a worker process died or was replaced, and counts do not go on across that")
+        } else {
+            judge(&counts, limit)
+        };
+        Finding { detail: format!("{role}: {}", finding.detail), ..finding }
+    });
+    // The worst role speaks; among equals the first, which is the worker.
+    let worst = found.reduce(|worst, next| if next.verdict > worst.verdict { next } else { worst });
+    let worst = worst.unwrap_or_else(|| inconclusive("nothing was counted"));
+    Criterion {
+        name: resource.name.to_string(),
+        title: resource.title.to_string(),
+        verdict: worst.verdict,
+        detail: worst.detail,
+        value: worst.growth,
+        threshold: Some(f64::from(limit)),
+        unit: Some(resource.unit.to_string()),
+    }
+}
+
+fn inconclusive(detail: &str) -> Finding {
+    Finding { verdict: Verdict::Inconclusive, detail: detail.to_string(), growth: None }
+}
+
+/// Judges counts after each repeat, in their order, against how far they may grow.
+fn judge(counts: &[Option<u64>], limit: u32) -> Finding {
+    let known: Vec<i64> =
+        counts.iter().flatten().map(|&count| i64::try_from(count).unwrap_or(i64::MAX)).collect();
+    if known.len() < counts.len() {
+        return inconclusive(&format!(
+            "not counted after {} of {} tasks",
+            counts.len() - known.len(),
+            counts.len()
+        ));
+    }
+    if known.len() < MIN_READINGS {
+        let readings = if known.len() == 1 { "reading" } else { "readings" };
+        let detail = format!("{} {readings} after warm-up, at least {MIN_READINGS} are needed", known.len());
+        return inconclusive(&detail);
+    }
+    let lowest = |counts: &[i64]| counts.iter().copied().min().unwrap_or_default();
+    let (early, late) = known.split_at(known.len() / 2);
+    let growth = lowest(late) - lowest(early);
+    let (third, fourth) = late.split_at(late.len() / 2);
+    let still = lowest(fourth) - lowest(third);
+    let (first, last) = (known[0], known[known.len() - 1]);
+    let figures = format!("{first} to {last} over {} tasks, lowest of each half {growth:+}", known.len());
+    let (verdict, detail) = if growth <= i64::from(limit) {
+        (Verdict::Pass, format!("{figures} (at most {limit:+})"))
+    } else if still > 0 {
+        (Verdict::Fail, format!("{figures} (at most {limit:+}), and still growing"))
+    } else if late.len() >= MIN_FLAT {
+        (Verdict::Pass, format!("{figures}, then flat over {} tasks: something that fills", late.len()))
+    } else {
+        let detail = format!("{figures} (at most {limit:+}), and not yet clear whether it stops there");
+        (Verdict::Inconclusive, detail)
+    };
+    Finding { verdict, detail, growth: Some(growth as f64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::analysis::fixtures::{run, task};
+    use crate::record::{Phase, TaskRecord};
+
+    fn verdict(counts: &[u64]) -> Verdict {
+        let counts: Vec<Option<u64>> = counts.iter().copied().map(Some).collect();
+        judge(&counts, 2).verdict
+    }
+
+    #[test]
+    fn one_more_per_task_is_a_leak() {
+        assert_eq!(verdict(&[20, 21, 22, 23, 24, 25, 26, 27, 28, 29]), Verdict::Fail);
+        assert_eq!(verdict(&[20, 21, 22, 23, 24, 25]), Verdict::Fail);
+        let every_third: Vec<u64> = (0..24).map(|task| 20 + task / 3).collect();
+        assert_eq!(verdict(&every_third), Verdict::Fail);
+    }
+
+    #[test]
+    fn what_comes_and_goes_or_fills_is_none() {
+        assert_eq!(verdict(&[20; 10]), Verdict::Pass);
+        assert_eq!(verdict(&[20, 29, 21, 35, 20, 24, 40, 20, 33, 38]), Verdict::Pass, "connections");
+        assert_eq!(verdict(&[20, 22, 24, 26, 28, 28, 28, 28, 28, 28]), Verdict::Pass, "a pool of eight");
+        assert_eq!(verdict(&[30, 28, 26, 24, 22, 20]), Verdict::Pass, "fewer");
+    }
+
+    #[test]
+    fn what_is_not_known_does_not_pass() {
+        assert_eq!(verdict(&[20, 21, 22, 23, 24]), Verdict::Inconclusive, "few readings");
+        assert_eq!(verdict(&[20, 23, 26, 29, 29, 29]), Verdict::Inconclusive, "flat for a moment");
+        let counts: Vec<Option<u64>> = (0..10).map(|task| (task != 4).then_some(20)).collect();
+        let finding = judge(&counts, 2);
+        assert_eq!(finding.verdict, Verdict::Inconclusive);
+        assert_eq!(finding.detail, "not counted after 1 of 10 tasks");
+    }
+
+    /// A leak check of `tasks` repeats whose footprints are as `held` says.
+    fn check(tasks: u64, held: impl Fn(u64) -> Footprint, api: impl Fn(u64) -> u64) -> Vec<Criterion> {
+        let mut events = Vec::new();
+        let records: Vec<TaskRecord> = (0..=tasks)
+            .map(|index| {
+                let mut record = task("short", 1, 0.2);
+                record.test_id = format!("short_c1_{index}");
+                record.phase = Some(Phase::Leak);
+                record.worker_after = Some(held(index));
+                let footprint = Footprint { fds: Some(api(index)), ..held(0) };
+                let roles = BTreeMap::from([("api".to_string(), footprint)]);
+                events.push(Event::RolesAfter { test_id: record.test_id.clone(), roles });
+                record
+            })
+            .collect();
+        let run = run(records, events);
+        resource_criteria(&run, &LeakTasks::of(&run), false, &LeakPlan::default())
+    }
+
+    fn held(fds: u64, threads: u64, zombies: u64) -> Footprint {
+        Footprint {
+            fds: Some(fds),
+            threads: Some(threads),
+            processes: Some(1),
+            zombies: Some(zombies),
+            ..Footprint::default()
+        }
+    }
+
+    #[test]
+    fn each_resource_of_each_role_has_its_criterion() {
+        let verdicts =
+            |criteria: &[Criterion]| criteria.iter().map(|found| found.verdict).collect::<Vec<_>>();
+        let (pass, fail) = (Verdict::Pass, Verdict::Fail);
+        assert_eq!(verdicts(&check(10, |_| held(9, 4, 0), |_| 30)), [pass, pass, pass]);
+        assert_eq!(verdicts(&check(10, |task| held(9 + task, 4, 0), |_| 30)), [fail, pass, pass]);
+        assert_eq!(verdicts(&check(10, |task| held(9, 4 + task, 0), |_| 30)), [pass, fail, pass]);
+        assert_eq!(verdicts(&check(10, |task| held(9, 4, task), |_| 30)), [pass, pass, fail]);
+        let api = check(10, |_| held(9, 4, 0), |task| 30 + task);
+        assert_eq!(verdicts(&api), [fail, pass, pass]);
+        assert_eq!(
+            api[0].detail,
+            "api: 31 to 40 over 10 tasks, lowest of each half +5 (at most +2), and still growing"
+        );
+    }
+
+    #[test]
+    fn a_run_that_did_not_count_is_not_judged_and_a_changed_worker_is_not_compared() {
+        let old = run(vec![task("short", 1, 0.2)], Vec::new());
+        assert!(resource_criteria(&old, &LeakTasks::of(&old), false, &LeakPlan::default()).is_empty());
+        let mut record = task("short", 1, 0.2);
+        record.worker_after = Some(held(1, 1, 0));
+        let new = run(vec![record; 12], Vec::new());
+        let changed = resource_criteria(&new, &LeakTasks::of(&new), true, &LeakPlan::default());
+        assert!(changed.iter().all(|found| found.verdict == Verdict::Inconclusive));
+        let off = LeakPlan { resources: false, ..LeakPlan::default() };
+        assert!(resource_criteria(&new, &LeakTasks::of(&new), false, &off).is_empty());
+    }
+}

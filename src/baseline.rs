@@ -1,0 +1,69 @@
+//! Reading what is to be compared.
+
+use std::path::{Path, PathBuf};
+
+use crate::analysis::run_figures;
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{find_runs, read};
+use crate::readings;
+use crate::record::{RunFigures, TaskFigures};
+
+/// The figures of a run, or of all runs of a directory, oldest first. A table
+/// with one memory reading per task ([`readings`]) is a run too; in a directory
+/// tables count where there are no results.
+///
+/// # Errors
+/// Those of [`read`], [`find_runs`] and [`readings::read`]; [`ErrorKind::Data`] for a run without a leak check.
+pub fn read_figures(path: &Path) -> Result<Vec<RunFigures>> {
+    if !path.is_dir() {
+        return Ok(vec![figures(path)?]);
+    }
+    match find_runs(path) {
+        Ok(files) => files.iter().map(|file| figures(file)).collect(),
+        Err(error) if error.kind() == ErrorKind::Data => {
+            let tables = tables(path)?;
+            if tables.is_empty() { Err(error) } else { Ok(tables) }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn figures(file: &Path) -> Result<RunFigures> {
+    let figures = if readings::is_table(file)? { of_table(file)? } else { run_figures(&read(file)?) };
+    if figures.tasks.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("`{}` holds no task of a leak check", file.display()),
+        )
+        .hint("growth is compared over tasks that were sent one at a time: `highwater run --only leak`"));
+    }
+    Ok(RunFigures { file: file.display().to_string(), ..figures })
+}
+
+/// The tables of a directory; what holds no readings, such as a list of labels, is left out.
+fn tables(directory: &Path) -> Result<Vec<RunFigures>> {
+    let mut found = Vec::new();
+    for (file, _) in readings::find(&[PathBuf::from(directory)])? {
+        match figures(&file) {
+            Ok(figures) => found.push(figures),
+            Err(error) if error.kind() == ErrorKind::Data => {
+                tracing::debug!(file = %file.display(), %error, "not compared");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Where nothing says what was sent, no two files were sent the same.
+fn of_table(file: &Path) -> Result<RunFigures> {
+    let series = readings::read(file, None)?;
+    let private = readings::is_private(&series.column);
+    let task = |(index, mb): (usize, &f64)| TaskFigures {
+        input: series.inputs.get(index).cloned().unwrap_or_else(|| format!("{} {index}", file.display())),
+        rss_mb: (!private).then_some(*mb),
+        private_mb: private.then_some(*mb),
+        ..TaskFigures::default()
+    };
+    Ok(RunFigures { tasks: series.after_mb.iter().enumerate().map(task).collect(), ..RunFigures::default() })
+}

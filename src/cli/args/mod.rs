@@ -1,0 +1,124 @@
+//! The arguments and their help.
+
+mod plan;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(super) use plan::{Overrides, PlanArgs, ThresholdArgs, put};
+pub(super) use run::{InFlight, PhaseArg, RunArgs};
+
+use super::judge::{JUDGE_HELP, JudgeArgs};
+use super::watch::args::{WATCH_EXAMPLES, WatchArgs};
+use crate::demo::DemoOptions;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every criterion passed
+  1    at least one criterion failed
+  2    inconclusive: the evidence does not suffice (never a pass)
+  3    could not run: usage, configuration, service unreachable, worker not found
+  130  interrupted (Ctrl+C, SIGTERM, SIGHUP); what was measured is on the disk
+
+Try it on the embedded service:
+  highwater run --demo
+  highwater run --demo -- --leak 300MB      plants a leak: exit code 1
+  highwater run --demo -- --crash-at 4      plants a crash at four tasks at once
+
+Then on yours:
+  highwater init && $EDITOR highwater.toml
+  highwater doctor
+  highwater run";
+
+/// Proves, from outside, that a running service does not leak memory, and finds
+/// how much load it can stably take.
+#[derive(Debug, Parser)]
+#[command(name = "highwater", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Test a service: leak check, concurrency ramp, data files, report
+    #[command(after_help = EXIT_CODES)]
+    Run(Box<RunArgs>),
+    /// Look at processes: a live table, a CSV, a summary; nothing is tested
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
+    /// Hold a level of concurrency for a time, and say whether memory accumulates under it
+    #[command(after_help = EXIT_CODES)]
+    Soak(Box<super::soak::SoakArgs>),
+    /// Judge the data of a run again and write its report
+    Report(ReportArgs),
+    /// Compare two runs: is a leak fixed, is a version worse than the one before it?
+    #[command(after_help = super::compare::CODES)]
+    Compare(super::compare::CompareArgs),
+    /// Does memory accumulate? Judge one reading per task: results of a run, or a CSV
+    #[command(after_help = JUDGE_HELP)]
+    Judge(JudgeArgs),
+    /// Check everything that a run needs, and say what to do where something is missing
+    Doctor(PlanArgs),
+    /// Write a commented highwater.toml
+    Init(InitArgs),
+    /// Run the embedded speech service, with real faults planted on request
+    Demo(Box<DemoOptions>),
+}
+
+impl Command {
+    /// True where `--json` asks for an object on stdout, which has to come also where nothing can be done.
+    pub(super) fn is_for_programs(&self) -> bool {
+        match self {
+            Command::Run(args) => args.json,
+            Command::Watch(args) => args.json,
+            Command::Soak(args) => args.json,
+            Command::Report(args) => args.json,
+            Command::Compare(args) => args.json,
+            Command::Judge(args) => args.json,
+            Command::Doctor(_) | Command::Init(_) | Command::Demo(_) => false,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// A results file (memory_leak_stress_test_….jsonl), or a directory of them
+    pub(super) path: PathBuf,
+
+    #[command(flatten)]
+    pub(super) thresholds: ThresholdArgs,
+
+    /// Overrides any threshold of the run, e.g. `--set leak.severe_delta_mb=400`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = plan::assignment, help_heading = "Criteria")]
+    pub(super) set: Vec<(String, String)>,
+
+    /// Print the report as JSON instead of Markdown
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The file to write
+    #[arg(default_value = "highwater.toml")]
+    pub(super) path: PathBuf,
+
+    /// Overwrite a file that exists
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

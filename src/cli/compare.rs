@@ -1,0 +1,103 @@
+//! `highwater compare`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::output::say;
+use crate::analysis::{Change, Comparison, compare as compare_runs};
+use crate::baseline::read_figures;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::comparison_text;
+
+pub(super) const CODES: &str = "\
+Verdicts and exit codes:
+  fixed            0  it grew before and does not any more
+  better           0  it grows less than before
+  no change        0  the difference is smaller than what matters
+  worse            1  it grows, and more than before
+  not enough data  2  the difference is not known well enough
+  With --expect, a verdict that falls short of it is 1 as well.
+
+To prove a fix, send both versions the same tasks:
+  highwater run --only leak --results before     (the version with the leak)
+  highwater run --only leak --results after      (the version with the fix)
+  highwater compare before after --expect fixed
+
+Tables with one memory reading per task are compared too, pair by pair if a column `kind` or `input` says that both
+were sent the same:
+  highwater compare before.csv after.csv";
+
+/// The least that a comparison must come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Expectation {
+    /// The leak is gone
+    Fixed,
+    /// It grows less than before
+    Better,
+    /// It is not worse (the default)
+    NoChange,
+}
+
+impl Expectation {
+    pub(super) fn least(self) -> Change {
+        match self {
+            Expectation::Fixed => Change::Fixed,
+            Expectation::Better => Change::Better,
+            Expectation::NoChange => Change::NoChange,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// Results of the version before: a file (memory_leak_stress_test_….jsonl, or a table as `judge` takes it), or a
+    /// directory of them
+    pub(super) before: PathBuf,
+
+    /// Results of the version after
+    pub(super) after: PathBuf,
+
+    /// Exit with 1 unless the verdict is at least this
+    #[arg(long, value_enum, value_name = "VERDICT", help_heading = "Criteria")]
+    pub(super) expect: Option<Expectation>,
+
+    /// Print one JSON object instead of text
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+}
+
+pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
+    let before = read_figures(&args.before)?;
+    let after = read_figures(&args.after)?;
+    let comparison = compare_runs(&before, &after);
+    let code = exit_code(&comparison, args.expect);
+    if args.json {
+        let mut object = serde_json::to_value(&comparison).map_err(|error| {
+            Error::new(ErrorKind::Data, "the comparison cannot be expressed in JSON").source(error)
+        })?;
+        object["exit_code"] = json!(code);
+        say!("{object}");
+    } else {
+        say!("{}", comparison_text(&comparison).trim_end());
+        if let (Some(expected), 1, true) = (args.expect, code, comparison.verdict != Change::Worse) {
+            say!("\n`{}` was expected: exit code 1", expected.least().word());
+        }
+    }
+    Ok(code)
+}
+
+/// What is known to be less good than was expected fails; what is not known is not a failure.
+fn exit_code(comparison: &Comparison, expected: Option<Expectation>) -> u8 {
+    let goodness = |change: Change| match change {
+        Change::Fixed => 3,
+        Change::Better => 2,
+        Change::NoChange => 1,
+        Change::Worse | Change::NotEnoughData => 0,
+    };
+    match (comparison.verdict, expected) {
+        (Change::NotEnoughData, _) | (_, None) => comparison.verdict.exit_code(),
+        (verdict, Some(expected)) => u8::from(goodness(verdict) < goodness(expected.least())),
+    }
+}

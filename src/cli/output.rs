@@ -1,0 +1,74 @@
+//! What goes to stdout and stderr, and what is known of a stdout that does not take it.
+
+use std::fmt::Arguments;
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind};
+use crate::units::printable;
+
+/// `println!`, but a reader that has gone away (`| head`) is no reason to panic.
+macro_rules! say {
+    ($($arguments:tt)*) => { $crate::cli::output::say_line(format_args!($($arguments)*)) };
+}
+pub(super) use say;
+
+/// Why stdout took no line, the first time.
+static REFUSED: OnceLock<io::Error> = OnceLock::new();
+
+pub(super) fn say_line(line: Arguments<'_>) {
+    let mut stdout = io::stdout();
+    if let Err(error) = writeln!(stdout, "{}", printable(&line.to_string())).and_then(|()| stdout.flush()) {
+        tracing::debug!(%error, "a line was not shown");
+        // Later ones say the same.
+        drop(REFUSED.set(error));
+    }
+}
+
+/// The same on stderr.
+pub(super) fn say_error(line: Arguments<'_>) {
+    // Where stderr is gone, there is nobody left to be told.
+    drop(writeln!(io::stderr(), "{}", printable(&line.to_string())));
+}
+
+/// True once stdout has taken no line: what comes after is for nobody.
+pub(super) fn stdout_is_gone() -> bool {
+    REFUSED.get().is_some()
+}
+
+/// What was lost, if something was. A reader that went away wanted no more: that is no loss.
+pub(super) fn lost() -> Option<Error> {
+    let error = REFUSED.get().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
+    Some(
+        Error::new(ErrorKind::Io, "cannot write to stdout, and what belonged there is lost")
+            .source(io::Error::new(error.kind(), error.to_string()))
+            .hint("is the disk full that stdout goes to?"),
+    )
+}
+
+/// The object that `--json` ends with where there is no verdict.
+pub(super) fn failure(error: &Error) -> Value {
+    let causes = error.causes().map(ToString::to_string);
+    let what: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
+    json!({
+        "verdict": "error",
+        "exit_code": error.kind().exit_code(),
+        "error": what.join(": "),
+        "hint": error.hint_text(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_an_object_with_its_causes_and_hint() {
+        let error = Error::new(ErrorKind::Io, "cannot read `a`").source(io::Error::other("no")).hint("look");
+        let expected =
+            json!({"verdict": "error", "exit_code": 3, "error": "cannot read `a`: no", "hint": "look"});
+        assert_eq!(failure(&error), expected);
+    }
+}

@@ -1,0 +1,61 @@
+//! The flags of `highwater watch`, and its help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+pub(in crate::cli) const WATCH_EXAMPLES: &str = "\
+Examples:
+  highwater watch                          the roles of highwater.toml (or its defaults) that are there
+  highwater watch worker                   one role of it
+  highwater watch 'postgres: writer'       whatever has these words in its command line
+  highwater watch --pid 4711 --pid 4712    these two
+  highwater watch nginx --for 10m --interval 100ms --csv nginx.csv
+  highwater watch worker --for 30s --json | jq 'select(.event == \"sample\") | .rss_mb'
+
+Descendants belong to a process, and those that appear later are adopted. A process
+that ends is told at once, with its exit code or signal where the kernel tells it.
+RSS counts shared pages in each process; private is what the process alone holds
+(anonymous and swapped), peak the highest RSS since it began.
+
+Exit codes: 0 also after Ctrl+C, which ends a watch with its summary; 3 could not watch";
+
+#[derive(Debug, Clone, Default, Args)]
+pub(in crate::cli) struct WatchArgs {
+    /// A role of the configuration, or words of a command line; several are watched side by side
+    #[arg(value_name = "ROLE|WORDS")]
+    pub(in crate::cli) what: Vec<String>,
+
+    /// A process by its id; may be given several times
+    #[arg(long, value_name = "PID")]
+    pub(in crate::cli) pid: Vec<u32>,
+
+    /// End after this time (30s, 5m, 2h) instead of at Ctrl+C
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
+    pub(in crate::cli) for_time: Option<Duration>,
+
+    /// Time between two looks, and between two rows of the CSV (from 10ms)
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::duration)]
+    pub(in crate::cli) interval: Duration,
+
+    /// The CSV, a row per process and look [default: results/watch_<time>.csv]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(in crate::cli) csv: Option<PathBuf>,
+
+    /// Write no CSV
+    #[arg(long, conflicts_with = "csv", help_heading = "Output")]
+    pub(in crate::cli) no_csv: bool,
+
+    /// A JSON object per line on stdout: samples, events, and the summary at the end
+    #[arg(long, help_heading = "Output")]
+    pub(in crate::cli) json: bool,
+
+    /// The configuration file [default: highwater.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "HIGHWATER_CONFIG", help_heading = "Configuration")]
+    pub(in crate::cli) config: Option<PathBuf>,
+
+    /// Directory of the CSV [default: results]
+    #[arg(long, value_name = "DIR", help_heading = "Configuration")]
+    pub(in crate::cli) results: Option<String>,
+}

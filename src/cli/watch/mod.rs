@@ -1,0 +1,189 @@
+//! `highwater watch`: look at processes without testing anything.
+
+pub(super) mod args;
+mod roles;
+mod show;
+mod table;
+mod tally;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::{output, signals};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{self, Plan};
+use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOptions, default_source};
+use args::WatchArgs;
+use show::Show;
+use tally::Tally;
+
+pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
+    let overrides: Vec<(String, String)> =
+        args.results.iter().map(|results| ("results".to_string(), results.clone())).collect();
+    let plan = plan::load_with_origin(args.config.as_deref(), &overrides)?.plan;
+    let roles = roles::chosen(args, &plan)?;
+    // Where every process is named by its pid, nothing can come after their ends.
+    let by_pid_only = roles.values().all(|role| !role.explicit_pids().is_empty());
+    let csv = csv_path(args, &plan);
+    let options = SamplerOptions { interval: args.interval, csv: csv.clone(), ..SamplerOptions::new(roles) };
+    let sampler = Sampler::start(options, default_source()?)?;
+    roles::check_any(&sampler)?;
+    let show = Show::new(args.json, csv, args.interval);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
+    let events = sampler.client().subscribe();
+    let watching = Watching {
+        client: sampler.client(),
+        events,
+        tally: Tally::default(),
+        show,
+        by_pid_only,
+        interval: args.interval,
+    };
+    let (mut tally, mut show, why) = runtime.block_on(watching.run(args))?;
+    let summary = sampler.stop()?;
+    tally.missed_ticks = summary.missed_ticks;
+    show.summary(&tally, &why);
+    if let Some(error) = &summary.csv_first_error {
+        return Err(Error::new(ErrorKind::Io, "rows of the CSV are missing")
+            .source(std::io::Error::other(error.clone()))
+            .hint("free space, or choose another file with `--csv FILE`"));
+    }
+    Ok(0)
+}
+
+/// Where the rows go; nowhere with `--no-csv`.
+fn csv_path(args: &WatchArgs, plan: &Plan) -> Option<PathBuf> {
+    if args.no_csv {
+        return None;
+    }
+    let stamp = jiff::ZonedDateTime::now().strftime("%Y%m%d_%H%M%S").to_string();
+    Some(args.csv.clone().unwrap_or_else(|| plan.results.join(format!("watch_{stamp}.csv"))))
+}
+
+/// A watch that goes on.
+struct Watching {
+    client: SamplerClient,
+    events: Receiver<ProcessEvent>,
+    tally: Tally,
+    show: Show,
+    by_pid_only: bool,
+    interval: Duration,
+}
+
+impl Watching {
+    /// Watches until the time is up, a signal comes or nothing is left; says why it ended.
+    async fn run(mut self, args: &WatchArgs) -> Result<(Tally, Show, String)> {
+        let stop = CancellationToken::new();
+        let reason = signals::watch(stop.clone())
+            .map_err(|error| Error::new(ErrorKind::Io, "cannot watch for signals").source(error))?;
+        let started = Instant::now();
+        let mut ticks = tokio::time::interval(args.interval);
+        // A look that came late is not made up for.
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let end = async {
+            match args.for_time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.look(started).await?,
+                event = self.events.recv() => {
+                    if let Ok(event) = event {
+                        self.happened(&event, started);
+                    }
+                }
+                () = &mut end => return self.finish(started, "the time was up".to_string()).await,
+                () = stop.cancelled() => {
+                    let why = reason.get().copied().unwrap_or("interrupted").to_string();
+                    return self.finish(started, why).await;
+                }
+            }
+            if output::stdout_is_gone() {
+                return self.finish(started, "stdout was closed".to_string()).await;
+            }
+            if self.by_pid_only && self.tally.all_roots_have_ended() {
+                return self.finish(started, "every process has ended".to_string()).await;
+            }
+        }
+    }
+
+    async fn finish(mut self, started: Instant, why: String) -> Result<(Tally, Show, String)> {
+        // The last look may have been a moment ago.
+        if started.elapsed().as_secs_f64() - self.tally.elapsed_s > self.interval.as_secs_f64() / 2.0 {
+            self.look(started).await?;
+        }
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.happened(&event, started),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(_) => break,
+            }
+        }
+        self.tally.elapsed_s = started.elapsed().as_secs_f64();
+        Ok((self.tally, self.show, why))
+    }
+
+    async fn look(&mut self, started: Instant) -> Result<()> {
+        let boundaries = self.client.boundaries(&[], None).await?;
+        let rows = self.tally.take(&boundaries, started.elapsed().as_secs_f64());
+        self.show.rows(&rows, &self.tally, started.elapsed());
+        Ok(())
+    }
+
+    fn happened(&mut self, event: &ProcessEvent, started: Instant) {
+        let told = match &event.kind {
+            EventKind::Appeared { cmdline, parent } => {
+                json!({"event": "appeared", "command": cmdline, "parent": parent})
+            }
+            EventKind::Exited { how } => {
+                self.tally.ended(event.id, &how.to_string());
+                json!({"event": "exited", "how": how.to_string()})
+            }
+        };
+        if event.is_root && matches!(event.kind, EventKind::Appeared { .. }) {
+            self.tally.restarted(&event.role);
+        }
+        self.show.event(event, told, started.elapsed());
+    }
+}
+
+/// The longest interval, and the longest watch: a week.
+const WEEK: Duration = Duration::from_secs(604_800);
+
+/// Reads `--interval` and `--for`.
+pub(super) fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let hours = text.trim().strip_suffix('h').and_then(|hours| hours.parse::<f64>().ok());
+    let time = match hours {
+        Some(hours) => Duration::try_from_secs_f64(hours * 3600.0).map_err(|error| error.to_string())?,
+        None => crate::demo::parse_duration(text)?,
+    };
+    if time < Duration::from_millis(10) || time > WEEK {
+        return Err("from 10ms to 168h".to_string());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5400)));
+        assert!(duration("1ms").is_err() && duration("soon").is_err() && duration("-1s").is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! What was seen of each process, in figures. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::sampler::{Boundary, Details, ProcessId, ProcessReading};
+use crate::units::{round, to_mb};
+
+/// One process at one look.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Row {
+    pub(super) role: String,
+    pub(super) name: String,
+    pub(super) pid: u32,
+    /// True for a descendant of a process that was asked for.
+    pub(super) child: bool,
+    /// Since the look before, in percent of one core; absent at the first.
+    pub(super) cpu_percent: Option<f64>,
+    pub(super) rss_mb: f64,
+    pub(super) private_mb: Option<f64>,
+    /// The highest RSS since the program began (VmHWM).
+    pub(super) peak_mb: Option<f64>,
+    pub(super) fds: Option<u64>,
+    pub(super) threads: Option<u32>,
+    pub(super) zombies: Option<u64>,
+}
+
+/// Lowest, mean and highest of what was seen, and first and last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Span {
+    pub(super) first: f64,
+    pub(super) min: f64,
+    pub(super) mean: f64,
+    pub(super) max: f64,
+    pub(super) last: f64,
+    #[serde(skip)]
+    count: u64,
+}
+
+/// One process over the whole watch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Seen {
+    pub(super) role: String,
+    pub(super) name: String,
+    pub(super) pid: u32,
+    pub(super) child: bool,
+    pub(super) samples: u64,
+    pub(super) rss_mb: Span,
+    pub(super) private_mb: Option<Span>,
+    pub(super) peak_mb: Option<f64>,
+    /// Over the whole watch, in percent of one core.
+    pub(super) cpu_mean_percent: Option<f64>,
+    /// From one look to the next.
+    pub(super) cpu_max_percent: Option<f64>,
+    pub(super) fds: Option<Span>,
+    pub(super) threads: Option<Span>,
+    /// How it ended; absent while it is alive.
+    pub(super) end: Option<String>,
+    #[serde(skip)]
+    cpu: [(f64, f64); 2],
+}
+
+/// Everything that was seen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Tally {
+    seen: BTreeMap<ProcessId, Seen>,
+    order: Vec<ProcessId>,
+    /// Processes that took the place of others, by role.
+    pub(super) restarts: BTreeMap<String, u64>,
+    pub(super) elapsed_s: f64,
+    pub(super) missed_ticks: u64,
+    /// Children that ended are left out beyond a bound.
+    pub(super) unlisted: u64,
+}
+
+/// More ended children than these are counted and not listed.
+const LISTED: usize = 200;
+/// CPU time comes in steps of 10 ms: over less than that a share says nothing.
+const SHORTEST_CPU_SPAN_S: f64 = 0.009;
+
+impl Span {
+    fn add(span: &mut Option<Span>, value: Option<f64>) {
+        let Some(value) = value else { return };
+        match span {
+            None => {
+                *span =
+                    Some(Span { first: value, min: value, mean: value, max: value, last: value, count: 1 });
+            }
+            Some(span) => span.push(value),
+        }
+    }
+
+    fn push(&mut self, value: f64) {
+        self.count += 1;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.mean += (value - self.mean) / self.count as f64;
+        self.last = value;
+    }
+
+    fn rounded(self) -> Span {
+        let figure = |value| round(value, 1);
+        Span {
+            first: figure(self.first),
+            min: figure(self.min),
+            mean: figure(self.mean),
+            max: figure(self.max),
+            last: figure(self.last),
+            count: self.count,
+        }
+    }
+}
+
+impl Tally {
+    /// Takes a look at `elapsed_s`, and returns its rows.
+    pub(super) fn take(&mut self, looked: &BTreeMap<String, Boundary>, elapsed_s: f64) -> Vec<Row> {
+        self.elapsed_s = elapsed_s;
+        let mut rows = Vec::new();
+        for (role, boundary) in looked {
+            for (reading, details) in &boundary.processes {
+                rows.push(self.add(role, reading, details, elapsed_s));
+            }
+        }
+        rows
+    }
+
+    fn add(&mut self, role: &str, reading: &ProcessReading, details: &Details, at: f64) -> Row {
+        let mb = |bytes: u64| round(to_mb(bytes), 1);
+        let mut row = Row {
+            role: role.to_string(),
+            name: reading.name.to_string(),
+            pid: reading.id.pid,
+            child: !reading.is_root,
+            cpu_percent: None,
+            rss_mb: mb(reading.rss_bytes),
+            private_mb: reading.private_bytes.map(|bytes| mb(bytes + details.swap_bytes.unwrap_or(0))),
+            peak_mb: details.peak_bytes.map(mb),
+            fds: details.fds,
+            threads: reading.threads,
+            zombies: details.zombies,
+        };
+        let cpu = (at, reading.cpu_seconds);
+        let seen = self.seen.entry(reading.id).or_insert_with(|| {
+            self.order.push(reading.id);
+            let rss = row.rss_mb;
+            Seen {
+                role: row.role.clone(),
+                name: row.name.clone(),
+                pid: row.pid,
+                child: row.child,
+                samples: 0,
+                rss_mb: Span { first: rss, min: rss, mean: 0.0, max: rss, last: rss, count: 0 },
+                private_mb: None,
+                peak_mb: None,
+                cpu_mean_percent: None,
+                cpu_max_percent: None,
+                fds: None,
+                threads: None,
+                end: None,
+                cpu: [cpu, cpu],
+            }
+        });
+        seen.samples += 1;
+        seen.rss_mb.push(row.rss_mb);
+        Span::add(&mut seen.private_mb, row.private_mb);
+        Span::add(&mut seen.fds, row.fds.map(|count| count as f64));
+        Span::add(&mut seen.threads, row.threads.map(f64::from));
+        seen.peak_mb = row.peak_mb.or(seen.peak_mb);
+        row.cpu_percent = share(seen.cpu[1], cpu);
+        if row.cpu_percent.is_some() {
+            seen.cpu[1] = cpu;
+            seen.cpu_mean_percent = share(seen.cpu[0], cpu);
+            let highest = seen.cpu_max_percent.unwrap_or(0.0);
+            seen.cpu_max_percent = row.cpu_percent.map(|percent| percent.max(highest));
+        }
+        row
+    }
+
+    /// The process has ended.
+    pub(super) fn ended(&mut self, id: ProcessId, how: &str) {
+        if let Some(seen) = self.seen.get_mut(&id) {
+            seen.end = Some(how.to_string());
+        }
+        let gone = |id: &ProcessId| self.seen.get(id).is_some_and(|seen| seen.child && seen.end.is_some());
+        let ended: Vec<ProcessId> = self.order.iter().copied().filter(|id| gone(id)).collect();
+        if ended.len() > LISTED {
+            self.seen.remove(&ended[0]);
+            self.order.retain(|id| *id != ended[0]);
+            self.unlisted += 1;
+        }
+    }
+
+    /// A process took the place of another of `role`.
+    pub(super) fn restarted(&mut self, role: &str) {
+        *self.restarts.entry(role.to_string()).or_default() += 1;
+    }
+
+    /// True if somebody was seen, and nobody who was asked for is left.
+    pub(super) fn all_roots_have_ended(&self) -> bool {
+        let mut roots = self.seen.values().filter(|seen| !seen.child).peekable();
+        roots.peek().is_some() && roots.all(|seen| seen.end.is_some())
+    }
+
+    /// The processes in the order in which they were first seen.
+    pub(super) fn processes(&self) -> Vec<Seen> {
+        let seen = self.order.iter().filter_map(|id| self.seen.get(id));
+        seen.map(|seen| Seen {
+            rss_mb: seen.rss_mb.rounded(),
+            private_mb: seen.private_mb.map(Span::rounded),
+            fds: seen.fds.map(Span::rounded),
+            threads: seen.threads.map(Span::rounded),
+            ..seen.clone()
+        })
+        .collect()
+    }
+}
+
+/// CPU use between two (time, CPU time), in percent of one core.
+fn share(from: (f64, f64), to: (f64, f64)) -> Option<f64> {
+    let elapsed = to.0 - from.0;
+    (elapsed >= SHORTEST_CPU_SPAN_S).then(|| round((to.1 - from.1).max(0.0) / elapsed * 100.0, 1))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::record::Footprint;
+    use crate::sampler::Pss;
+
+    const MIB: u64 = 1 << 20;
+
+    /// A look at processes of (pid, root, MB, CPU seconds, descriptors).
+    pub(in crate::cli::watch) fn look(
+        processes: &[(u32, bool, u64, f64, u64)],
+    ) -> BTreeMap<String, Boundary> {
+        let processes = processes.iter().map(|&(pid, is_root, mib, cpu_seconds, fds)| {
+            let reading = ProcessReading {
+                id: ProcessId { pid, start_ticks: 1 },
+                name: "python3".into(),
+                is_root,
+                rss_bytes: mib * MIB,
+                private_bytes: Some(mib * MIB / 2),
+                cpu_seconds,
+                cpu_percent: 0.0,
+                threads: Some(3),
+            };
+            let details = Details {
+                swap_bytes: Some(0),
+                peak_bytes: Some(mib * MIB * 2),
+                fds: Some(fds),
+                zombies: Some(0),
+            };
+            (reading, details)
+        });
+        let boundary = Boundary {
+            footprint: Footprint::default(),
+            peak_bytes: None,
+            pss: Pss::Unread,
+            processes: processes.collect(),
+        };
+        BTreeMap::from([("worker".to_string(), boundary)])
+    }
+
+    #[test]
+    fn a_process_is_summed_up_over_its_looks() {
+        let mut tally = Tally::default();
+        let rows = tally.take(&look(&[(7, true, 100, 5.0, 10)]), 0.0);
+        assert_eq!((rows[0].cpu_percent, rows[0].rss_mb, rows[0].private_mb), (None, 100.0, Some(50.0)));
+        let rows = tally.take(&look(&[(7, true, 300, 6.5, 12)]), 1.0);
+        assert_eq!(rows[0].cpu_percent, Some(150.0));
+        tally.take(&look(&[(7, true, 200, 6.5, 11)]), 2.0);
+        assert!(!tally.all_roots_have_ended());
+        tally.ended(ProcessId { pid: 7, start_ticks: 1 }, "was killed, signal 9");
+        assert!(tally.all_roots_have_ended());
+        let seen = &tally.processes()[0];
+        let rss = seen.rss_mb;
+        assert_eq!((rss.first, rss.min, rss.mean, rss.max, rss.last), (100.0, 100.0, 200.0, 300.0, 200.0));
+        assert_eq!((seen.cpu_mean_percent, seen.cpu_max_percent, seen.samples), (Some(75.0), Some(150.0), 3));
+        assert_eq!(seen.fds.map(|fds| (fds.first, fds.max, fds.last)), Some((10.0, 12.0, 11.0)));
+        assert_eq!(seen.end.as_deref(), Some("was killed, signal 9"));
+    }
+
+    #[test]
+    fn ended_children_do_not_pile_up() {
+        let mut tally = Tally::default();
+        for pid in 100..1000 {
+            tally.take(&look(&[(7, true, 10, 0.0, 3), (pid, false, 10, 0.0, 3)]), f64::from(pid));
+            tally.ended(ProcessId { pid, start_ticks: 1 }, "exited, code 0");
+        }
+        assert_eq!((tally.processes().len(), tally.unlisted), (1 + LISTED, 900 - LISTED as u64));
+        assert!(!tally.all_roots_have_ended(), "an ended child is no ended root");
+    }
+}

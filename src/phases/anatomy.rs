@@ -1,0 +1,31 @@
+//! Looking at what the worker consists of, at the two ends of the leak check.
+
+use super::rig::Rig;
+use super::settle::Settled;
+use crate::analysis::WORKER;
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{Event, Moment};
+use crate::sampler::anatomy;
+
+/// Records what the worker's processes consist of, now that memory is quiet.
+///
+/// `smaps` costs what the PSS costs, so it is read where that was within its
+/// budget (`sampler.pss_budget_s`); descriptors and threads cost little.
+pub(super) async fn look(rig: &Rig, moment: Moment, settled: &Settled) -> Result<()> {
+    if !cfg!(target_os = "linux") || settled.rss_mb.is_none() {
+        return Ok(());
+    }
+    let snapshot = rig.sampler.observe().await?;
+    let pids: Vec<u32> = snapshot
+        .roles
+        .get(WORKER)
+        .into_iter()
+        .flat_map(|role| &role.processes)
+        .map(|process| process.id.pid)
+        .collect();
+    let affordable = settled.footprint.is_some_and(|found| found.pss_mb.is_some());
+    let anatomy = tokio::task::spawn_blocking(move || anatomy::anatomy(&pids, affordable))
+        .await
+        .map_err(|error| Error::new(ErrorKind::Io, "the look at the worker's memory failed").source(error))?;
+    rig.recorder.event(Event::Anatomy { moment, anatomy }).await
+}

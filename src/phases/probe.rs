@@ -1,0 +1,119 @@
+//! The probes: growth under one condition at a time, after the leak check.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::anatomy::look;
+use super::rig::Rig;
+use super::settle::{Settled, settle};
+use super::task::{Identity, batch_ids, drive, record};
+use super::workers::Mark;
+use crate::analysis::PAUSE;
+use crate::error::Result;
+use crate::plan::LeakPlan;
+use crate::record::{Event, Moment, Phase};
+use crate::target::Input;
+
+/// Runs the probes that the plan asks for, each `leak.probe_steps` long.
+///
+/// A step sends tasks and reads memory when it is quiet, as the leak check does.
+/// Where a worker is lost or memory gets short, the rest is left out and said so.
+///
+/// # Errors
+/// [`crate::ErrorKind::Io`] if the results cannot be written,
+/// [`crate::ErrorKind::Interrupted`] if the run is to stop.
+pub async fn probe(rig: &Rig) -> Result<()> {
+    let conditions = wanted(&rig.plan.leak);
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    let mark = rig.workers.mark();
+    for condition in &conditions {
+        if let Some(reason) = under(rig, condition, mark).await? {
+            let message = format!("the probes ended with `{condition}`: {reason}");
+            rig.recorder.event(Event::Warning { message }).await?;
+            break;
+        }
+    }
+    let settled = settle(rig, None).await?;
+    look(rig, Moment::Final, &settled).await?;
+    rig.recorder.event(Event::ProbesEnded).await
+}
+
+/// The conditions to try, with `standard` spelt out.
+fn wanted(plan: &LeakPlan) -> Vec<&str> {
+    let mut wanted = Vec::new();
+    for probe in &plan.probes {
+        match probe.as_str() {
+            "standard" => {
+                wanted.extend(["repeat", PAUSE, "parallel"]);
+                wanted.extend(plan.bad_input.as_ref().map(|_| "error"));
+            }
+            other => wanted.push(other),
+        }
+    }
+    wanted
+}
+
+/// One condition from its first step to its last; returns why it ended early, if it did.
+async fn under(rig: &Rig, condition: &str, mark: Mark) -> Result<Option<String>> {
+    let plan = &rig.plan.leak;
+    let many = plan.probe_concurrency;
+    for step in 0..plan.probe_steps {
+        let reading = match (condition, &rig.bad_input) {
+            (PAUSE, _) => pause(rig).await?,
+            ("parallel", _) => tasks(rig, condition, &rig.inputs.short, many, mark).await?,
+            ("error", Some(bad)) => tasks(rig, condition, bad, 1, mark).await?,
+            ("alternate", _) if step % 2 == 1 => {
+                tasks(rig, condition, rig.inputs.long.as_ref().unwrap_or(&rig.inputs.short), 1, mark).await?
+            }
+            _ => tasks(rig, condition, &rig.inputs.short, 1, mark).await?,
+        };
+        rig.workers.caught_up().await;
+        let (exits, replacements) = rig.workers.since(mark);
+        if !exits.is_empty() || !replacements.is_empty() {
+            return Ok(Some("a worker died or was replaced".to_string()));
+        }
+        let per_step = match condition {
+            PAUSE => pause_step(plan),
+            "parallel" => f64::from(many),
+            _ => 1.0,
+        };
+        let condition = condition.to_string();
+        rig.recorder.event(Event::ProbeStep { condition, per_step, worker: reading.footprint }).await?;
+        if let Some(reason) = rig.memory_is_short().await? {
+            return Ok(Some(reason));
+        }
+    }
+    Ok(None)
+}
+
+fn pause_step(plan: &LeakPlan) -> f64 {
+    plan.probe_pause_s / f64::from(plan.probe_steps)
+}
+
+/// Sends nothing for a while.
+async fn pause(rig: &Rig) -> Result<Settled> {
+    rig.check_stop()?;
+    tokio::time::sleep(Duration::from_secs_f64(pause_step(&rig.plan.leak))).await;
+    Settled::at_once(rig).await
+}
+
+/// Sends `count` tasks at once and reads memory when it is quiet again.
+async fn tasks(rig: &Rig, condition: &str, input: &Input, count: u32, mark: Mark) -> Result<Settled> {
+    let before = settle(rig, None).await?;
+    let ids = batch_ids(rig, &input.stem, count, count > 1);
+    rig.sampler.set_busy(true);
+    let ended = join_all(ids.iter().map(|test_id| drive(rig, input, test_id, mark))).await;
+    rig.sampler.set_busy(false);
+    let high = before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb);
+    let after = settle(rig, high).await?;
+    for (test_id, ended) in ids.into_iter().zip(ended) {
+        let identity = Identity { test_id, phase: Phase::Leak, concurrency: count };
+        let mut line = record(rig, identity, input, &ended?, &before, &after);
+        line.condition = Some(condition.to_string());
+        rig.recorder.task(line).await?;
+    }
+    Ok(after)
+}

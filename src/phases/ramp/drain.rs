@@ -1,0 +1,139 @@
+//! Before a level: the queue is empty, the workers are idle, memory is quiet.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::analysis::WORKER;
+use crate::error::Result;
+use crate::phases::rig::Rig;
+use crate::phases::settle::{Settled, settle};
+use crate::record::Event;
+use crate::sampler::{ProcessId, Snapshot};
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Workers that use less of a core than this do nothing.
+const IDLE_SHARE: f64 = 0.1;
+
+/// Waits for idle workers and quiet memory, and reads it.
+///
+/// Tasks that nobody waits for any more (those of a level that timed out) go on
+/// in the service. That they are done is seen in the CPU time of the workers,
+/// which needs no help from the service.
+pub(in crate::phases) async fn drain(rig: &Rig) -> Result<Settled> {
+    let started = Instant::now();
+    let (idle, settled) = tokio::join!(idle(rig), settle(rig, None));
+    let (idle, settled) = (idle?, settled?);
+    if !idle {
+        let message = format!(
+            "the workers did not fall idle within {} s before a level (`ramp.drain_s`)",
+            rig.plan.ramp.drain_s
+        );
+        rig.recorder.event(Event::Warning { message }).await?;
+    }
+    if started.elapsed().as_secs_f64() > settled.seconds + 2.0 * LOOK.as_secs_f64() {
+        // Work went on after memory was read.
+        return settle(rig, None).await;
+    }
+    Ok(settled)
+}
+
+/// Waits until the workers do nothing; false if they never did.
+async fn idle(rig: &Rig) -> Result<bool> {
+    let started = Instant::now();
+    let mut state = Idle::new(rig.plan.settle.quiet_s);
+    loop {
+        rig.check_stop()?;
+        let snapshot = rig.sampler.observe().await?;
+        let seconds = started.elapsed().as_secs_f64();
+        let Some(times) = cpu_times(&snapshot) else { return Ok(true) };
+        if state.reading(seconds, times) {
+            return Ok(true);
+        }
+        if seconds >= rig.plan.ramp.drain_s.max(rig.plan.settle.quiet_s) {
+            return Ok(false);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// CPU seconds of each process of the worker role; absent if none is alive.
+fn cpu_times(snapshot: &Snapshot) -> Option<BTreeMap<ProcessId, f64>> {
+    let worker = snapshot.roles.get(WORKER).filter(|role| role.rss_bytes.is_some())?;
+    Some(worker.processes.iter().map(|process| (process.id, process.cpu_seconds)).collect())
+}
+
+/// Recognises idleness in readings as they come. Without a clock.
+struct Idle {
+    quiet_s: f64,
+    /// When the present stretch began, and the CPU times then.
+    since: Option<(f64, BTreeMap<ProcessId, f64>)>,
+}
+
+impl Idle {
+    fn new(quiet_s: f64) -> Idle {
+        Idle { quiet_s, since: None }
+    }
+
+    /// True once a stretch of `quiet_s` is over in which next to nothing was done.
+    fn reading(&mut self, seconds: f64, times: BTreeMap<ProcessId, f64>) -> bool {
+        let Some((from, before)) = &self.since else {
+            self.since = Some((seconds, times));
+            return self.quiet_s <= 0.0;
+        };
+        // The time of a process that is gone is lost, but that it ended is work done.
+        let same = before.keys().eq(times.keys());
+        let used: f64 = times.iter().map(|(id, time)| time - before.get(id).unwrap_or(&0.0)).sum();
+        let allowed = IDLE_SHARE * self.quiet_s;
+        if !same || used > allowed {
+            self.since = Some((seconds, times));
+            return false;
+        }
+        seconds - from >= self.quiet_s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(pid: u32) -> ProcessId {
+        ProcessId { pid, start_ticks: 1 }
+    }
+
+    /// When workers are found idle whose CPU times follow `times`.
+    fn found_idle(times: impl Fn(f64) -> BTreeMap<ProcessId, f64>) -> Option<f64> {
+        let mut idle = Idle::new(0.5);
+        (0..200).map(|tick| f64::from(tick) * 0.05).find(|seconds| idle.reading(*seconds, times(*seconds)))
+    }
+
+    #[test]
+    fn workers_that_do_nothing_are_idle_after_the_window() {
+        assert_eq!(found_idle(|_| BTreeMap::from([(id(1), 7.0)])), Some(0.5));
+    }
+
+    #[test]
+    fn work_in_progress_is_waited_for() {
+        let end = found_idle(|seconds| BTreeMap::from([(id(1), seconds.min(3.0))])).unwrap();
+        assert!((3.4..3.7).contains(&end), "{end}");
+        assert_eq!(found_idle(|seconds| BTreeMap::from([(id(1), seconds)])), None, "a loop that never rests");
+    }
+
+    #[test]
+    fn a_work_horse_that_ends_is_work() {
+        let end = found_idle(|seconds| {
+            let mut times = BTreeMap::from([(id(1), 7.0)]);
+            times.extend((seconds < 2.0).then_some((id(2), 0.1)));
+            times
+        });
+        // It is alive and idle at first, as one that waits for its disk would be.
+        assert_eq!(end, Some(0.5));
+        let end = found_idle(|seconds| {
+            let mut times = BTreeMap::from([(id(1), 7.0)]);
+            times.extend((seconds < 0.3).then_some((id(2), 0.1)));
+            times
+        });
+        assert!(end.is_some_and(|end| end >= 0.8), "{end:?}");
+    }
+}

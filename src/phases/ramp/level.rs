@@ -1,0 +1,105 @@
+//! One attempt at a level, from the drain to its judgement.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::drain;
+use super::load::load;
+use super::own::OwnWatch;
+use super::service_log::ServiceLog;
+use crate::analysis::{self, Level, WORKER, attempts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::phases::late;
+use crate::phases::rig::Rig;
+use crate::phases::settle::settle;
+use crate::phases::task::Together;
+use crate::record::{Event, LevelEnd, LevelMemory, Phase, RoleLoad};
+use crate::sampler::Snapshot;
+use crate::units::{round, to_mb};
+
+/// Runs one attempt at a level and records everything of it.
+pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option<&str>) -> Result<Level> {
+    rig.recorder
+        .event(Event::LevelStarted { concurrency, attempt: Some(attempt), why: why.map(str::to_string) })
+        .await?;
+    let mark = rig.workers.mark();
+    let before = drain(rig).await?;
+    late::check(rig, &before).await?;
+    let log = ServiceLog::at_end(&rig.plan.ramp.stable);
+    let idle = rig.sampler.observe().await?;
+    let own = OwnWatch::start();
+    let started = Instant::now();
+    rig.sampler.set_busy(true);
+    let together = Together { phase: Phase::Concurrency, concurrency, attempt, before: &before, mark };
+    let sent = load(rig, &together).await;
+    rig.sampler.set_busy(false);
+    let sent = sent?;
+    let load_s = round(started.elapsed().as_secs_f64(), 3);
+    let own = own.end();
+    let roles = used(rig, &idle, &rig.sampler.observe().await?);
+
+    let peak_mb = rig.sampler.peak_between(WORKER, started, Instant::now()).map(to_mb);
+    let after = settle(rig, None).await?;
+    let name = format!("c={concurrency}");
+    late::check_during(rig, &before, started, &name).await?;
+    late::remember(rig, &name, after);
+    let problem = rig.target.health().await.err();
+    rig.recorder.event(Event::Health { problem }).await?;
+    if let Some(log) = log {
+        rig.recorder.event(log.read()).await?;
+    }
+    rig.recorder.event(Event::OwnLoad(own)).await?;
+    rig.workers.caught_up().await;
+
+    let figure = |value: Option<f64>| value.map(|value| round(value, 1));
+    let mut end = LevelEnd {
+        concurrency,
+        attempt: Some(attempt),
+        memory: LevelMemory {
+            before_mb: figure(before.rss_mb),
+            after_mb: figure(after.rss_mb),
+            peak_mb: figure(peak_mb),
+            before: before.footprint,
+            after: after.footprint,
+        },
+        sent: Some(sent),
+        load_s: Some(load_s),
+        roles,
+        ..LevelEnd::default()
+    };
+    let level = judged(rig, &end)?;
+    end.broke = level.broke.clone();
+    end.clauses = level.clauses.clone();
+    end.invalid = level.invalid.clone();
+    rig.recorder.event(Event::LevelEnded(Box::new(end))).await?;
+    Ok(level)
+}
+
+/// What each role used between two looks.
+fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, RoleLoad> {
+    let seconds = (after.at - before.at).as_secs_f64().max(f64::EPSILON);
+    let role = |(name, reading): (&String, &crate::sampler::RoleReading)| {
+        let cpu_s = reading.cpu_seconds - before.roles.get(name).map_or(0.0, |before| before.cpu_seconds);
+        let peak = rig.sampler.peak_between(name, before.at, after.at);
+        let load = RoleLoad {
+            cpu_s: round(cpu_s, 2),
+            cpu_percent: round(cpu_s / seconds * 100.0, 1),
+            peak_mb: peak.map(|bytes| round(to_mb(bytes), 1)),
+        };
+        (name.clone(), load)
+    };
+    after.roles.iter().map(role).collect()
+}
+
+/// Judges the level by what has been recorded of it: by the same facts as anyone
+/// who reads the files later.
+fn judged(rig: &Rig, end: &LevelEnd) -> Result<Level> {
+    let run = rig.recorder.level_so_far();
+    let mut attempt = attempts(&run).pop().ok_or_else(|| {
+        Error::new(ErrorKind::Data, "the level that has just ended left no record")
+            .hint("this is a fault of highwater's own; please report it")
+    })?;
+    attempt.end(end);
+    attempt.complete = true;
+    Ok(analysis::level(&attempt, &rig.plan.ramp))
+}

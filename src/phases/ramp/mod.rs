@@ -1,0 +1,93 @@
+//! The concurrency ramp: does what the search asks for, level by level.
+//!
+//! `level` runs one attempt, `load` keeps its tasks outstanding, `drain` waits
+//! for idle workers before it, `recover` for a working service after one that
+//! broke, `own` watches highwater and the machine meanwhile.
+
+mod drain;
+mod level;
+mod load;
+mod own;
+mod recover;
+mod service_log;
+
+pub(super) use drain::drain;
+pub(super) use own::OwnWatch;
+
+use std::time::Instant;
+
+use super::rig::Rig;
+use crate::analysis::search::{Done, Spent, Step, next};
+use crate::analysis::{Level, trials};
+use crate::error::Result;
+use crate::plan::RampPlan;
+use crate::record::{Event, Phase};
+use crate::resume::Earlier;
+
+/// Runs the ramp and records everything of it.
+///
+/// `earlier` is what a run did that this one goes on from; the budgets count it. A service that
+/// is certain to leak would take the machine's memory along: with `leaks`, the
+/// ramp ends at the level that is required and says so.
+///
+/// # Errors
+/// [`crate::ErrorKind::Io`] if the results cannot be written,
+/// [`crate::ErrorKind::Interrupted`] if the run is to stop.
+pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
+    rig.recorder.event(Event::PhaseStarted { phase: Phase::Concurrency, tasks: None }).await?;
+    let plan = bounded(&rig.plan.ramp, leaks);
+    let started = Instant::now();
+    let Earlier { mut levels, seconds: before_s, .. } = earlier;
+    let mut recovery_due = false;
+    let cut_short = loop {
+        if let Some(short) = rig.memory_is_short().await? {
+            break Some(short);
+        }
+        let spent = Spent {
+            levels: levels.len() as u32,
+            tasks: levels.iter().map(|level| level.tasks as u32).sum(),
+            seconds: before_s + started.elapsed().as_secs_f64(),
+        };
+        match next(&trials(&levels), &spent, &plan) {
+            // Not waited for where nothing follows.
+            Step::Try { .. } if recovery_due => {
+                recovery_due = false;
+                let ever_worked = levels.iter().any(|level| level.succeeded > 0);
+                if let Some(broken) = levels.last_mut() {
+                    broken.unrecovered = recover::recover(rig, ever_worked).await?;
+                }
+            }
+            Step::Try { concurrency, attempt, why } => {
+                let level = level::level(rig, concurrency, attempt, why.words()).await?;
+                recovery_due = level.broke.is_some();
+                levels.push(level);
+            }
+            Step::Done(done) => break ending(rig, done, &levels, &plan).await?,
+        }
+    };
+    rig.recorder.event(Event::PhaseEnded { phase: Phase::Concurrency, cut_short }).await
+}
+
+/// Why the ramp ended before its end, if it did.
+async fn ending(rig: &Rig, done: Done, levels: &[Level], plan: &RampPlan) -> Result<Option<String>> {
+    match done {
+        Done::Found => Ok(None),
+        Done::Bound if plan.max < rig.plan.ramp.max => Ok(Some(
+            "the service leaks for certain, and every further level would cost more memory".to_string(),
+        )),
+        Done::Bound => Ok(None),
+        Done::Budget(bound) => rig.recorder.event(Event::BoundMet { bound }).await.map(|()| None),
+        Done::CannotTell(reason) => {
+            let detail = levels.last().and_then(|level| {
+                level.invalid.clone().or_else(|| level.broke.as_ref().map(|broke| broke.detail.clone()))
+            });
+            Ok(Some(detail.map_or(reason.clone(), |detail| format!("{reason}: {detail}"))))
+        }
+    }
+}
+
+/// With a certain leak, no level above the required one.
+fn bounded(plan: &RampPlan, leaks: bool) -> RampPlan {
+    let max = if leaks { plan.max.min(plan.required.max(plan.start)) } else { plan.max };
+    RampPlan { max, ..plan.clone() }
+}

@@ -1,0 +1,137 @@
+//! The soak: one level held for a time, and what memory keeps meanwhile.
+
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::ramp::{OwnWatch, drain};
+use super::rig::Rig;
+use super::settle::{Settled, settle};
+use super::task::Together;
+use crate::analysis::{rounds_wanted, soak_over};
+use crate::error::Result;
+use crate::record::{Event, Phase, SoakRound};
+use crate::resume::Earlier;
+use crate::units::round;
+
+/// Time between two looks at memory.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Where so many tasks for each that is outstanding fail in a row, nothing more is learned.
+const FAILED_IN_A_ROW: u32 = 3;
+
+/// Holds `soak.concurrency` tasks outstanding and records the floor of memory, round by round.
+///
+/// `earlier` is what a run did that this one goes on from: its rounds and its time count.
+///
+/// # Errors
+/// [`crate::ErrorKind::Io`] if the results cannot be written,
+/// [`crate::ErrorKind::Interrupted`] if the run is to stop.
+pub async fn soak(rig: &Rig, earlier: Earlier) -> Result<()> {
+    let plan = &rig.plan.soak;
+    let tasks = (plan.tasks > 0).then_some(plan.tasks);
+    rig.recorder.event(Event::PhaseStarted { phase: Phase::Soak, tasks }).await?;
+    let before = drain(rig).await?;
+    rig.sampler.set_busy(true);
+    let held = hold(rig, &before, &earlier).await;
+    rig.sampler.set_busy(false);
+    let cut_short = held?;
+    // Whatever came down when the load was gone is in the CSV; the verdict is that of the load.
+    settle(rig, before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb)).await?;
+    rig.workers.caught_up().await;
+    rig.recorder.event(Event::PhaseEnded { phase: Phase::Soak, cut_short }).await
+}
+
+/// Keeps the tasks outstanding; returns why it ended early, if it did.
+async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<String>> {
+    let plan = &rig.plan.soak;
+    let mark = rig.workers.mark();
+    let front = format!("{}_c{}", rig.inputs.get(rig.plan.ramp.audio).stem, plan.concurrency);
+    let second = rig.recorder.batch_second(&front);
+    let together = Together { phase: Phase::Soak, concurrency: plan.concurrency, attempt: 1, before, mark };
+    let one =
+        |index: u32, after_failure| together.one(rig, format!("{front}_t{index}_{second}"), after_failure);
+    let started = Instant::now();
+    let mut outstanding: FuturesUnordered<_> = (0..plan.concurrency).map(|index| one(index, false)).collect();
+    let (before_round, before_done, before_s) =
+        earlier.round.map_or((0, 0, 0.0), |round| (round.round, round.tasks, round.seconds));
+    let mut sent = earlier.soaked + plan.concurrency;
+    let (mut done, mut failed_in_a_row) = (before_done, 0);
+    let mut cut_short = None;
+    let mut present = Present::new(before_round + 1);
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        let ended = tokio::select! {
+            ended = outstanding.next() => ended,
+            _ = look.tick() => {
+                present.look(rig).await?;
+                continue;
+            }
+        };
+        let Some(ended) = ended else { break };
+        let task = ended?;
+        done += 1;
+        failed_in_a_row = if task.succeeded() { 0 } else { failed_in_a_row + 1 };
+        let seconds = before_s + started.elapsed().as_secs_f64();
+        if rounds_wanted(plan, present.round, done, seconds) {
+            present = present.end(rig, done, seconds).await?;
+            cut_short = cut_short.or(rig.memory_is_short().await?);
+        }
+        cut_short = cut_short.or_else(|| {
+            let (exits, _) = rig.workers.since(mark);
+            if let Some((pid, how)) = exits.first() {
+                return Some(crate::analysis::worker_end(*pid, *how));
+            }
+            let hopeless = failed_in_a_row >= FAILED_IN_A_ROW.saturating_mul(plan.concurrency);
+            hopeless.then(|| format!("{failed_in_a_row} tasks failed in a row"))
+        });
+        if cut_short.is_none() && !soak_over(plan, sent, seconds) {
+            outstanding.push(one(sent, !task.succeeded()));
+            sent += 1;
+        }
+    }
+    Ok(cut_short)
+}
+
+/// The round that goes on.
+struct Present {
+    round: u32,
+    floor_mb: Option<f64>,
+    peak_mb: Option<f64>,
+    own: OwnWatch,
+}
+
+impl Present {
+    fn new(round: u32) -> Present {
+        Present { round, floor_mb: None, peak_mb: None, own: OwnWatch::start() }
+    }
+
+    /// Private memory where it can be read, since RSS counts what is shared for each process.
+    async fn look(&mut self, rig: &Rig) -> Result<()> {
+        let held = rig.footprint(false).await?;
+        if let Some(mb) = held.and_then(|held| held.private_mb.or(held.rss_mb)) {
+            self.floor_mb = Some(self.floor_mb.map_or(mb, |floor| floor.min(mb)));
+            self.peak_mb = Some(self.peak_mb.map_or(mb, |peak| peak.max(mb)));
+        }
+        Ok(())
+    }
+
+    /// Records the round; the next one begins.
+    async fn end(mut self, rig: &Rig, tasks: u32, seconds: f64) -> Result<Present> {
+        if self.floor_mb.is_none() {
+            self.look(rig).await?;
+        }
+        let figure = |value: Option<f64>| value.map(|value| round(value, 2));
+        rig.recorder.event(Event::OwnLoad(self.own.end())).await?;
+        rig.recorder
+            .event(Event::SoakRound(SoakRound {
+                round: self.round,
+                tasks,
+                seconds: round(seconds, 2),
+                floor_mb: figure(self.floor_mb),
+                peak_mb: figure(self.peak_mb),
+            }))
+            .await?;
+        Ok(Present::new(self.round + 1))
+    }
+}

@@ -1,0 +1,121 @@
+//! How the processes of a role are found, as data.
+
+use serde::{Deserialize, Serialize};
+
+/// How the processes of one role are found.
+///
+/// Whatever is given must hold: a role with `program` and `port` is played by
+/// a process that fulfils both. Where text is compared it must be equal, or,
+/// written between slashes (`/^rq:worker:/`), be a regular expression that is
+/// found in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProcessPlan {
+    /// Words that must all stand in the process's command line, the arguments
+    /// joined by spaces. All processes that match belong to the role.
+    pub patterns: Vec<String>,
+    /// For each of these, an argument of the process is equal to it.
+    pub argv: Vec<String>,
+    /// The name of the program: that of the script or module where an
+    /// interpreter runs one (`uvicorn`, `worker.py`), else of the executable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The executable file: its path, or its base name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exe: Option<String>,
+    /// The name of the process, as `ps -e` and `top` show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// An explicit process, instead of everything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Further explicit processes, for programs that know several; not part of the file.
+    #[serde(skip)]
+    pub pids: Vec<u32>,
+    /// A file that holds the process's pid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pidfile: Option<String>,
+    /// A TCP port on which the process listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The systemd unit that the process belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The control group that the process is in, or below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// The process is a worker of RQ.
+    #[serde(skip_serializing_if = "RqPlan::is_empty")]
+    pub rq: RqPlan,
+    /// How many processes (each with its descendants) may play the role; see
+    /// [`ProcessPlan::wants_one`] for the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<Count>,
+    /// True if the run may go on without such a process.
+    pub optional: bool,
+}
+
+/// A worker of RQ.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RqPlan {
+    /// The queue that it works on. Alone, it is looked for in the command line
+    /// and in the title that RQ gives its workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// The Redis that has RQ's registry of workers, which is asked then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl RqPlan {
+    fn is_empty(&self) -> bool {
+        *self == RqPlan::default()
+    }
+}
+
+/// How many processes may play a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Count {
+    /// One process with its descendants; several candidates are an error.
+    One,
+    /// Every process that fits, each with its descendants.
+    Any,
+}
+
+impl ProcessPlan {
+    /// The processes that are named outright; nothing else counts where there are some.
+    pub fn explicit_pids(&self) -> Vec<u32> {
+        self.pid.iter().chain(&self.pids).copied().collect()
+    }
+
+    /// True if the plan says nothing that a process could be found by.
+    pub fn says_nothing(&self) -> bool {
+        let blank = |words: &[String]| words.iter().all(|word| word.trim().is_empty());
+        let texts = [&self.program, &self.exe, &self.name, &self.pidfile, &self.unit, &self.cgroup];
+        self.explicit_pids().is_empty()
+            && blank(&self.patterns)
+            && blank(&self.argv)
+            && texts.iter().all(|text| text.is_none())
+            && self.port.is_none()
+            && self.rq.queue.is_none()
+    }
+
+    /// True if several candidates are an error: what looks like the service
+    /// may be a neighbour's. What names its processes exactly (a pid, a
+    /// pidfile, a port, a unit, a control group, RQ's registry) may name
+    /// several, and `patterns` always meant all that match.
+    pub fn wants_one(&self) -> bool {
+        let exact = !self.explicit_pids().is_empty()
+            || self.pidfile.is_some()
+            || self.port.is_some()
+            || self.unit.is_some()
+            || self.cgroup.is_some()
+            || self.rq.url.is_some();
+        match self.count {
+            Some(count) => count == Count::One,
+            None => !exact && self.patterns.is_empty(),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the processes of a plan must fulfil.
+
+use std::collections::BTreeMap;
+
+use super::Violation;
+use crate::plan::ProcessPlan;
+use crate::plan::words::Word;
+
+/// What says how a role is found, in a hint.
+const WAYS: &str = "by `program`, `argv`, `port`, `pidfile`, `pid`, `rq.queue` or `unit`; `highwater init` \
+    writes a file that explains them";
+
+/// Every role can be found, by what can be looked for.
+pub(super) fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if !processes.contains_key("worker") {
+        let message = "there is no role `worker`, the one whose memory is judged".to_string();
+        found.push(
+            Violation::new(&["processes.worker.patterns", "processes.worker.optional"], message)
+                .hint(format!("say in `[processes.worker]` how to find it, {WAYS}")),
+        );
+    }
+    for (role, process) in processes {
+        let key = |field: &str| format!("processes.{role}.{field}");
+        if role.trim().is_empty() {
+            found.push(Violation::new(
+                &[&key("patterns")],
+                "the name of a role must not be empty".to_string(),
+            ));
+        }
+        if process.says_nothing() && process.patterns.is_empty() && process.argv.is_empty() {
+            let keys = ["patterns", "argv", "pid", "optional"].map(key);
+            let keys = keys.each_ref().map(String::as_str);
+            let message = format!("`processes.{role}` does not say how its process is found");
+            found.push(Violation::new(&keys, message).hint(WAYS));
+        }
+        for (field, words) in [("patterns", &process.patterns), ("argv", &process.argv)] {
+            if words.iter().any(|word| word.trim().is_empty()) {
+                // An empty word stands in every command line and would match any process.
+                let message = format!("`{}` must not hold an empty word", key(field));
+                found.push(Violation::new(&[&key(field)], message));
+            }
+        }
+        found.extend(texts(role, process));
+        found.extend(rq(role, process));
+    }
+    found
+}
+
+/// Text that is given is not empty, and a regular expression is one.
+fn texts(role: &str, process: &ProcessPlan) -> Vec<Violation> {
+    let plain = [("pidfile", &process.pidfile), ("rq.queue", &process.rq.queue)];
+    let words = [
+        ("program", &process.program),
+        ("exe", &process.exe),
+        ("name", &process.name),
+        ("unit", &process.unit),
+        ("cgroup", &process.cgroup),
+    ];
+    let given = plain.into_iter().chain(words).filter_map(|(field, text)| Some((field, text.as_deref()?)));
+    let mut found = Vec::new();
+    for (field, text) in given {
+        if text.trim().is_empty() {
+            let key = format!("processes.{role}.{field}");
+            found.push(Violation::new(&[&key], format!("`{key}` must not be empty")));
+        }
+    }
+    let words = words.into_iter().filter_map(|(field, text)| Some((field, text.as_deref()?)));
+    for (field, text) in words.chain(process.argv.iter().map(|word| ("argv", word.as_str()))) {
+        if let Err(error) = Word::new(text) {
+            let key = format!("processes.{role}.{field}");
+            let message = format!("`{key}` is not a regular expression: {error}");
+            found.push(
+                Violation::new(&[&key], message)
+                    .hint("text between slashes is one; without them it must be equal"),
+            );
+        }
+    }
+    found
+}
+
+fn rq(role: &str, process: &ProcessPlan) -> Vec<Violation> {
+    let Some(url) = &process.rq.url else { return Vec::new() };
+    let key = format!("processes.{role}.rq.url");
+    let mut found = Vec::new();
+    if process.rq.queue.is_none() {
+        let message =
+            format!("`{key}` needs `processes.{role}.rq.queue`, the queue that the worker works on");
+        found.push(Violation::new(&[&key], message));
+    }
+    // The URL may hold a password, so it is not shown.
+    let known = redis::parse_redis_url(url).is_some_and(|url| {
+        matches!(url.scheme(), "unix" | "redis+unix") || url.scheme() == "redis" && url.has_host()
+    });
+    if !known {
+        let hint = if url.starts_with("rediss:") {
+            "Redis over TLS is not spoken; leave `rq.url` out to find the worker by its command line"
+        } else {
+            "for example `redis://localhost:6379/0`, or `unix:///run/redis/redis.sock`"
+        };
+        let message = format!("`{key}` must be a `redis://` or `unix://` URL");
+        found.push(Violation::new(&[&key], message).hint(hint));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Plan, validate};
+
+    /// The complaint about the default plan after `change` to its worker.
+    fn complaint(change: impl FnOnce(&mut ProcessPlan)) -> String {
+        let mut plan = Plan::default();
+        change(plan.processes.get_mut("worker").unwrap());
+        validate(&plan).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_role_can_be_found() {
+        let mut plan = Plan::default();
+        plan.processes.remove("worker");
+        assert_eq!(
+            validate(&plan).unwrap_err().to_string(),
+            "there is no role `worker`, the one whose memory is judged"
+        );
+        assert_eq!(
+            complaint(|worker| *worker = ProcessPlan::default()),
+            "`processes.worker` does not say how its process is found"
+        );
+        assert_eq!(
+            complaint(|worker| worker.patterns.push(String::new())),
+            "`processes.worker.patterns` must not hold an empty word"
+        );
+    }
+
+    #[test]
+    fn what_is_looked_for_can_be_looked_for() {
+        assert_eq!(
+            complaint(|worker| worker.program = Some(" ".into())),
+            "`processes.worker.program` must not be empty"
+        );
+        let unclosed = complaint(|worker| worker.argv.push("/(/".into()));
+        assert!(unclosed.starts_with("`processes.worker.argv` is not a regular expression: "), "{unclosed}");
+        assert_eq!(
+            complaint(|worker| worker.port = Some(0)),
+            "`processes.worker.port` must be a whole number from 1 to 65535, got `0`"
+        );
+    }
+
+    #[test]
+    fn a_redis_url_is_one_and_never_shown() {
+        let url = |url: &str| complaint(|worker| worker.rq.url = Some(url.into()));
+        for bad in ["localhost:6379", "http://u:secret@h", "rediss://:secret@h", "redis://", ""] {
+            assert_eq!(url(bad), "`processes.worker.rq.url` must be a `redis://` or `unix://` URL", "{bad}");
+        }
+        assert_eq!(
+            complaint(|worker| {
+                worker.rq.url = Some("redis://h".into());
+                worker.rq.queue = None;
+                worker.program = Some("rq".into());
+            }),
+            "`processes.worker.rq.url` needs `processes.worker.rq.queue`, the queue that the worker works on"
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! What the target of a plan must fulfil.
+
+use std::collections::BTreeMap;
+
+use super::{Violation, not_empty, url_path};
+use crate::plan::{AsrPlan, HttpPlan, OpenAiPlan, TargetPlan};
+
+/// The methods that a request may have.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// Everything that is wrong with `target`.
+pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
+    let mut found = url(target);
+    if !target.health.is_empty() {
+        found.extend(url_path("target.health", &target.health));
+    }
+    found.extend(auth(target));
+    found.extend(asr(&target.asr));
+    found.extend(openai(&target.openai));
+    found.extend(http(&target.http));
+    found
+}
+
+fn url(target: &TargetPlan) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let url = |message: &str| {
+        Violation::new(&["target.url"], format!("`target.url` must be {message}, got `{}`", target.url))
+    };
+    let parsed = target.url.parse::<hyper::Uri>().ok().filter(|parsed| {
+        let whole =
+            parsed.port_u16().is_some() || parsed.authority().is_some_and(|authority| !has_port(authority));
+        matches!(parsed.scheme_str(), Some("http" | "https")) && whole
+    });
+    match parsed {
+        Some(parsed) if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
+            // What was given is not shown: it holds a password.
+            let message = "`target.url` must not hold a name and a password".to_string();
+            found.push(
+                Violation::new(&["target.url"], message)
+                    .hint("name the variable that holds the secret with `target.auth_env`"),
+            );
+        }
+        Some(parsed) if parsed.path() != "/" || parsed.query().is_some() || target.url.contains('#') => {
+            found.push(url("a URL without a path").hint(
+                "paths have keys of their own: `target.health`, `target.asr.submit`, `target.asr.result`, \
+                 `target.openai.path`, `target.http.path`",
+            ));
+        }
+        Some(_) => {}
+        None => {
+            found.push(url("an `http://` or `https://` URL").hint("for example `http://localhost:8000`"));
+        }
+    }
+    found
+}
+
+/// True if something stands where an authority has its port.
+fn has_port(authority: &hyper::http::uri::Authority) -> bool {
+    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let after_address = host.rsplit(']').next().unwrap_or_default();
+    after_address.contains(':')
+}
+
+fn auth(target: &TargetPlan) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let name = &target.auth_env;
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        // What was given is not shown: it may be the secret itself.
+        let message = "`target.auth_env` must be the name of an environment variable".to_string();
+        found.push(
+            Violation::new(&["target.auth_env"], message)
+                .hint("put the secret into a variable, and that variable's name here: `OPENAI_API_KEY`"),
+        );
+    }
+    if hyper::header::HeaderName::from_bytes(target.auth_header.as_bytes()).is_err() {
+        let message =
+            format!("`target.auth_header` must be the name of an HTTP header, got `{}`", target.auth_header);
+        found.push(Violation::new(&["target.auth_header"], message));
+    }
+    found
+}
+
+fn openai(openai: &OpenAiPlan) -> Vec<Violation> {
+    let mut found = Vec::new();
+    found.extend(url_path("target.openai.path", &openai.path));
+    found.extend(not_empty("target.openai.model", &openai.model));
+    if !["json", "verbose_json"].contains(&openai.response_format.as_str()) {
+        let key = "target.openai.response_format";
+        let message = format!("`{key}` must be `verbose_json` or `json`, got `{}`", openai.response_format);
+        found.push(Violation::new(&[key], message));
+    }
+    found
+}
+
+fn asr(asr: &AsrPlan) -> Vec<Violation> {
+    let mut found = Vec::new();
+    found.extend(url_path("target.asr.submit", &asr.submit));
+    found.extend(url_path("target.asr.result", &asr.result));
+    if !asr.result.contains("{task_id}") {
+        let message = format!("`target.asr.result` must contain `{{task_id}}`, got `{}`", asr.result);
+        found.push(Violation::new(&["target.asr.result"], message));
+    }
+    found.extend(not_empty("target.asr.field", &asr.field));
+    found.extend(not_empty("target.asr.id_field", &asr.id_field));
+    found.extend(not_empty("target.asr.status_field", &asr.status_field));
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let lists = [
+        ("target.asr.pending", &asr.pending),
+        ("target.asr.done", &asr.done),
+        ("target.asr.failed", &asr.failed),
+    ];
+    for (key, words) in lists {
+        if words.is_empty() || words.iter().any(|word| word.trim().is_empty()) {
+            found.push(Violation::new(
+                &[key],
+                format!("`{key}` must be a list of status words, none of them empty"),
+            ));
+        }
+        for word in words {
+            if let Some(other) = seen.insert(word, key).filter(|other| *other != key) {
+                found.push(Violation::new(
+                    &[key, other],
+                    format!("`{word}` stands in both `{other}` and `{key}`"),
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn http(http: &HttpPlan) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if !METHODS.contains(&http.method.as_str()) {
+        let message =
+            format!("`target.http.method` must be one of `{}`, got `{}`", METHODS.join("`, `"), http.method);
+        found.push(Violation::new(&["target.http.method"], message));
+    }
+    found.extend(url_path("target.http.path", &http.path));
+    for (name, value) in &http.headers {
+        let key = format!("target.http.headers.{name}");
+        if hyper::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            found.push(Violation::new(&[&key], format!("`{name}` is not the name of an HTTP header")));
+        }
+        // The value may be a secret and is not shown.
+        if hyper::header::HeaderValue::from_str(value).is_err() {
+            found.push(Violation::new(
+                &[&key],
+                format!("the value of `{key}` cannot stand in an HTTP header"),
+            ));
+        }
+    }
+    if http.json.is_some() && !http.multipart_field.is_empty() {
+        let keys = ["target.http.json", "target.http.multipart_field"];
+        let message = format!("`{}` and `{}` are both set, and a request has one body", keys[0], keys[1]);
+        found.push(Violation::new(&keys, message).hint("leave one of them out"));
+    }
+    if http.success_status.is_empty() {
+        let key = "target.http.success_status";
+        found.push(Violation::new(&[key], format!("`{key}` must not be empty")).hint("for example `[200]`"));
+    }
+    if !http.success_pointer.is_empty() {
+        let pointer = url_path("target.http.success_pointer", &http.success_pointer);
+        found.extend(pointer.map(|found| found.hint("a JSON pointer, for example `/result/text`")));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::tests::complaint;
+    use super::super::validate;
+    use crate::plan::Plan;
+
+    #[test]
+    fn the_url_has_a_scheme_a_host_and_no_path() {
+        let url = |url: &str| {
+            let mut plan = Plan::default();
+            plan.target.url = url.to_string();
+            validate(&plan)
+        };
+        let error = url("http://me:s3cret@a").unwrap_err();
+        assert_eq!(error.to_string(), "`target.url` must not hold a name and a password");
+        for good in ["http://localhost:8000", "https://asr.example.org", "http://[::1]:1/"] {
+            assert!(url(good).is_ok(), "{good}");
+        }
+        for bad in ["", "localhost:8000", "ftp://a", "http://", "http://a:99999"] {
+            assert_eq!(
+                url(bad).unwrap_err().to_string(),
+                format!("`target.url` must be an `http://` or `https://` URL, got `{bad}`")
+            );
+        }
+        assert_eq!(
+            url("http://a/api/v1").unwrap_err().to_string(),
+            "`target.url` must be a URL without a path, got `http://a/api/v1`"
+        );
+    }
+
+    #[test]
+    fn the_speech_contract_is_whole() {
+        assert_eq!(
+            complaint(|plan| plan.target.asr.result = "/result/{id}".into()),
+            "`target.asr.result` must contain `{task_id}`, got `/result/{id}`"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.health = "up".into()),
+            "`target.health` must begin with `/`, got `up`"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.asr.field = " ".into()),
+            "`target.asr.field` must not be empty"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.asr.done.clear()),
+            "`target.asr.done` must be a list of status words, none of them empty"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.asr.failed.push("queued".into())),
+            "`queued` stands in both `target.asr.pending` and `target.asr.failed`"
+        );
+    }
+
+    #[test]
+    fn a_request_can_be_sent_as_configured() {
+        assert_eq!(
+            complaint(|plan| plan.target.http.method = "post".into()),
+            "`target.http.method` must be one of `DELETE`, `GET`, `HEAD`, `OPTIONS`, `PATCH`, `POST`, `PUT`, got `post`"
+        );
+        assert_eq!(
+            complaint(|plan| drop(plan.target.http.headers.insert("a b".into(), "c".into()))),
+            "`a b` is not the name of an HTTP header"
+        );
+        assert_eq!(
+            complaint(|plan| drop(plan.target.http.headers.insert("a".into(), "secret\n".into()))),
+            "the value of `target.http.headers.a` cannot stand in an HTTP header"
+        );
+        assert_eq!(
+            complaint(|plan| {
+                plan.target.http.json = Some(Value::from(1));
+                plan.target.http.multipart_field = "file".into();
+            }),
+            "`target.http.json` and `target.http.multipart_field` are both set, and a request has one body"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.http.success_status.clear()),
+            "`target.http.success_status` must not be empty"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.http.success_pointer = "text".into()),
+            "`target.http.success_pointer` must begin with `/`, got `text`"
+        );
+    }
+}

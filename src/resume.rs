@@ -1,0 +1,216 @@
+//! Going on from a run that was stopped.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::analysis::{Level, WORKER, levels};
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{self, RunPaths};
+use crate::plan::{self, Plan};
+use crate::record::{Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
+use crate::units::round;
+
+/// A run to go on from.
+#[derive(Debug, Clone)]
+pub struct Resume {
+    run: RunData,
+    directory: PathBuf,
+    /// The phase in which it was stopped.
+    phase: Phase,
+    event: Event,
+}
+
+/// What a phase that is gone on with had done before.
+#[derive(Debug, Clone, Default)]
+pub struct Earlier {
+    /// Tasks of the leak check, where memory can be compared with theirs.
+    pub tasks: Vec<TaskRecord>,
+    /// Levels of the ramp that came to their end.
+    pub levels: Vec<Level>,
+    /// The last round of the soak.
+    pub round: Option<SoakRound>,
+    /// Tasks of the soak.
+    pub soaked: u32,
+    /// Seconds that the phase had taken.
+    pub seconds: f64,
+}
+
+impl Resume {
+    /// Reads the run whose log of events is `events` (its task file will do too).
+    ///
+    /// The level that was in flight is tried again if `retry_in_flight`. Where that is left open,
+    /// it is tried again where that run was told to stop and said so, and counts as broken where
+    /// its log just ends: a machine that went down during a level went down for a reason.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] and [`ErrorKind::Data`] where the files cannot be read;
+    /// [`ErrorKind::Config`] where there is nothing to go on from, or that run still goes on.
+    pub fn read(events: &Path, retry_in_flight: Option<bool>) -> Result<Resume> {
+        let paths = RunPaths::of_log(events);
+        if journal::is_being_written(&paths.events) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("the run of `{}` is still going on", paths.events.display()),
+            )
+            .hint("wait for its end, or end it with Ctrl+C; then go on from it"));
+        }
+        let mut run = journal::read(&paths.tasks)?;
+        let retry_in_flight = retry_in_flight.unwrap_or_else(|| was_told_to_stop(&run));
+        let phase = stopped_in(&run, recorded(&run)?)?;
+        let event = Event::Resumed {
+            tasks: paths.names().tasks,
+            in_flight_broke: !retry_in_flight,
+            new_series: None,
+            gap_s: gap_s(&run),
+        };
+        let elapsed = run.events.last().map_or(0.0, |record| record.elapsed);
+        // Judged as those will judge it who read the files of both parts.
+        run.events.push(EventRecord { time: String::new(), elapsed, event: event.clone() });
+        let directory = paths.tasks.parent().unwrap_or(Path::new("")).to_path_buf();
+        Ok(Resume { run, directory, phase, event })
+    }
+
+    /// The plan of that run, with `overrides` above it; its results go beside that run's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if an override does not fit.
+    pub fn plan(&self, overrides: &[(String, String)]) -> Result<Plan> {
+        let mut recorded = recorded(&self.run)?.clone();
+        if let Some(roles) = recorded.get_mut("processes").and_then(serde_json::Value::as_object_mut) {
+            // Those that the program knew itself (the embedded service) are known anew.
+            let filled = |value: &serde_json::Value| !value.as_array().is_some_and(Vec::is_empty);
+            roles.retain(|_, role| !role.get("pids").is_some_and(filled));
+            // An empty list in the plan says nothing, and in a file that it was meant to be empty.
+            for role in roles.values_mut().filter_map(serde_json::Value::as_object_mut) {
+                role.retain(|_, value| filled(value));
+            }
+        }
+        let text = toml::to_string(&recorded).map_err(|error| {
+            Error::new(ErrorKind::Data, "the run's log holds a plan that cannot be read").source(error)
+        })?;
+        let mut plan = plan::layer(Some((Path::new("the run's log"), &text)), [], overrides)?;
+        plan.results =
+            if self.directory.as_os_str().is_empty() { PathBuf::from(".") } else { self.directory.clone() };
+        Ok(plan)
+    }
+
+    /// What that run left behind, up to where this one goes on.
+    pub fn run(&self) -> &RunData {
+        &self.run
+    }
+
+    /// The phase in which that run was stopped.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// These play the worker now (pid and start time). Unless they did when that run was stopped,
+    /// memory cannot be compared with what was read then, and the phase begins anew.
+    pub(crate) fn meets(&mut self, workers: impl Iterator<Item = (u32, u64)>) {
+        let now: BTreeSet<(u32, u64)> = workers.collect();
+        let same = !now.is_empty() && now == last_workers(&self.run);
+        if let Event::Resumed { new_series, .. } = &mut self.event {
+            *new_series = (!same && self.phase != Phase::Concurrency).then_some(self.phase);
+        }
+    }
+
+    /// What counts of the phase in which that run was stopped.
+    pub fn earlier(&self, plan: &Plan) -> Earlier {
+        if matches!(self.event, Event::Resumed { new_series: Some(_), .. }) {
+            return Earlier::default();
+        }
+        let of_phase = |task: &&TaskRecord| task.phase == Some(self.phase) && task.condition.is_none();
+        let tasks: Vec<TaskRecord> = self.run.tasks.iter().filter(of_phase).cloned().collect();
+        let round = self.run.events.iter().rev().find_map(|record| match record.event {
+            Event::SoakRound(round) => Some(round),
+            _ => None,
+        });
+        Earlier {
+            soaked: if self.phase == Phase::Soak { tasks.len() as u32 } else { 0 },
+            tasks,
+            levels: levels(&self.run, &plan.ramp).into_iter().filter(|level| level.complete).collect(),
+            round,
+            seconds: self.run.seconds_of(self.phase),
+        }
+    }
+
+    /// The event that says so in the new log.
+    pub(crate) fn event(&self) -> Event {
+        self.event.clone()
+    }
+}
+
+/// True if the last level of the run was left since somebody or something told highwater to stop.
+fn was_told_to_stop(run: &RunData) -> bool {
+    let last = run.events.iter().rev().find_map(|record| match record.event {
+        Event::RunInterrupted { .. } => Some(true),
+        Event::LevelStarted { .. } => Some(false),
+        _ => None,
+    });
+    last.unwrap_or(false)
+}
+
+/// In which phase the run was stopped.
+fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
+    let nothing = |what: &str, hint: &str| {
+        Err(Error::new(ErrorKind::Config, format!("nothing to go on from: {what}")).hint(hint))
+    };
+    let has = |wanted: &dyn Fn(&Event) -> bool| run.events.iter().any(|record| wanted(&record.event));
+    let enabled = |table: &str| plan.get(table).and_then(|table| table.get("enabled")?.as_bool());
+    let (leak, ramp, soak) =
+        (enabled("leak").unwrap_or(true), enabled("ramp").unwrap_or(true), enabled("soak").unwrap_or(false));
+    let ended =
+        |wanted: Phase| has(&|event| matches!(event, Event::PhaseEnded { phase, .. } if *phase == wanted));
+    if leak && !ended(Phase::Leak) {
+        return Ok(Phase::Leak);
+    }
+    let ramp_ended =
+        has(&|event| matches!(event, Event::PhaseEnded { phase: Phase::Concurrency, cut_short: None }));
+    if ramp && !ramp_ended {
+        return Ok(Phase::Concurrency);
+    }
+    if soak && !ended(Phase::Soak) {
+        return Ok(Phase::Soak);
+    }
+    let last = match (soak, ramp) {
+        (true, _) => "the soak",
+        (_, true) => "the ramp",
+        _ => "the leak check",
+    };
+    nothing(&format!("{last} came to its end"), "`highwater report` judges it again")
+}
+
+/// The worker's processes when the run was stopped; those of a log that does not tell when they
+/// started are none.
+fn last_workers(run: &RunData) -> BTreeSet<(u32, u64)> {
+    let mut alive = BTreeSet::new();
+    for record in &run.events {
+        match &record.event {
+            // A later part of a run names all that it finds.
+            Event::RunStarted { .. } => alive.clear(),
+            Event::ProcessFound { role, root: true, pid, start: Some(start), .. } if role == WORKER => {
+                alive.insert((*pid, *start));
+            }
+            Event::ProcessExited { role, root: true, pid: gone, .. } if role == WORKER => {
+                alive.retain(|(pid, _)| pid != gone);
+            }
+            _ => {}
+        }
+    }
+    alive
+}
+
+/// Seconds from the last event of `run` until now.
+fn gap_s(run: &RunData) -> Option<f64> {
+    let last = run.events.iter().rev().find(|record| !record.time.is_empty())?;
+    let then: jiff::Timestamp = last.time.parse().ok()?;
+    Some(round(jiff::Timestamp::now().duration_since(then).as_secs_f64().max(0.0), 1))
+}
+
+fn recorded(run: &RunData) -> Result<&serde_json::Value> {
+    match run.start() {
+        Some(Event::RunStarted { plan, .. }) => Ok(plan),
+        _ => Err(Error::new(ErrorKind::Data, "the run has no log of events, so its plan is not known")
+            .hint("name the log: `--resume results/events_….jsonl`")),
+    }
+}

@@ -1,0 +1,76 @@
+//! What the kernel counts of highwater itself and of the machine: two readings say what went on between them.
+
+#[cfg(target_os = "linux")]
+use super::source::parse::{resident_and_shared, stat};
+#[cfg(target_os = "linux")]
+use crate::units::to_mb;
+
+/// What the kernel counts since it or highwater started; absent where it does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counters {
+    pub(crate) cpu_s: Option<f64>,
+    pub(crate) rss_mb: Option<f64>,
+    pub(crate) cpu_pressure_s: Option<f64>,
+    pub(crate) memory_pressure_s: Option<f64>,
+    pub(crate) swapped_mb: Option<f64>,
+}
+
+impl Counters {
+    #[cfg(target_os = "linux")]
+    pub(crate) fn read() -> Counters {
+        let bytes = |path: &str| std::fs::read(path).ok();
+        let text = |path: &str| std::fs::read_to_string(path).ok();
+        let page_bytes = rustix::param::page_size() as u64;
+        let ticks = rustix::param::clock_ticks_per_second() as f64;
+        Counters {
+            cpu_s: bytes("/proc/self/stat").and_then(|text| Some(stat(&text)?.cpu_ticks as f64 / ticks)),
+            rss_mb: bytes("/proc/self/statm")
+                .and_then(|text| resident_and_shared(&text))
+                .map(|(pages, _)| to_mb(pages * page_bytes)),
+            cpu_pressure_s: text("/proc/pressure/cpu").and_then(|text| pressure_s(&text, "some")),
+            memory_pressure_s: text("/proc/pressure/memory").and_then(|text| pressure_s(&text, "full")),
+            swapped_mb: text("/proc/vmstat")
+                .and_then(|text| swapped_pages(&text))
+                .map(|pages| to_mb(pages * page_bytes)),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn read() -> Counters {
+        Counters::default()
+    }
+}
+
+/// The total of a line of /proc/pressure: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`, in µs.
+#[cfg(target_os = "linux")]
+fn pressure_s(text: &str, line: &str) -> Option<f64> {
+    let line = text.lines().find(|found| found.starts_with(line))?;
+    Some(line.rsplit_once("total=")?.1.trim().parse::<f64>().ok()? / 1e6)
+}
+
+#[cfg(target_os = "linux")]
+fn swapped_pages(vmstat: &str) -> Option<u64> {
+    let count = |name: &str| -> Option<u64> {
+        vmstat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    };
+    Some(count("pswpin ")? + count("pswpout ")?)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_words_are_understood() {
+        let pressure = "some avg10=1.00 avg60=0.50 avg300=0.10 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1000\n";
+        assert_eq!((pressure_s(pressure, "some"), pressure_s(pressure, "full")), (Some(2.5), Some(0.001)));
+        assert_eq!(swapped_pages("pgpgin 9\npswpin 3\npswpout 4\n"), Some(7));
+        assert_eq!(swapped_pages("pgpgin 9\n"), None);
+    }
+
+    #[test]
+    fn highwater_itself_is_read() {
+        let counters = Counters::read();
+        assert!(counters.rss_mb.is_some_and(|rss| rss > 1.0) && counters.cpu_s.is_some(), "{counters:?}");
+    }
+}

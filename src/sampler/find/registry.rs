@@ -1,0 +1,166 @@
+//! RQ's registry of workers, in Redis.
+//!
+//! The set `rq:workers:QUEUE` names the workers of a queue and is never
+//! cleaned; a worker is registered while its hash `rq:worker:NAME` exists.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use redis::{Client, Commands, Connection, RedisError};
+
+use super::rq::RqWorker;
+
+/// How long Redis may take to be reached, and for each answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the whole look-up may take, whatever Redis does.
+const WHOLE: Duration = Duration::from_secs(3);
+/// A registry that was read so long ago is read again.
+const FRESH: Duration = Duration::from_secs(1);
+
+type Answer = Result<Vec<RqWorker>, String>;
+
+/// Looks a registry up on a thread of its own, since a tick must not wait for Redis.
+pub(super) struct Lookup {
+    url: String,
+    queue: String,
+    running: Option<Receiver<Answer>>,
+    /// The last answer, and when it was asked for.
+    last: Option<Answer>,
+    asked: Instant,
+}
+
+impl Lookup {
+    /// Starts to look up the workers of `queue`.
+    pub(super) fn start(url: &str, queue: &str) -> Lookup {
+        let (url, queue) = (url.to_string(), queue.to_string());
+        let running = Some(spawn(&url, &queue));
+        Lookup { url, queue, running, last: None, asked: Instant::now() }
+    }
+
+    /// The registry, however long it takes; bounded by [`WHOLE`].
+    pub(super) fn wait(&mut self) -> Answer {
+        if let Some(running) = self.running.take() {
+            self.last = Some(match running.recv_timeout(WHOLE) {
+                Ok(answer) => answer,
+                Err(RecvTimeoutError::Timeout) => {
+                    Err(format!("Redis at {} does not answer", shown(&self.url)))
+                }
+                Err(RecvTimeoutError::Disconnected) => Err("the look-up in Redis failed".to_string()),
+            });
+        }
+        self.latest()
+    }
+
+    /// The registry as it was last read; an old one is read again for the next call.
+    pub(super) fn poll(&mut self) -> Answer {
+        match self.running.as_ref().map(Receiver::try_recv) {
+            Some(Ok(answer)) => {
+                self.last = Some(answer);
+                self.running = None;
+            }
+            Some(Err(TryRecvError::Disconnected)) => self.running = None,
+            Some(Err(TryRecvError::Empty)) | None => {}
+        }
+        if self.running.is_none() && self.asked.elapsed() >= FRESH {
+            self.running = Some(spawn(&self.url, &self.queue));
+            self.asked = Instant::now();
+        }
+        self.latest()
+    }
+
+    fn latest(&self) -> Answer {
+        self.last.clone().unwrap_or_else(|| Err("RQ's registry has not been read yet".to_string()))
+    }
+}
+
+fn spawn(url: &str, queue: &str) -> Receiver<Answer> {
+    let (send, receive) = mpsc::channel();
+    let (url, queue) = (url.to_string(), queue.to_string());
+    // A thread that cannot be started drops the sender, which is an answer too.
+    let thread = std::thread::Builder::new().name("highwater-registry".to_string());
+    let started = thread.spawn(move || {
+        // Whoever asked may have stopped waiting.
+        let _ = send.send(workers(&url, &queue));
+    });
+    drop(started);
+    receive
+}
+
+/// The registered workers of `queue`.
+fn workers(url: &str, queue: &str) -> Answer {
+    let told =
+        |error: RedisError| format!("cannot read RQ's registry in Redis at {}: {}", shown(url), why(&error));
+    let client = Client::open(url).map_err(told)?;
+    let mut connection = client.get_connection_with_timeout(PATIENCE).map_err(told)?;
+    connection.set_read_timeout(Some(PATIENCE)).map_err(told)?;
+    connection.set_write_timeout(Some(PATIENCE)).map_err(told)?;
+    let keys: Vec<String> = connection.smembers(format!("rq:workers:{queue}")).map_err(told)?;
+    let mut workers = Vec::new();
+    for key in keys {
+        workers.extend(worker(&mut connection, &key).map_err(told)?);
+    }
+    workers.sort_by_key(|worker| worker.pid);
+    Ok(workers)
+}
+
+/// The worker of one hash; `None` if it has expired, or tells no process.
+fn worker(connection: &mut Connection, key: &str) -> Result<Option<RqWorker>, RedisError> {
+    let fields: (Option<u32>, Option<String>, Option<String>) =
+        redis::cmd("HMGET").arg(key).arg("pid").arg("hostname").arg("birth").query(connection)?;
+    let (Some(pid), Some(hostname), birth) = fields else { return Ok(None) };
+    let name = key.strip_prefix("rq:worker:").unwrap_or(key).to_string();
+    let birth = birth.and_then(|birth| birth.parse().ok());
+    Ok(Some(RqWorker { name, pid, hostname, birth }))
+}
+
+/// The place in a URL, without the user and the password.
+fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "the given URL".to_string() };
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let place = place.split(['?', '#']).next().unwrap_or(place);
+    format!("`{scheme}://{place}`")
+}
+
+/// The kind of the error, with the server's own words: none of them holds the URL.
+fn why(error: &RedisError) -> String {
+    if error.is_timeout() {
+        return "it does not answer in time".to_string();
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => cause.to_string(),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, expected) in [
+            ("redis://user:se@cret@host:6379/0", "`redis://host:6379/0`"),
+            ("redis://:secret@host", "`redis://host`"),
+            ("redis://host/1?password=secret", "`redis://host/1`"),
+            ("unix:///run/redis.sock?pass=secret", "`unix:///run/redis.sock`"),
+            ("secret", "the given URL"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
+    }
+
+    #[test]
+    fn a_redis_that_is_not_there_or_says_nothing_is_told_without_the_password() {
+        // Bound and never accepted from; the second is closed again.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let ports = [&silent, &closed].map(|listener| listener.local_addr().expect("bound").port());
+        drop(closed);
+        for port in ports {
+            let answer = Lookup::start(&format!("redis://:secret@127.0.0.1:{port}/0"), "q").wait();
+            let error = answer.expect_err("there is no Redis");
+            assert!(error.contains(&format!("redis://127.0.0.1:{port}/0")), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What a run's log keeps of the processes.
+
+use super::summary::{ProcessSummary, SamplerSummary};
+use crate::record::{Event, ProcessSeen};
+use crate::units::{round, to_mb};
+
+impl SamplerSummary {
+    /// The event that tells of all processes that were watched.
+    pub fn processes_seen(&self) -> Event {
+        let processes = self.processes.iter().map(seen).collect();
+        Event::ProcessesSeen { processes, unlisted: self.unlisted_processes }
+    }
+}
+
+fn seen(process: &ProcessSummary) -> ProcessSeen {
+    ProcessSeen {
+        role: process.role.clone(),
+        pid: process.id.pid,
+        parent: process.parent,
+        name: process.name.clone(),
+        command: process.command.clone(),
+        root: process.is_root,
+        age_s: round(process.age_s, 3),
+        peak_mb: round(to_mb(process.rss_max_bytes), 1),
+        end: process.end,
+    }
+}

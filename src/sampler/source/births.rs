@@ -1,0 +1,136 @@
+//! Who was born, without a list of everyone.
+//!
+//! The kernel gives out pids one after the other and tells the last one in
+//! `/proc/loadavg`. So whoever was born since it told another one has a pid in
+//! between, and only those have to be looked at.
+
+use std::fs::{self, File};
+use std::time::{Duration, Instant};
+
+use super::linux::{STATUS_BYTES, read_path};
+use super::parse;
+use crate::sampler::process::{Newborn, ReadError};
+
+/// Where the last pid is told, and where it stood.
+pub(super) struct Births {
+    /// `None` where it is not told, or is told of other processes than `/proc` lists.
+    loadavg: Option<File>,
+    seen: Option<u64>,
+    /// Pids that were given out and had nobody yet, and until when that may change.
+    unborn: Vec<(u32, Instant)>,
+}
+
+/// With more births than these, a list of everyone is cheaper.
+const MOST: u64 = 256;
+
+/// A pid is given out some microseconds before its process can be seen; on a
+/// machine that is busy those may be many.
+const GESTATION: Duration = Duration::from_millis(50);
+
+impl Births {
+    /// Opens `/proc/loadavg`, if it is of use.
+    pub(super) fn open() -> Births {
+        // A `/proc` of another PID namespace would tell of processes that are not in ours.
+        let own = std::process::id().to_string();
+        let ours = fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str());
+        let loadavg = if ours { File::open("/proc/loadavg").ok() } else { None };
+        Births { loadavg, seen: None, unborn: Vec::new() }
+    }
+
+    /// The pid that was given out last.
+    pub(super) fn last_pid(&self) -> Option<u64> {
+        let mut buffer = [0; 128];
+        let length = rustix::io::pread(self.loadavg.as_ref()?, &mut buffer, 0).ok()?;
+        parse::last_pid(&buffer[..length])
+    }
+
+    /// The processes born since the last call that can be seen; `None` if they are
+    /// too many, or it cannot be told.
+    pub(super) fn since_last(&mut self, now: Instant) -> Option<Vec<Newborn>> {
+        let last = self.last_pid()?;
+        let before = self.seen.replace(last);
+        let Some(given) = given_out(before?, last) else {
+            self.unborn.clear();
+            return None;
+        };
+        let mut pids = std::mem::take(&mut self.unborn);
+        pids.extend(given.map(|pid| (pid, now + GESTATION)));
+        let mut born = Vec::new();
+        for (pid, until) in pids {
+            match parent(pid) {
+                Ok(Some(parent)) => born.push(Newborn { pid, parent }),
+                // A thread has a pid, too.
+                Ok(None) => {}
+                Err(ReadError::Gone) if now < until => self.unborn.push((pid, until)),
+                Err(_) => {}
+            }
+        }
+        Some(born)
+    }
+}
+
+/// The pids after `before` up to `last`; `None` if they are many, or if the pids
+/// have begun anew in between.
+fn given_out(before: u64, last: u64) -> Option<impl Iterator<Item = u32>> {
+    if last < before || last - before > MOST {
+        return None;
+    }
+    Some((before + 1..=last).filter_map(|pid| u32::try_from(pid).ok()))
+}
+
+/// The parent of the process `pid`; `None` for a thread.
+fn parent(pid: u32) -> Result<Option<u32>, ReadError> {
+    let mut buffer = [0; STATUS_BYTES];
+    let status = read_path(pid, "status", &mut buffer)?;
+    Ok(parse::parent_of_process(status, pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn pids_in_between() {
+        let pids = |before, last| given_out(before, last).map(Iterator::collect::<Vec<_>>);
+        assert_eq!(pids(10, 10), Some(vec![]));
+        assert_eq!(pids(10, 12), Some(vec![11, 12]));
+        assert_eq!(pids(10, 10 + MOST).map(|pids| pids.len() as u64), Some(MOST));
+        assert_eq!(pids(10, 11 + MOST), None, "many");
+        assert_eq!(pids(4_194_303, 301), None, "they have begun anew");
+    }
+
+    #[test]
+    fn a_child_is_born_and_a_thread_is_not() {
+        let mut births = Births::open();
+        births.since_last(Instant::now());
+        let (mut told, mut threads) = (Vec::new(), Vec::new());
+        let mut children = Vec::new();
+        // Others may be born meanwhile, and more than are told.
+        for _ in 0..20 {
+            let (stop, stopped) = std::sync::mpsc::channel::<()>();
+            let (tell, tid) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                let path = fs::read_link("/proc/thread-self").expect("it is there");
+                let tid = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+                tell.send(tid.expect("a number")).expect("awaited");
+                stopped.recv().expect_err("only dropped");
+            });
+            threads.push(tid.recv().expect("sent"));
+            let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn();
+            children.push(child.expect("`sleep` starts"));
+            told.extend(births.since_last(Instant::now()).into_iter().flatten());
+            drop(stop);
+            thread.join().expect("no panic");
+        }
+        for child in &mut children {
+            child.kill().expect("ours");
+            child.wait().expect("ours");
+        }
+        let own = std::process::id();
+        let ours: Vec<u32> = told.iter().filter(|born| born.parent == own).map(|born| born.pid).collect();
+        assert!(children.iter().any(|child| ours.contains(&child.id())), "{ours:?}");
+        assert!(told.iter().all(|born| !threads.contains(&born.pid)), "{threads:?} in {told:?}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Who is alive, without reading everything each time.
+//!
+//! A list of `/proc` costs microseconds a hundred processes; reading two files
+//! of each costs a hundred times that. So what was read is kept, and only a pid
+//! that was not there before is read. Three things can make that stale, and
+//! each is met: a process becomes another program (exec) or takes another title
+//! when it is young, so the young are read again each time that they have become
+//! half as old again, some ten times in all; an older one may still do so, so a
+//! slice of all is read again each time, and all within [`ROUND`]; and a pid may
+//! be given to another process between two lists, which takes as many births as
+//! there are pids, so after a long pause all are read.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::sampler::process::ProcessInfo;
+
+/// A process is young for so long.
+const YOUNG: Duration = Duration::from_secs(10);
+/// A young process is not read again before so long.
+const SHORTEST_REST: Duration = Duration::from_millis(10);
+/// Within this time every process is read again.
+const ROUND: Duration = Duration::from_secs(30);
+/// After a longer pause nothing that is known counts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// The table of processes.
+#[derive(Default)]
+pub(crate) struct Table {
+    entries: HashMap<u32, Entry>,
+    /// Counts refreshes; an entry of an older one is gone.
+    round: u64,
+    refreshed: Option<Instant>,
+    /// Where the slice that is read again goes on.
+    cursor: u32,
+    news: Vec<u32>,
+}
+
+struct Entry {
+    /// `None` for a pid that cannot be read, such as a zombie.
+    info: Option<ProcessInfo>,
+    seen: u64,
+    /// When it is to be read again for its youth.
+    reread_at: Option<Instant>,
+    /// Lazily read facts, kept as long as the entry is not read again.
+    exe: Option<Option<String>>,
+    cgroup: Option<Option<String>>,
+}
+
+/// How the table reads the machine; a test counts the calls.
+pub(crate) trait Procfs {
+    /// The pids that there are.
+    fn pids(&mut self) -> io::Result<Vec<u32>>;
+    /// Who has the pid; `None` if that cannot be told.
+    fn info(&mut self, pid: u32) -> Option<ProcessInfo>;
+    /// How long ago the process started.
+    fn age(&self, process: &ProcessInfo) -> Duration;
+}
+
+impl Table {
+    /// Brings the table up to date.
+    pub(crate) fn refresh(&mut self, procfs: &mut dyn Procfs, now: Instant) -> io::Result<()> {
+        let mut pids = procfs.pids()?;
+        let since = self.refreshed.map(|then| now.saturating_duration_since(then));
+        let everything = since.is_none_or(|since| since > LONGEST_PAUSE);
+        // The pids of a slice: as large a share of all as of the round has passed.
+        pids.sort_unstable();
+        let share = since.unwrap_or(ROUND).as_secs_f64() / ROUND.as_secs_f64();
+        let slice = (pids.len() as f64 * share).ceil() as usize;
+        let from = pids.partition_point(|&pid| pid < self.cursor);
+        let chosen = |index: usize| (index + pids.len() - from) % pids.len() < slice;
+        self.round += 1;
+        for (index, &pid) in pids.iter().enumerate() {
+            match self.entries.get_mut(&pid) {
+                Some(entry) => {
+                    entry.seen = self.round;
+                    let has_aged = entry.reread_at.is_some_and(|at| now >= at);
+                    if everything || has_aged || chosen(index) {
+                        reread(entry, procfs.info(pid), &mut self.news);
+                        entry.reread_at = reread_at(procfs, entry.info.as_ref(), now);
+                    }
+                }
+                None => {
+                    let info = procfs.info(pid);
+                    if info.is_some() {
+                        self.news.push(pid);
+                    }
+                    let reread_at = reread_at(procfs, info.as_ref(), now);
+                    let entry = Entry { info, seen: self.round, reread_at, exe: None, cgroup: None };
+                    self.entries.insert(pid, entry);
+                }
+            }
+        }
+        self.cursor = pids.get((from + slice) % pids.len().max(1)).copied().unwrap_or(0);
+        let round = self.round;
+        self.entries.retain(|_, entry| entry.seen == round);
+        self.refreshed = Some(now);
+        Ok(())
+    }
+
+    /// Everyone.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &ProcessInfo> {
+        self.entries.values().filter_map(|entry| entry.info.as_ref())
+    }
+
+    /// Who is new or has changed since the last call.
+    pub(crate) fn take_news(&mut self) -> Vec<ProcessInfo> {
+        let mut news = std::mem::take(&mut self.news);
+        news.sort_unstable();
+        news.dedup();
+        news.iter().filter_map(|pid| self.entries.get(pid)?.info.clone()).collect()
+    }
+
+    /// The process that has this pid is not what it was, and is read again.
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.entries.remove(&pid);
+    }
+
+    /// How many processes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The executable of `pid`, read by `read` unless it is known.
+    pub(crate) fn exe(&mut self, pid: u32, read: impl FnOnce() -> Option<String>) -> Option<String> {
+        match self.entries.get_mut(&pid) {
+            Some(entry) => entry.exe.get_or_insert_with(read).clone(),
+            None => read(),
+        }
+    }
+
+    /// The control group of `pid`, read by `read` unless it is known.
+    pub(crate) fn cgroup(&mut self, pid: u32, read: impl FnOnce() -> Option<String>) -> Option<String> {
+        match self.entries.get_mut(&pid) {
+            Some(entry) => entry.cgroup.get_or_insert_with(read).clone(),
+            None => read(),
+        }
+    }
+}
+
+/// When a process, just read, is to be read again for its youth. What could not be read
+/// is a zombie in all likelihood, and left to the slice.
+fn reread_at(procfs: &dyn Procfs, info: Option<&ProcessInfo>, now: Instant) -> Option<Instant> {
+    let age = procfs.age(info?);
+    (age < YOUNG).then(|| now + (age / 2).max(SHORTEST_REST))
+}
+
+fn reread(entry: &mut Entry, info: Option<ProcessInfo>, news: &mut Vec<u32>) {
+    (entry.exe, entry.cgroup) = (None, None);
+    if entry.info != info {
+        let differs = |one: &ProcessInfo, other: &ProcessInfo| one.id != other.id || one.argv != other.argv;
+        if let Some(new) = &info
+            && entry.info.as_ref().is_none_or(|old| differs(old, new))
+        {
+            news.push(new.id.pid);
+        }
+        entry.info = info;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::sampler::process::ProcessId;
+
+    /// Processes by pid: start time and command, and how many were read.
+    #[derive(Default)]
+    struct World {
+        alive: BTreeMap<u32, (u64, &'static str)>,
+        reads: usize,
+        /// The age of those that did not start with the world.
+        age: Duration,
+    }
+
+    impl Procfs for World {
+        fn pids(&mut self) -> io::Result<Vec<u32>> {
+            Ok(self.alive.keys().copied().collect())
+        }
+
+        fn info(&mut self, pid: u32) -> Option<ProcessInfo> {
+            self.reads += 1;
+            let &(start_ticks, command) = self.alive.get(&pid)?;
+            let argv = vec![command.to_string()];
+            let name = command.to_string();
+            Some(ProcessInfo { id: ProcessId { pid, start_ticks }, parent: 1, name, argv })
+        }
+
+        fn age(&self, process: &ProcessInfo) -> Duration {
+            if process.id.start_ticks == 1 { Duration::from_secs(1000) } else { self.age }
+        }
+    }
+
+    fn news(table: &mut Table) -> Vec<String> {
+        table
+            .take_news()
+            .into_iter()
+            .map(|process| format!("{} {}", process.id.pid, process.argv[0]))
+            .collect()
+    }
+
+    /// The table of a world with a thousand processes that are not young.
+    fn old_world() -> (World, Table, Instant) {
+        let mut world = World::default();
+        world.alive.extend((1..=1000).map(|pid| (pid, (1, "old"))));
+        let (mut table, now) = (Table::default(), Instant::now());
+        table.refresh(&mut world, now).expect("a list");
+        assert_eq!((world.reads, news(&mut table).len()), (1000, 1000));
+        world.reads = 0;
+        (world, table, now)
+    }
+
+    #[test]
+    fn only_what_is_new_and_a_slice_are_read() {
+        let (mut world, mut table, mut now) = old_world();
+        world.alive.insert(2000, (5, "new"));
+        world.alive.remove(&7);
+        now += Duration::from_secs(1);
+        table.refresh(&mut world, now).expect("a list");
+        // A thirtieth of a thousand, and the new one.
+        assert_eq!(world.reads, 34 + 1);
+        assert_eq!((news(&mut table), table.len()), (vec!["2000 new".to_string()], 1000));
+        assert!(table.all().all(|process| process.id.pid != 7));
+    }
+
+    #[test]
+    fn the_young_may_become_another_program() {
+        let (mut world, mut table, mut now) = old_world();
+        world.alive.insert(2000, (5, "sh"));
+        now += Duration::from_secs(1);
+        table.refresh(&mut world, now).expect("a list");
+        assert_eq!(news(&mut table), ["2000 sh"]);
+        world.alive.insert(2000, (5, "rq worker"));
+        now += Duration::from_millis(20);
+        table.refresh(&mut world, now).expect("a list");
+        assert_eq!(news(&mut table), ["2000 rq worker"]);
+    }
+
+    #[test]
+    fn a_young_process_is_read_some_ten_times_however_often_one_looks() {
+        let (mut world, mut table, mut now) = old_world();
+        world.alive.insert(2000, (5, "python"));
+        let looks = 2000u32;
+        for _ in 0..looks {
+            now += Duration::from_millis(10);
+            world.age += Duration::from_millis(10);
+            table.refresh(&mut world, now).expect("a list");
+        }
+        // A slice of at least one is read each time, and two rounds come by in twenty seconds.
+        let of_youth = world.reads - looks as usize;
+        assert!((10..=25).contains(&of_youth), "{of_youth}");
+    }
+
+    #[test]
+    fn an_old_process_with_another_title_is_noticed_within_a_round() {
+        let (mut world, mut table, mut now) = old_world();
+        world.alive.insert(500, (1, "rq:worker:a: Listening"));
+        let mut seen = Vec::new();
+        for _ in 0..31 {
+            now += Duration::from_secs(1);
+            table.refresh(&mut world, now).expect("a list");
+            seen.extend(news(&mut table));
+        }
+        assert_eq!(seen, ["500 rq:worker:a: Listening"]);
+    }
+
+    #[test]
+    fn after_a_long_pause_a_reused_pid_is_another_process() {
+        let (mut world, mut table, now) = old_world();
+        world.alive.insert(500, (99, "other"));
+        table.refresh(&mut world, now + Duration::from_secs(60)).expect("a list");
+        assert_eq!(world.reads, 1000);
+        assert_eq!(news(&mut table), ["500 other"]);
+    }
+}

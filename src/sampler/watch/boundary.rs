@@ -1,0 +1,154 @@
+//! What a tree holds at the boundary of a task: more than a tick may cost.
+
+use std::time::{Duration, Instant};
+
+use super::Watch;
+use crate::record::Footprint;
+use crate::sampler::process::{Details, ProcessId, Proportional, ReadError};
+use crate::sampler::snapshot::{Boundary, Pss, RoleReading};
+use crate::units::{round, to_mb};
+
+/// What reading PSS costs, learned from what it did cost.
+///
+/// The process that is read stands still meanwhile, so the cost is estimated
+/// before it is paid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PssCost {
+    seconds_per_gib: f64,
+}
+
+/// 7 to 8 ms per GB were measured on a machine of today.
+const FIRST_GUESS_S_PER_GIB: f64 = 0.008;
+/// A process of this size and below teaches nothing about the cost of a gigabyte.
+const TEACHES_GIB: f64 = 0.05;
+const GIB: f64 = 1_073_741_824.0;
+
+impl Default for PssCost {
+    fn default() -> PssCost {
+        PssCost { seconds_per_gib: FIRST_GUESS_S_PER_GIB }
+    }
+}
+
+impl PssCost {
+    /// Seconds that reading a tree of `bytes` will take.
+    fn estimate(self, bytes: u64) -> f64 {
+        bytes as f64 / GIB * self.seconds_per_gib
+    }
+
+    /// Reading `bytes` took `seconds`: a dearer machine is believed, a cheaper one is not.
+    fn learn(&mut self, bytes: u64, seconds: f64) {
+        let gib = bytes as f64 / GIB;
+        if gib >= TEACHES_GIB {
+            self.seconds_per_gib = self.seconds_per_gib.max(seconds / gib);
+        }
+    }
+
+    /// It was not read for its cost: a machine that was busy for a moment is
+    /// believed less each time, until it is tried again.
+    fn relax(&mut self) {
+        self.seconds_per_gib = (self.seconds_per_gib + FIRST_GUESS_S_PER_GIB) / 2.0;
+    }
+}
+
+/// Adds up a figure of all processes; one that is missing makes the sum missing.
+fn sum<T>(items: &[T], figure: impl Fn(&T) -> Option<u64>) -> Option<u64> {
+    items.iter().map(figure).try_fold(0, |sum: u64, value| Some(sum + value?))
+}
+
+impl Watch {
+    /// All that `reading`, just taken of a role, holds, with PSS if it can be
+    /// had within `pss_budget`.
+    pub(crate) fn boundary(&mut self, reading: &RoleReading, pss_budget: Option<Duration>) -> Boundary {
+        let mut alive = Vec::new();
+        for process in &reading.processes {
+            match self.source.details(process.id) {
+                Ok(details) => alive.push((process.clone(), details)),
+                // It ended after it was measured: it is not part of the tree any more.
+                Err(ReadError::Gone | ReadError::Exiting) => {}
+                Err(_) => alive.push((process.clone(), Details::default())),
+            }
+        }
+        if alive.is_empty() || reading.unread > 0 {
+            let processes = (reading.unread > 0).then(|| (alive.len() + reading.unread) as u64);
+            return Boundary {
+                footprint: Footprint { processes, ..Footprint::default() },
+                peak_bytes: None,
+                pss: Pss::Unread,
+                processes: alive,
+            };
+        }
+        let rss = sum(&alive, |(process, _)| Some(process.rss_bytes));
+        let private = sum(&alive, |(process, details)| Some(process.private_bytes? + details.swap_bytes?));
+        let sizes: Vec<(ProcessId, u64)> =
+            alive.iter().map(|(process, _)| (process.id, process.rss_bytes)).collect();
+        let (pss, found) = self.pss(&sizes, pss_budget);
+        let mb = |bytes: Option<u64>| bytes.map(|bytes| round(to_mb(bytes), 2));
+        Boundary {
+            footprint: Footprint {
+                rss_mb: mb(rss),
+                private_mb: mb(private),
+                pss_mb: mb(sum(&found, |one| Some(one.pss_bytes)).filter(|_| pss == Pss::Read)),
+                pss_anon_mb: mb(sum(&found, |one| one.anon_bytes).filter(|_| pss == Pss::Read)),
+                fds: sum(&alive, |(_, details)| details.fds),
+                threads: sum(&alive, |(process, _)| process.threads.map(u64::from)),
+                processes: Some(alive.len() as u64),
+                zombies: sum(&alive, |(_, details)| details.zombies),
+                cpu_s: Some(round(reading.cpu_seconds, 2)),
+            },
+            peak_bytes: alive.iter().filter_map(|(_, details)| details.peak_bytes).max(),
+            pss,
+            processes: alive,
+        }
+    }
+
+    fn pss(&mut self, sizes: &[(ProcessId, u64)], budget: Option<Duration>) -> (Pss, Vec<Proportional>) {
+        let Some(budget) = budget else { return (Pss::Unread, Vec::new()) };
+        let whole: u64 = sizes.iter().map(|(_, rss)| rss).sum();
+        let estimate = self.pss_cost.estimate(whole);
+        if estimate > budget.as_secs_f64() {
+            self.pss_cost.relax();
+            return (Pss::TooDear { estimate_s: estimate }, Vec::new());
+        }
+        let started = Instant::now();
+        let mut found = Vec::with_capacity(sizes.len());
+        for &(id, rss) in sizes {
+            let left = budget.saturating_sub(started.elapsed()).as_secs_f64();
+            if self.pss_cost.estimate(rss) > left {
+                // The machine is busier than was thought: better no figure than a longer stall.
+                return (Pss::TooDear { estimate_s: self.pss_cost.estimate(whole) }, Vec::new());
+            }
+            let read = Instant::now();
+            match self.source.pss(id) {
+                Ok(Some(pss)) => found.push(pss),
+                Err(ReadError::Gone | ReadError::Exiting) => {}
+                Ok(None) | Err(_) => return (Pss::Unread, Vec::new()),
+            }
+            self.pss_cost.learn(rss, read.elapsed().as_secs_f64());
+        }
+        (Pss::Read, found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cost_of_pss_is_learned_upwards() {
+        let mut cost = PssCost::default();
+        assert_eq!(cost.estimate(4 << 30), 0.032);
+        cost.learn(1 << 30, 0.001);
+        cost.learn(1 << 20, 1.0);
+        assert_eq!(cost.estimate(4 << 30), 0.032, "a cheap read or a small process teaches nothing");
+        cost.learn(1 << 30, 0.05);
+        assert_eq!(cost.estimate(4 << 30), 0.2);
+        (0..20).for_each(|_| cost.relax());
+        assert!((cost.estimate(4 << 30) - 0.032).abs() < 0.001, "and tried again in the end");
+    }
+
+    #[test]
+    fn a_missing_figure_makes_the_sum_missing() {
+        assert_eq!(sum(&[Some(1), Some(2)], |figure| *figure), Some(3));
+        assert_eq!(sum(&[Some(1), None], |figure| *figure), None);
+    }
+}

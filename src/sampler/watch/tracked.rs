@@ -1,0 +1,143 @@
+//! One process that is tracked: what is read of it at which look, and its CPU use.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::peaks::High;
+use super::{Look, Moment};
+use crate::sampler::event::{EventKind, ProcessEvent};
+use crate::sampler::process::{ProcessInfo, ProcessSource, ReadError, Reading};
+use crate::sampler::snapshot::ProcessReading;
+
+/// A process of a role.
+pub(super) struct Tracked {
+    pub(super) role: String,
+    pub(super) info: ProcessInfo,
+    pub(super) is_root: bool,
+    pub(super) high: High,
+    /// The name in `info`, to be handed out.
+    name: Arc<str>,
+    /// When it was last measured at a tick, with its CPU time then.
+    mark: Option<(Instant, f64)>,
+    /// CPU time and threads when all of it was last read.
+    known: Option<(f64, Option<u32>)>,
+    /// The CPU use that the last tick told.
+    cpu_percent: f64,
+    /// CPU time of it and of its children that are gone, when all of it was last read.
+    used_s: f64,
+    /// What of that it had used before it was met.
+    used_before_s: Option<f64>,
+}
+
+/// CPU time comes in steps of 10 ms: over less than ten of them, a share would say
+/// more about the steps than about the process. What is sampled more often than that
+/// has its memory read each time, which costs a third of reading all.
+const SHORTEST_CPU_SPAN: Duration = Duration::from_millis(95);
+/// Over less than this, a share says nothing whoever asks.
+const SHORTEST_ASKED_SPAN_S: f64 = 0.009;
+
+impl Tracked {
+    /// Nothing is read of it yet. What a process that `is_new` has used, it has used under our eyes.
+    pub(super) fn new(role: &str, info: ProcessInfo, is_root: bool, is_new: bool) -> Tracked {
+        Tracked {
+            role: role.to_string(),
+            name: info.name.as_str().into(),
+            info,
+            is_root,
+            high: High::default(),
+            mark: None,
+            known: None,
+            cpu_percent: 0.0,
+            used_s: 0.0,
+            used_before_s: is_new.then_some(0.0),
+        }
+    }
+
+    /// Its role's own plan found it: it is this, and a root of that role.
+    pub(super) fn becomes(&mut self, role: &str, info: ProcessInfo) {
+        self.role = role.to_string();
+        self.is_root = true;
+        self.name = info.name.as_str().into();
+        self.info = info;
+    }
+
+    /// True if this look is to read all of it, and not its memory alone.
+    pub(super) fn wants_all(&self, at: Instant, look: Look) -> bool {
+        match (look, self.mark) {
+            (_, None) | (Look::Asked, _) => true,
+            (Look::Tick, Some((then, _))) => at.saturating_duration_since(then) >= SHORTEST_CPU_SPAN,
+            (Look::Between, _) => false,
+        }
+    }
+
+    /// Reads it: all, or its memory beside what is known of the rest.
+    pub(super) fn read(&mut self, source: &mut dyn ProcessSource, all: bool) -> Result<Reading, ReadError> {
+        if let (false, Some((cpu_seconds, threads))) = (all, self.known) {
+            let memory = source.memory(self.info.id)?;
+            let (rss_bytes, private_bytes) = (memory.rss_bytes, memory.private_bytes);
+            let reaped_cpu_seconds = 0.0;
+            return Ok(Reading { rss_bytes, private_bytes, cpu_seconds, reaped_cpu_seconds, threads });
+        }
+        let reading = source.read(self.info.id)?;
+        self.known = Some((reading.cpu_seconds, reading.threads));
+        self.used_s = reading.cpu_seconds + reading.reaped_cpu_seconds;
+        self.used_before_s.get_or_insert(self.used_s);
+        Ok(reading)
+    }
+
+    /// CPU time of it and of its children that are gone, since it was met.
+    pub(super) fn used_s(&self) -> f64 {
+        self.used_s - self.used_before_s.unwrap_or(self.used_s)
+    }
+
+    /// What the one that waited for it will be charged with beside [`Tracked::used_s`].
+    pub(super) fn used_before_s(&self) -> f64 {
+        self.used_before_s.unwrap_or_default()
+    }
+
+    /// CPU use since the last tick that read all, in percent of one core.
+    pub(super) fn cpu_percent(&mut self, at: Instant, reading: &Reading, fresh: bool, look: Look) -> f64 {
+        if !fresh {
+            return self.cpu_percent;
+        }
+        let percent = match self.mark {
+            None => 0.0,
+            Some((then, cpu_seconds)) => {
+                let elapsed = (at - then).as_secs_f64();
+                if elapsed < SHORTEST_ASKED_SPAN_S {
+                    return 0.0;
+                }
+                (reading.cpu_seconds - cpu_seconds).max(0.0) / elapsed * 100.0
+            }
+        };
+        if look == Look::Tick || self.mark.is_none() {
+            self.mark = Some((at, reading.cpu_seconds));
+            self.cpu_percent = percent;
+        }
+        percent
+    }
+
+    pub(super) fn reading(&self, reading: &Reading, cpu_percent: f64) -> ProcessReading {
+        ProcessReading {
+            id: self.info.id,
+            name: Arc::clone(&self.name),
+            is_root: self.is_root,
+            rss_bytes: reading.rss_bytes,
+            private_bytes: reading.private_bytes,
+            cpu_seconds: reading.cpu_seconds,
+            cpu_percent,
+            threads: reading.threads,
+        }
+    }
+
+    pub(super) fn event(&self, moment: Moment, kind: EventKind) -> ProcessEvent {
+        ProcessEvent {
+            at: moment.timestamp,
+            role: self.role.clone(),
+            id: self.info.id,
+            name: self.info.name.clone(),
+            is_root: self.is_root,
+            kind,
+        }
+    }
+}

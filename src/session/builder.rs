@@ -1,0 +1,250 @@
+//! What a run is made of, and how it starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use sysinfo::System;
+use tokio_util::sync::CancellationToken;
+
+use super::Session;
+use super::files::Reservation;
+use super::reach::reach;
+use crate::analysis::WORKER;
+use crate::baseline::read_figures;
+use crate::demo::Embedded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::inputs::{bad_input, planned_inputs};
+use crate::journal::RunPaths;
+use crate::phases::{Inputs, Observer, Recorder, Rig, Silent, Workers};
+use crate::plan::{Plan, ProcessPlan, TargetKind};
+use crate::record::{Event, Machine};
+use crate::resume::Resume;
+use crate::sampler::{Sampler, SamplerOptions, Snapshot, default_source};
+use crate::target::{self, AnyTarget, Target};
+use crate::units::{round, to_mb};
+
+/// What a run is made of, before it starts.
+pub struct SessionBuilder {
+    plan: Plan,
+    target: Option<Arc<dyn AnyTarget>>,
+    inputs: Option<Inputs>,
+    embedded: Option<Vec<String>>,
+    observer: Arc<dyn Observer>,
+    stop: CancellationToken,
+    resume: Option<Resume>,
+}
+
+impl SessionBuilder {
+    pub(super) fn new(plan: Plan) -> SessionBuilder {
+        SessionBuilder {
+            plan,
+            target: None,
+            inputs: None,
+            embedded: None,
+            observer: Arc::new(Silent),
+            stop: CancellationToken::new(),
+            resume: None,
+        }
+    }
+
+    /// Uses `target` instead of the one that the plan describes.
+    #[must_use]
+    pub fn target(self, target: impl Target) -> SessionBuilder {
+        self.shared_target(Arc::new(target))
+    }
+
+    pub(crate) fn shared_target(mut self, target: Arc<dyn AnyTarget>) -> SessionBuilder {
+        self.target = Some(target);
+        self
+    }
+
+    /// Sends `inputs` instead of those that the plan describes.
+    #[must_use]
+    pub fn inputs(mut self, inputs: Inputs) -> SessionBuilder {
+        self.inputs = Some(inputs);
+        self
+    }
+
+    /// Starts the embedded service with `arguments` and tests that.
+    #[must_use]
+    pub fn embedded(mut self, arguments: Vec<String>) -> SessionBuilder {
+        self.embedded = Some(arguments);
+        self
+    }
+
+    /// Tells `observer` of everything that is recorded.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> SessionBuilder {
+        self.observer = observer;
+        self
+    }
+
+    /// Goes on from a run that was stopped: what it did counts.
+    #[must_use]
+    pub fn resume(mut self, resume: Resume) -> SessionBuilder {
+        self.resume = Some(resume);
+        self
+    }
+
+    /// Lets `stop` end the run.
+    #[must_use]
+    pub fn stop(mut self, stop: CancellationToken) -> SessionBuilder {
+        self.stop = stop;
+        self
+    }
+
+    /// Starts the run: opens the files, brings up or reaches the service, finds
+    /// the processes, starts the sampler.
+    ///
+    /// # Errors
+    /// Those of each of these, with a hint; nothing is left behind then.
+    pub async fn start(self) -> Result<Session> {
+        let reservation = Reservation::new(&self.plan.results)?;
+        let session = self.start_in(reservation.paths()).await?;
+        reservation.keep();
+        Ok(session)
+    }
+
+    async fn start_in(self, paths: &RunPaths) -> Result<Session> {
+        let SessionBuilder { mut plan, target, inputs, embedded, observer, stop, mut resume } = self;
+        if embedded.is_some() {
+            // Whatever service the configuration names, the embedded one takes audio.
+            plan.target.kind = TargetKind::Asr;
+        }
+        // Read first: a wrong path must not show after an hour of load.
+        let baseline = plan.baseline.as_deref().map(read_figures).transpose()?;
+        let inputs = match inputs {
+            Some(inputs) => inputs,
+            None => planned_inputs(&plan)?,
+        };
+        let bad_input = bad_input(&plan)?;
+        let embedded = match embedded {
+            Some(arguments) => Some(Embedded::start(&Embedded::program()?, &arguments)?),
+            None => None,
+        };
+        if let Some(service) = &embedded {
+            aim_at_embedded(&mut plan, service);
+        }
+        let (target, described) = match target {
+            Some(target) => (target, None),
+            None => (target::of_plan(&plan)?, Some(&plan.target)),
+        };
+        let subject = match &embedded {
+            Some(_) => "the embedded demo service".to_string(),
+            None => target.describe(),
+        };
+        reach(&*target, &subject, described).await?;
+
+        let sampler = Sampler::start(
+            SamplerOptions {
+                interval: Duration::from_secs_f64(plan.sampler.interval_s),
+                busy_interval: Duration::from_secs_f64(plan.sampler.busy_interval_s),
+                busy_cpu_percent: plan.sampler.busy_cpu_percent,
+                csv: Some(paths.resources.clone()),
+                ..SamplerOptions::new(plan.processes.clone())
+            },
+            default_source()?,
+        )?;
+        // Subscribed before the first look, so that no exit falls between them.
+        let events = sampler.client().subscribe();
+        let snapshot = sampler.client().observe().await?;
+
+        let recorder = Arc::new(Recorder::open(paths, observer)?);
+        if let Some(earlier) = &resume {
+            recorder.go_on_from(earlier.run());
+        }
+        recorder
+            .event(Event::RunStarted {
+                title: format!("memory leak and stress test of {subject}"),
+                version: env!("CARGO_PKG_VERSION").to_string(),
+                machine: machine(&snapshot),
+                plan: plan.written().map_err(|error| {
+                    Error::new(ErrorKind::Config, "the plan cannot be expressed in JSON").source(error)
+                })?,
+                files: paths.names(),
+            })
+            .await?;
+        if let Some(runs) = baseline {
+            recorder.event(Event::Baseline { runs }).await?;
+        }
+        if let Some(earlier) = &mut resume {
+            let workers = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
+            earlier.meets(workers.map(|root| (root.id.pid, root.id.start_ticks)));
+            recorder.event(earlier.event()).await?;
+        }
+        record_found(&recorder, &sampler, &snapshot).await?;
+        let alive = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
+        let workers = Workers::follow(events, Arc::clone(&recorder), alive.map(|root| root.id.pid));
+        let rig = Rig {
+            plan,
+            target,
+            inputs,
+            bad_input,
+            sampler: sampler.client(),
+            recorder,
+            workers,
+            stop,
+            pss_told: AtomicBool::new(false),
+            last: Default::default(),
+        };
+        Ok(Session { rig, sampler, embedded, paths: paths.clone(), resume })
+    }
+}
+
+/// The embedded service says itself where it listens and who plays which role.
+fn aim_at_embedded(plan: &mut Plan, service: &Embedded) {
+    let defaults = Plan::default().target;
+    plan.target.url = service.ready().url.clone();
+    plan.target.health = defaults.health;
+    plan.target.asr = defaults.asr;
+    // A secret of another service is none of its business.
+    plan.target.auth_env = String::new();
+    let mut roles: BTreeMap<String, ProcessPlan> = BTreeMap::new();
+    for process in &service.ready().processes {
+        roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);
+    }
+    plan.processes = roles;
+}
+
+async fn record_found(recorder: &Recorder, sampler: &Sampler, snapshot: &Snapshot) -> Result<()> {
+    let none = Vec::new();
+    for (role, found) in &sampler.found().roles {
+        if !found.surplus.is_empty() {
+            let message = format!("the role `{role}` is not watched: {}", found.error(role));
+            recorder.event(Event::Warning { message }).await?;
+        }
+        let descendants = sampler.descendants().get(role).unwrap_or(&none);
+        let roots = found.roots.iter().map(|root| (root, None));
+        for (process, parent) in roots.chain(descendants.iter().map(|child| (child, Some(child.parent)))) {
+            let reading = snapshot
+                .roles
+                .get(role)
+                .and_then(|role| role.processes.iter().find(|reading| reading.id == process.id));
+            recorder
+                .event(Event::ProcessFound {
+                    role: role.clone(),
+                    pid: process.id.pid,
+                    name: process.name.clone(),
+                    command: process.command_line(),
+                    root: parent.is_none(),
+                    parent,
+                    start: Some(process.id.start_ticks),
+                    replacement: false,
+                    rss_mb: reading.map(|reading| round(to_mb(reading.rss_bytes), 1)),
+                })
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn machine(snapshot: &Snapshot) -> Machine {
+    Machine {
+        os: System::long_os_version().unwrap_or_else(|| std::env::consts::OS.to_string()),
+        kernel: System::kernel_version().unwrap_or_else(|| "unknown".to_string()),
+        cpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
+        memory_mb: round(to_mb(snapshot.total_memory_bytes), 0),
+    }
+}

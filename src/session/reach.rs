@@ -1,0 +1,79 @@
+//! Is the service there, and well?
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Plan, TargetPlan};
+use crate::target::{self, AnyTarget};
+
+/// How long a service may take to answer its first health check, in steps of [`HEALTH_STEP`].
+const HEALTH_TRIES: u32 = 5;
+const HEALTH_STEP: Duration = Duration::from_millis(200);
+
+/// Asks the service that a plan describes whether it is well, and says which that is.
+///
+/// # Errors
+/// [`ErrorKind::Unreachable`] with what was wrong and a hint.
+pub async fn check_service(plan: &Plan) -> Result<String> {
+    let target = target::of_plan(plan)?;
+    let subject = target.describe();
+    reach(&*target, &subject, Some(&plan.target)).await?;
+    Ok(if plan.target.health.is_empty() {
+        format!("{subject} takes connections; its health is not asked for (`target.health` is empty)")
+    } else {
+        format!("{subject} is well")
+    })
+}
+
+/// Waits for the service to say that it is well; a service just started gets a moment. One of `plan` that cannot be
+/// asked has to take a connection.
+pub(super) async fn reach(target: &dyn AnyTarget, subject: &str, plan: Option<&TargetPlan>) -> Result<()> {
+    let unasked = plan.filter(|plan| plan.health.is_empty());
+    let mut problem = String::new();
+    for _ in 0..HEALTH_TRIES {
+        let well = match unasked {
+            Some(plan) => target::connects(plan).await?,
+            None => target.health().await,
+        };
+        match well {
+            Ok(()) => return Ok(()),
+            Err(what) => problem = what,
+        }
+        tokio::time::sleep(HEALTH_STEP).await;
+    }
+    let hint = hint(&problem);
+    Err(Error::new(ErrorKind::Unreachable, format!("{subject} is not ready: {problem}")).hint(hint))
+}
+
+/// What to do about a service that is not well: one that answers need not be started.
+fn hint(problem: &str) -> &'static str {
+    let answered =
+        problem.split_once("answered HTTP ").and_then(|(_, status)| status.trim().parse::<u16>().ok());
+    match answered {
+        Some(404 | 405) => {
+            "it is up, but has no such path: set `target.health` to the one it has, or to `\"\"` if it has none"
+        }
+        Some(401 | 403) => {
+            "it is up, and asks for a secret: name the variable that holds it with `target.auth_env`, or set \
+             `target.health` to a path that needs none"
+        }
+        Some(_) => "it is up, and says that it is not well: its log should tell why",
+        None => {
+            "start the service, or say where it is with `--url URL` (or `target.url` in `highwater.toml`)\n\
+             `highwater run --demo` needs no service: it tests the embedded one"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_is_about_what_is_wrong() {
+        assert!(hint("GET /api/v1/health answered HTTP 404").starts_with("it is up, but has no such path"));
+        assert!(hint("GET /v1/models answered HTTP 401").contains("target.auth_env"));
+        assert!(hint("GET /up answered HTTP 503").contains("not well"));
+        assert!(hint("GET /up: cannot connect: refused").starts_with("start the service"));
+    }
+}

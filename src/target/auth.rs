@@ -1,0 +1,127 @@
+//! The secret that a service asks for: read from the environment, sent with every request,
+//! and written nowhere.
+
+use std::fmt;
+
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::TargetPlan;
+
+/// What stands in the place of a secret.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// A header with a secret, if the plan names one.
+#[derive(Clone, Default)]
+pub(super) struct Auth(Option<Header>);
+
+#[derive(Clone)]
+struct Header {
+    name: HeaderName,
+    value: HeaderValue,
+    secret: String,
+}
+
+impl Auth {
+    /// The header that `plan` describes, with its secret from the environment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the variable is not set, or holds what no header can. The
+    /// value is in no message.
+    pub(super) fn of_plan(plan: &TargetPlan) -> Result<Auth> {
+        Auth::read(plan, |name| std::env::var(name).ok())
+    }
+
+    fn read(plan: &TargetPlan, variable: impl Fn(&str) -> Option<String>) -> Result<Auth> {
+        let name = &plan.auth_env;
+        if name.is_empty() {
+            return Ok(Auth::default());
+        }
+        let secret =
+            variable(name).map(|secret| secret.trim().to_string()).filter(|secret| !secret.is_empty());
+        let Some(secret) = secret else {
+            let message = format!("`target.auth_env` names the variable `{name}`, which is not set");
+            return Err(Error::new(ErrorKind::Config, message).hint(format!(
+                "set it in the environment that highwater runs in, for example `export {name}=…`"
+            )));
+        };
+        let header = HeaderName::from_bytes(plan.auth_header.as_bytes()).map_err(|error| {
+            Error::new(ErrorKind::Config, "`target.auth_header` is not the name of an HTTP header")
+                .source(error)
+        })?;
+        let text = match plan.auth_scheme.as_str() {
+            "" => secret.clone(),
+            scheme => format!("{scheme} {secret}"),
+        };
+        // The error of the conversion is not kept: it could show what it was given.
+        let mut value = HeaderValue::from_str(&text).map_err(|_| {
+            Error::new(ErrorKind::Config, format!("the value of `{name}` cannot stand in an HTTP header"))
+                .hint("it holds a line break or another control character")
+        })?;
+        value.set_sensitive(true);
+        Ok(Auth(Some(Header { name: header, value, secret })))
+    }
+
+    /// The header to send.
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.0.as_ref().map(|header| (header.name.clone(), header.value.clone()))
+    }
+
+    /// What is sent and where it comes from, for `highwater doctor`.
+    pub(super) fn describe(&self, plan: &TargetPlan) -> Option<String> {
+        let header = self.0.as_ref()?;
+        let length = header.secret.chars().count();
+        Some(format!(
+            "`{}` carries the secret in `{}` ({length} characters)",
+            plan.auth_header, plan.auth_env
+        ))
+    }
+
+    /// `text` without the secret: services quote in their errors what they were sent.
+    pub(super) fn scrub(&self, text: String) -> String {
+        match &self.0 {
+            Some(header) if text.contains(&header.secret) => text.replace(&header.secret, HIDDEN),
+            _ => text,
+        }
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(header) => write!(f, "Auth({}: {HIDDEN})", header.name),
+            None => f.write_str("Auth(none)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> TargetPlan {
+        TargetPlan { auth_env: "ASR_KEY".to_string(), ..TargetPlan::default() }
+    }
+
+    #[test]
+    fn the_header_has_its_scheme_and_is_never_shown() {
+        let auth = Auth::read(&plan(), |name| (name == "ASR_KEY").then(|| " s3cret\n".to_string())).unwrap();
+        let (name, value) = auth.header().unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap()), ("authorization", "Bearer s3cret"));
+        assert!(!format!("{auth:?} {value:?}").contains("s3cret"));
+        assert_eq!(auth.scrub("bad key s3cret".to_string()), "bad key (hidden)");
+        let own = TargetPlan { auth_header: "X-Key".to_string(), auth_scheme: String::new(), ..plan() };
+        let (name, value) = Auth::read(&own, |_| Some("k".to_string())).unwrap().header().unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-key", "k"));
+    }
+
+    #[test]
+    fn a_variable_that_is_not_there_is_named_and_a_bad_value_is_not_shown() {
+        let error = Auth::read(&plan(), |_| None).unwrap_err();
+        assert_eq!(error.to_string(), "`target.auth_env` names the variable `ASR_KEY`, which is not set");
+        assert!(error.hint_text().unwrap().contains("export ASR_KEY="));
+        let error = Auth::read(&plan(), |_| Some("s3\ncret".to_string())).unwrap_err();
+        assert!(!error.render().contains("cret`") && error.to_string().contains("`ASR_KEY`"), "{error:?}");
+        assert!(Auth::read(&TargetPlan::default(), |_| panic!()).unwrap().header().is_none());
+    }
+}

@@ -1,0 +1,333 @@
+//! One HTTP/1.1 connection, driven by the task that uses it.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Sleep, sleep_until};
+
+use super::body::Slices;
+use super::connect::Wire;
+use super::failure;
+use super::limits::{Deadline, Part, Window};
+use super::watched::{Watch, Watched};
+use crate::target::{Stage, TaskError};
+
+/// After a write has failed, an answer that is on its way is waited for this long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+type Driver = Pin<Box<http1::Connection<TokioIo<Watched<Box<dyn Wire>>>, Slices>>>;
+
+/// Who hears the body of an answer as it comes; true ends it.
+pub(super) type Hear<'a> = &'a mut (dyn FnMut(&[u8]) -> bool + Send);
+
+/// The service's answer, read to its end.
+#[derive(Debug)]
+pub(in crate::target) struct Answer {
+    pub(in crate::target) status: u16,
+    pub(in crate::target) body: Bytes,
+    /// True if there was more of the body than is kept.
+    pub(in crate::target) cut: bool,
+}
+
+/// An open connection. Nothing runs beside the task: the connection moves only while
+/// an exchange is awaited, and is gone when it is dropped.
+pub(super) struct Connection {
+    sender: http1::SendRequest<Slices>,
+    /// Absent once the connection has ended.
+    driver: Option<Driver>,
+    ended: Option<hyper::Error>,
+    watch: Arc<Watch>,
+    timer: Timer,
+    pub(super) last_used: Instant,
+}
+
+impl Connection {
+    pub(super) async fn new(wire: Box<dyn Wire>) -> Result<Connection, TaskError> {
+        let watch = Arc::new(Watch::default());
+        let stream = TokioIo::new(Watched::new(wire, Arc::clone(&watch)));
+        let (sender, driver) = http1::Builder::new()
+            .writev(true)
+            .handshake(stream)
+            .await
+            .map_err(|error| failure::of_hyper(Stage::Connect, &error, ""))?;
+        let driver = Some(Box::pin(driver));
+        let last_used = Instant::now();
+        Ok(Connection { sender, driver, ended: None, watch, timer: Timer::new(last_used), last_used })
+    }
+
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
+    /// Bytes of the last request that were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.watch.sent()
+    }
+
+    /// Moves the connection on.
+    fn step(&mut self, cx: &mut Context<'_>) {
+        let Some(driver) = &mut self.driver else { return };
+        if let Poll::Ready(end) = driver.as_mut().poll(cx) {
+            self.driver = None;
+            self.ended = end.err();
+        }
+    }
+
+    /// Waits until the next request can be sent; false if the connection has ended.
+    pub(super) async fn ready(&mut self) -> bool {
+        std::future::poll_fn(|cx| {
+            self.step(cx);
+            match self.sender.poll_ready(cx) {
+                Poll::Ready(result) => Poll::Ready(result.is_ok() && self.driver.is_some()),
+                Poll::Pending if self.driver.is_none() => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// True if another request can follow.
+    pub(super) fn reusable(&self) -> bool {
+        self.driver.is_some() && self.watch.all_gone() && !self.watch.write_failed()
+    }
+
+    /// Sends `request` and reads the answer, of whose body `keep` bytes are kept.
+    ///
+    /// The body of an answer that does not refuse goes to `hear` as it comes, if that is given; once it
+    /// says true, enough was heard, and the connection serves no other request.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Slices>,
+        window: &Window,
+        keep: usize,
+        hear: Option<Hear<'_>>,
+    ) -> Result<Answer, TaskError> {
+        let length = request.body().length();
+        let mut uploaded = false;
+        let result = self.answer(request, window, keep, hear, &mut uploaded).await;
+        self.last_used = Instant::now();
+        result.map_err(|end| self.explain(end, window, uploaded, length))
+    }
+
+    async fn answer(
+        &mut self,
+        request: Request<Slices>,
+        window: &Window,
+        keep: usize,
+        mut hear: Option<Hear<'_>>,
+        uploaded: &mut bool,
+    ) -> Result<Answer, Broken> {
+        let mut deadline = window.before_upload();
+        let mut until = deadline.at;
+        let mut listening = true;
+        let mut response = pin!(self.sender.send_request(request));
+        let head = std::future::poll_fn(|cx| {
+            self.step(cx);
+            if let Poll::Ready(head) = response.as_mut().poll(cx) {
+                return Poll::Ready(head.map_err(Broken::Http));
+            }
+            if !*uploaded && self.watch.all_gone() {
+                *uploaded = true;
+                deadline = window.after_upload(Instant::now());
+                until = deadline.at;
+            }
+            if listening && self.watch.write_failed() {
+                listening = false;
+                until = (Instant::now() + LAST_WORDS).min(deadline.at);
+            }
+            self.timer.poll(until, cx).map(|()| Err(Broken::Time(deadline)))
+        });
+        let head: Response<Incoming> = head.await?;
+        let status = head.status().as_u16();
+        let mut body = head.into_body();
+        let mut kept = BytesMut::new();
+        let mut cut = false;
+        let mut heard_enough = false;
+        std::future::poll_fn(|cx| {
+            self.step(cx);
+            loop {
+                match Pin::new(&mut body).poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        let data = frame.into_data().unwrap_or_default();
+                        if let Some(hear) = hear.as_mut().filter(|_| !refuses(status)) {
+                            heard_enough = hear(&data);
+                            if heard_enough {
+                                return Poll::Ready(Ok(()));
+                            }
+                            self.step(cx);
+                            continue;
+                        }
+                        let room = keep - kept.len();
+                        cut |= data.len() > room;
+                        kept.extend_from_slice(&data[..data.len().min(room)]);
+                        // hyper reads on only when it is moved on.
+                        self.step(cx);
+                    }
+                    // An answer that says no is an answer, also where its body breaks off:
+                    // services close hard on an upload that they do not want.
+                    Poll::Ready(Some(Err(error))) if !refuses(status) => {
+                        return Poll::Ready(Err(Broken::Http(error)));
+                    }
+                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Ok(())),
+                    Poll::Pending => break,
+                }
+            }
+            self.timer
+                .poll(until, cx)
+                .map(|()| if refuses(status) { Ok(()) } else { Err(Broken::Time(deadline)) })
+        })
+        .await?;
+        if heard_enough {
+            self.driver = None;
+        }
+        Ok(Answer { status, body: kept.freeze(), cut })
+    }
+
+    fn explain(&self, broken: Broken, window: &Window, uploaded: bool, length: u64) -> TaskError {
+        let stage = match window.part {
+            Part::Submit => Stage::Upload,
+            Part::Whole if uploaded => Stage::Processing,
+            Part::Whole => Stage::Upload,
+            Part::Look { .. } => Stage::Poll,
+        };
+        let progress = if stage == Stage::Upload && length > 0 {
+            let mb = |bytes: u64| bytes as f64 / crate::units::FILE_MB;
+            let sent = self.watch.sent().min(length);
+            format!(", {:.1} of {:.1} MB of the upload sent", mb(sent), mb(length))
+        } else {
+            String::new()
+        };
+        // A write that failed came first; what the reading side met is its consequence.
+        if let Some(error) = self.watch.take_failed() {
+            return failure::of_io(stage, &error, &progress);
+        }
+        match broken {
+            Broken::Time(deadline) => deadline.error(),
+            Broken::Http(error) => match &self.ended {
+                // The channel to a connection that has ended only says that it is closed.
+                Some(ended) if error.is_canceled() || error.is_closed() => {
+                    failure::of_hyper(stage, ended, &progress)
+                }
+                _ => failure::of_hyper(stage, &error, &progress),
+            },
+        }
+    }
+}
+
+/// The timer of a connection, for all its requests.
+///
+/// Hardly any request meets its limit, and setting a timer costs more than asking what time it
+/// is. So it is moved when it has to ring sooner, and where it rings too soon.
+struct Timer(Pin<Box<Sleep>>);
+
+impl Timer {
+    fn new(at: Instant) -> Timer {
+        Timer(Box::pin(sleep_until(at.into())))
+    }
+
+    /// Ready once it is `at`.
+    fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = at.into();
+        if self.0.deadline() > at {
+            self.0.as_mut().reset(at);
+        }
+        while self.0.as_mut().poll(cx).is_ready() {
+            if self.0.deadline() >= at {
+                return Poll::Ready(());
+            }
+            self.0.as_mut().reset(at);
+        }
+        Poll::Pending
+    }
+}
+
+fn refuses(status: u16) -> bool {
+    status >= 400
+}
+
+/// Why there was no answer.
+enum Broken {
+    Time(Deadline),
+    Http(hyper::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use hyper::Method;
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    use super::*;
+    use crate::plan::TargetPlan;
+    use crate::target::Cause;
+    use crate::target::client::limits::Limits;
+
+    /// A service that has closed: writing fails, and only then is there something to read.
+    struct Closed {
+        said: &'static [u8],
+        failed: bool,
+        reader: Option<std::task::Waker>,
+    }
+
+    impl AsyncRead for Closed {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if !self.failed {
+                self.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            buffer.put_slice(std::mem::take(&mut self.said));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Closed {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.failed = true;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn upload_to(said: &'static [u8]) -> Result<Answer, TaskError> {
+        let wire = Closed { said, failed: false, reader: None };
+        let mut connection = Connection::new(Box::new(wire)).await?;
+        assert!(connection.ready().await);
+        let file = Bytes::from_static(&[7; 5_000_000]);
+        let mut request = Request::new(Slices::new([file, Bytes::new(), Bytes::new()], connection.watch()));
+        *request.method_mut() = Method::POST;
+        let window = Window::new(Limits::of_plan(&TargetPlan::default()), Instant::now(), Part::Whole);
+        connection.exchange(request, &window, 1000, None).await
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_does_not_hide_the_answer_behind_it() {
+        let answer = upload_to(b"HTTP/1.1 413 x\r\nContent-Length: 7\r\n\r\ntoo big").await.unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (413, &b"too big"[..]));
+        let error = upload_to(b"").await.unwrap_err();
+        assert_eq!((error.stage(), error.cause()), (Some(Stage::Upload), Some(Cause::Reset)));
+        assert!(error.to_string().contains("0.0 of 5.0 MB of the upload sent"), "{error}");
+    }
+}

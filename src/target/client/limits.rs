@@ -1,0 +1,114 @@
+//! Until when each part of a task has to be done.
+
+use std::time::{Duration, Instant};
+
+use crate::plan::TargetPlan;
+use crate::target::{Stage, TaskError, TimeLimit};
+
+/// The plan's limits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    connect_s: f64,
+    upload_s: f64,
+    processing_s: f64,
+    task_s: f64,
+}
+
+/// A moment, and the limit that it comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    limit_s: f64,
+    limit: TimeLimit,
+}
+
+impl Deadline {
+    fn new(since: Instant, limit_s: f64, limit: TimeLimit) -> Deadline {
+        // A plan allows a week; a day more than that is as good as never.
+        let span = Duration::try_from_secs_f64(limit_s).unwrap_or(Duration::from_secs(8 * 86_400));
+        Deadline { at: since + span, limit_s, limit }
+    }
+
+    fn or(self, other: Deadline) -> Deadline {
+        if other.at < self.at { other } else { self }
+    }
+
+    /// What a task is told that has not made it.
+    pub(super) fn error(self) -> TaskError {
+        TaskError::TimedOut { limit_s: self.limit_s, limit: self.limit, seen: None, task_id: None }
+    }
+}
+
+impl Limits {
+    pub(super) fn of_plan(plan: &TargetPlan) -> Limits {
+        Limits {
+            connect_s: plan.connect_timeout_s,
+            upload_s: plan.upload_timeout_s,
+            processing_s: plan.processing_timeout_s,
+            task_s: plan.timeout_s,
+        }
+    }
+
+    /// The deadline of a connection that is opened now, for a task that began at `task`.
+    pub(super) fn connect(&self, task: Instant) -> Deadline {
+        Deadline::new(Instant::now(), self.connect_s, TimeLimit::Connect).or(self.task(task, Stage::Connect))
+    }
+
+    fn upload(&self, task: Instant, since: Instant) -> Deadline {
+        Deadline::new(since, self.upload_s, TimeLimit::Upload).or(self.task(task, Stage::Upload))
+    }
+
+    fn processing(&self, task: Instant, since: Instant) -> Deadline {
+        Deadline::new(since, self.processing_s, TimeLimit::Processing).or(self.task(task, Stage::Processing))
+    }
+
+    fn task(&self, task: Instant, stage: Stage) -> Deadline {
+        Deadline::new(task, self.task_s, TimeLimit::Task(Some(stage)))
+    }
+}
+
+/// Which part of a task a request is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::target) enum Part {
+    /// The upload, which the service confirms; the result is asked for later.
+    Submit,
+    /// The whole task: the answer is the result.
+    Whole,
+    /// The question for the result of a task that was submitted at this moment.
+    Look {
+        /// When the submission was confirmed.
+        submitted: Instant,
+    },
+}
+
+/// The limits of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) part: Part,
+    limits: Limits,
+    task: Instant,
+    begun: Instant,
+}
+
+impl Window {
+    /// The request that begins now, for a task that began at `task`.
+    pub(super) fn new(limits: Limits, task: Instant, part: Part) -> Window {
+        Window { part, limits, task, begun: Instant::now() }
+    }
+
+    /// Until when the request must have been sent.
+    pub(super) fn before_upload(&self) -> Deadline {
+        match self.part {
+            Part::Submit | Part::Whole => self.limits.upload(self.task, self.begun),
+            Part::Look { submitted } => self.limits.processing(self.task, submitted),
+        }
+    }
+
+    /// Until when the answer must be there, to a request that was sent at `sent`.
+    pub(super) fn after_upload(&self, sent: Instant) -> Deadline {
+        match self.part {
+            Part::Whole => self.limits.processing(self.task, sent),
+            Part::Submit | Part::Look { .. } => self.before_upload(),
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Why a task did not succeed, with its cause.
+
+use std::fmt;
+use std::io;
+
+/// How far a task had come when something happened to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The connection was being opened.
+    Connect,
+    /// The request was being sent; for a service that is asked for the result later, until it
+    /// had answered the submission.
+    Upload,
+    /// The request was with the service, and its result was waited for.
+    Processing,
+    /// The service was being asked for the result.
+    Poll,
+}
+
+impl Stage {
+    /// The stage as a word, for the field `error_stage`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stage::Connect => "connect",
+            Stage::Upload => "upload",
+            Stage::Processing => "processing",
+            Stage::Poll => "poll",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What cut a task off from its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Nobody listens there.
+    Refused,
+    /// The connection was broken off.
+    Reset,
+    /// The connection was closed in the ordinary way, but before the answer was whole.
+    Closed,
+    /// The host, or a way to it, does not exist.
+    Unreachable,
+    /// The host's name is not known.
+    Name,
+    /// The secured connection could not be agreed on, or the certificate is not trusted.
+    Tls,
+    /// This machine ran out of something: files, ports. It says nothing about the service.
+    Local,
+    /// Anything else; the message says what.
+    Other,
+}
+
+impl Cause {
+    /// What stands behind an error of the operating system.
+    pub fn of(error: &io::Error) -> Cause {
+        use io::ErrorKind as Kind;
+        // A machine without free descriptors or ports has no kind of its own.
+        let local = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::NOBUFS];
+        if error.raw_os_error().is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code)) {
+            return Cause::Local;
+        }
+        match error.kind() {
+            Kind::ConnectionRefused => Cause::Refused,
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Cause::Reset,
+            Kind::UnexpectedEof => Cause::Closed,
+            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::TimedOut => {
+                Cause::Unreachable
+            }
+            Kind::AddrNotAvailable | Kind::OutOfMemory => Cause::Local,
+            _ => Cause::Other,
+        }
+    }
+
+    /// The cause as a word, for the field `error_cause`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::Refused => "refused",
+            Cause::Reset => "reset",
+            Cause::Closed => "closed",
+            Cause::Unreachable => "unreachable",
+            Cause::Name => "name",
+            Cause::Tls => "tls",
+            Cause::Local => "local",
+            Cause::Other => "other",
+        }
+    }
+}
+
+/// What a service said of a task that it had not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It waited for its turn.
+    Queued,
+    /// It was being worked on.
+    Processing,
+}
+
+/// Which limit a task ran into.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TimeLimit {
+    /// `target.timeout_s`, the whole task; where it is known, how far the task had come.
+    Task(Option<Stage>),
+    /// `target.connect_timeout_s`.
+    Connect,
+    /// `target.upload_timeout_s`.
+    Upload,
+    /// `target.processing_timeout_s`.
+    Processing,
+}
+
+/// Why a task did not succeed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TaskError {
+    /// The service refused the task, or the question for its result.
+    #[error("rejected: HTTP {status}{}", after_colon(.body))]
+    Rejected {
+        /// The HTTP status of the answer.
+        status: u16,
+        /// The beginning of its body: the first 2 KB.
+        body: String,
+        /// The service's name for the task, if it had taken it before.
+        task_id: Option<String>,
+    },
+    /// The service took the task and reported that it failed.
+    #[error("failed by the service: {message}")]
+    Failed {
+        /// The service's name for the task.
+        task_id: Option<String>,
+        /// The service's message.
+        message: String,
+    },
+    /// The service could not be spoken to.
+    #[error("{stage}: {message}")]
+    Transport {
+        /// What was being done.
+        stage: Stage,
+        /// What cut the task off.
+        cause: Cause,
+        /// The same in words.
+        message: String,
+        /// The service's name for the task, if it gave one before.
+        task_id: Option<String>,
+    },
+    /// The service answered something that its contract does not allow.
+    #[error("malformed answer: {message}")]
+    Malformed {
+        /// What was wrong with it.
+        message: String,
+        /// The service's name for the task, if it gave one before.
+        task_id: Option<String>,
+    },
+    /// The service did not do its part in time.
+    #[error("{}{}", timed_out(*.limit_s, *.limit), last_seen(*.seen))]
+    TimedOut {
+        /// The limit in seconds.
+        limit_s: f64,
+        /// Which limit.
+        limit: TimeLimit,
+        /// What the service said last of the task, if it was asked.
+        seen: Option<Seen>,
+        /// The service's name for the task, if it gave one before.
+        task_id: Option<String>,
+    },
+    /// The process that would have finished the task is gone.
+    #[error("{message}")]
+    WorkerLost {
+        /// Which process, and how it ended.
+        message: String,
+    },
+}
+
+impl TaskError {
+    /// A transport error of no task yet.
+    pub fn transport(stage: Stage, cause: Cause, message: impl Into<String>) -> TaskError {
+        TaskError::Transport { stage, cause, message: message.into(), task_id: None }
+    }
+
+    /// What an error of the operating system means for a task at `stage`.
+    pub fn io(stage: Stage, error: &io::Error) -> TaskError {
+        TaskError::transport(stage, Cause::of(error), error.to_string())
+    }
+
+    /// A malformed answer, of no task yet.
+    pub fn malformed(message: impl Into<String>) -> TaskError {
+        TaskError::Malformed { message: message.into(), task_id: None }
+    }
+
+    /// The same error of the task that the service calls `id`.
+    #[must_use]
+    pub fn of_task(mut self, id: &str) -> TaskError {
+        match &mut self {
+            TaskError::Rejected { task_id, .. }
+            | TaskError::Failed { task_id, .. }
+            | TaskError::Transport { task_id, .. }
+            | TaskError::Malformed { task_id, .. }
+            | TaskError::TimedOut { task_id, .. } => *task_id = Some(id.to_string()),
+            TaskError::WorkerLost { .. } => {}
+        }
+        self
+    }
+
+    /// The same error with `change` made to all that the service said.
+    #[must_use]
+    pub(super) fn map_text(mut self, change: impl Fn(String) -> String) -> TaskError {
+        let apply = |text: &mut String| *text = change(std::mem::take(text));
+        match &mut self {
+            TaskError::Rejected { body: text, task_id, .. }
+            | TaskError::Failed { message: text, task_id }
+            | TaskError::Transport { message: text, task_id, .. }
+            | TaskError::Malformed { message: text, task_id } => {
+                apply(text);
+                task_id.iter_mut().for_each(apply);
+            }
+            TaskError::TimedOut { task_id, .. } => task_id.iter_mut().for_each(apply),
+            TaskError::WorkerLost { message } => apply(message),
+        }
+        self
+    }
+
+    /// The service's name for the task, if it gave one.
+    pub fn task_id(&self) -> Option<&str> {
+        match self {
+            TaskError::Rejected { task_id, .. }
+            | TaskError::Failed { task_id, .. }
+            | TaskError::Transport { task_id, .. }
+            | TaskError::Malformed { task_id, .. }
+            | TaskError::TimedOut { task_id, .. } => task_id.as_deref(),
+            TaskError::WorkerLost { .. } => None,
+        }
+    }
+
+    /// The error as a word, for the field `error_kind`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            TaskError::Rejected { .. } => "rejected",
+            TaskError::Failed { .. } => "failed",
+            TaskError::Transport { .. } => "transport",
+            TaskError::Malformed { .. } => "malformed",
+            TaskError::TimedOut { .. } => "timeout",
+            TaskError::WorkerLost { .. } => "worker_lost",
+        }
+    }
+
+    /// How far the task had come, where the error tells.
+    pub fn stage(&self) -> Option<Stage> {
+        match self {
+            // Who has a name for the task has taken it: only the question for its result is left.
+            TaskError::Rejected { task_id: Some(_), .. } => Some(Stage::Poll),
+            TaskError::Transport { stage, .. } => Some(*stage),
+            TaskError::TimedOut { limit, .. } => match limit {
+                TimeLimit::Task(stage) => *stage,
+                TimeLimit::Connect => Some(Stage::Connect),
+                TimeLimit::Upload => Some(Stage::Upload),
+                TimeLimit::Processing => Some(Stage::Processing),
+            },
+            _ => None,
+        }
+    }
+
+    /// What cut the task off, where something did.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            TaskError::Transport { cause, .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status that the task ended with, where it did.
+    pub fn http_status(&self) -> Option<u16> {
+        match self {
+            TaskError::Rejected { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// True for a failure that can pass by itself: the service is full or away. What it took
+    /// and failed, answered wrongly or did not finish in time is its answer, and stands.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            TaskError::Rejected { status, task_id: None, .. } => matches!(status, 429 | 502 | 503 | 504),
+            TaskError::Transport { cause, task_id: None, .. } => {
+                matches!(cause, Cause::Refused | Cause::Reset | Cause::Closed | Cause::Unreachable)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn after_colon(body: &str) -> String {
+    if body.is_empty() { String::new() } else { format!(": {body}") }
+}
+
+/// Tells a task that hangs from the innocent one behind it, whose time is up as well.
+fn last_seen(seen: Option<Seen>) -> &'static str {
+    match seen {
+        Some(Seen::Queued) => "; it was never begun: the service still had it in its queue",
+        Some(Seen::Processing) => "; it was being processed",
+        None => "",
+    }
+}
+
+fn timed_out(limit_s: f64, limit: TimeLimit) -> String {
+    match limit {
+        TimeLimit::Task(Some(Stage::Connect)) => format!("no result within {limit_s} s: still connecting"),
+        TimeLimit::Task(Some(Stage::Upload)) => {
+            format!("no result within {limit_s} s: the upload was not finished")
+        }
+        TimeLimit::Task(_) => format!("no result within {limit_s} s"),
+        TimeLimit::Connect => format!("no connection within {limit_s} s"),
+        TimeLimit::Upload => format!("the upload was not finished within {limit_s} s"),
+        TimeLimit::Processing => format!("no result within {limit_s} s of the upload"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(status: u16, task_id: Option<&str>) -> TaskError {
+        TaskError::Rejected { status, body: String::new(), task_id: task_id.map(str::to_string) }
+    }
+
+    #[test]
+    fn only_what_can_pass_by_itself_is_worth_another_try() {
+        for status in [429, 502, 503, 504] {
+            assert!(rejected(status, None).may_pass(), "{status}");
+            assert!(!rejected(status, Some("t1")).may_pass(), "the service has the task");
+        }
+        assert!(!rejected(400, None).may_pass() && !rejected(500, None).may_pass());
+        assert!(TaskError::transport(Stage::Connect, Cause::Refused, "").may_pass());
+        assert!(!TaskError::transport(Stage::Connect, Cause::Tls, "").may_pass());
+        assert!(!TaskError::transport(Stage::Connect, Cause::Local, "").may_pass());
+        assert!(!TaskError::malformed("").may_pass());
+    }
+
+    #[test]
+    fn each_limit_has_words_of_its_own() {
+        let says = |limit| TaskError::TimedOut { limit_s: 0.5, limit, seen: None, task_id: None }.to_string();
+        assert_eq!(says(TimeLimit::Task(None)), "no result within 0.5 s");
+        assert_eq!(says(TimeLimit::Connect), "no connection within 0.5 s");
+        assert_eq!(says(TimeLimit::Upload), "the upload was not finished within 0.5 s");
+        assert_eq!(says(TimeLimit::Processing), "no result within 0.5 s of the upload");
+        let stalled = TimeLimit::Task(Some(Stage::Upload));
+        assert_eq!(says(stalled), "no result within 0.5 s: the upload was not finished");
+    }
+
+    #[test]
+    fn an_error_of_a_task_keeps_its_name() {
+        let error = rejected(502, None).of_task("t7");
+        assert_eq!((error.task_id(), error.stage()), (Some("t7"), Some(Stage::Poll)));
+    }
+}

@@ -1,0 +1,94 @@
+//! The messages in a stream of them: server-sent events (WHATWG HTML, "event stream
+//! interpretation"), or a line of JSON each. Pure.
+
+/// More than any status has; what is longer is cut off there, and is no JSON then.
+const LONGEST: usize = 16 << 20;
+
+/// Takes a body as it comes, and finds the messages in it.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    line: Vec<u8>,
+    /// The data of the event that goes on.
+    data: Vec<u8>,
+    has_data: bool,
+}
+
+impl Messages {
+    /// Takes the next bytes; returns the messages that they complete.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        for &byte in bytes {
+            match byte {
+                b'\n' => found.extend(self.end_of_line()),
+                byte if self.line.len() < LONGEST => self.line.push(byte),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The body has ended; what it had not completed may be a message as well.
+    pub(super) fn end(&mut self) -> Option<Vec<u8>> {
+        self.end_of_line().or_else(|| self.event())
+    }
+
+    fn end_of_line(&mut self) -> Option<Vec<u8>> {
+        let mut line = std::mem::take(&mut self.line);
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        if line.is_empty() {
+            return self.event();
+        }
+        if let Some(data) = line.strip_prefix(b"data:") {
+            if self.has_data {
+                self.data.push(b'\n');
+            }
+            self.data.extend_from_slice(data.strip_prefix(b" ").unwrap_or(data));
+            self.has_data = true;
+            return None;
+        }
+        // Other fields and comments of an event say nothing of a task. A line of JSON begins with a brace.
+        line.trim_ascii_start().starts_with(b"{").then_some(line)
+    }
+
+    fn event(&mut self) -> Option<Vec<u8>> {
+        let complete = std::mem::take(&mut self.has_data);
+        let data = std::mem::take(&mut self.data);
+        complete.then_some(data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The messages in `body`, whatever the pieces in which it comes.
+    fn messages(body: &str) -> Vec<String> {
+        let in_pieces_of = |size: usize| {
+            let mut stream = Messages::default();
+            let mut found: Vec<Vec<u8>> =
+                body.as_bytes().chunks(size).flat_map(|piece| stream.take(piece)).collect();
+            found.extend(stream.end());
+            found.into_iter().map(|message| String::from_utf8(message).unwrap()).collect::<Vec<_>>()
+        };
+        let whole = in_pieces_of(body.len());
+        for size in [1, 2, 3, 7] {
+            assert_eq!(in_pieces_of(size), whole, "in pieces of {size}");
+        }
+        whole
+    }
+
+    #[test]
+    fn events_and_lines() {
+        let events = ": hello\nevent: status\nid: 1\ndata: {\"a\": 1}\n\ndata:{\"a\":\r\ndata: 2}\r\n\r\n\n";
+        assert_eq!(messages(events), ["{\"a\": 1}", "{\"a\":\n2}"]);
+        assert_eq!(
+            messages("{\"a\": 1}\n\n{\"a\": 2}\r\n{\"a\": 3}"),
+            ["{\"a\": 1}", "{\"a\": 2}", "{\"a\": 3}"]
+        );
+        assert_eq!(messages("{\"status\": \"done\"}"), ["{\"status\": \"done\"}"], "no stream at all");
+        assert_eq!(messages("data: {\"cut\": off"), ["{\"cut\": off"]);
+        assert!(messages("event: ping\n\n").is_empty());
+    }
+}
