@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::analysis::{Level, WORKER, levels};
+use crate::analysis::{Condition, Level, WORKER, conditions, levels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Plan};
@@ -134,6 +134,15 @@ impl Resume {
         }
     }
 
+    /// The conditions of the probes that need not be tried again; none if the probes came to their end.
+    pub(crate) fn tried(&self, plan: &Plan) -> Option<Vec<String>> {
+        if self.run.events.iter().any(|record| matches!(record.event, Event::ProbesEnded)) {
+            return None;
+        }
+        let whole = |found: &Condition| found.steps >= plan.leak.probe_steps as usize;
+        Some(conditions(&self.run).into_iter().filter(whole).map(|found| found.condition).collect())
+    }
+
     /// The event that says so in the new log.
     pub(crate) fn event(&self) -> Event {
         self.event.clone()
@@ -171,6 +180,15 @@ fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
     }
     if soak && !ended(Phase::Soak) {
         return Ok(Phase::Soak);
+    }
+    let probes = plan.pointer("/leak/probes").and_then(serde_json::Value::as_array);
+    if leak
+        && !ramp
+        && probes.is_some_and(|probes| !probes.is_empty())
+        && !has(&|event| matches!(event, Event::ProbesEnded))
+    {
+        // They lie between the leak check and the ramp.
+        return Ok(Phase::Concurrency);
     }
     let last = match (soak, ramp) {
         (true, _) => "the soak",

@@ -1,4 +1,4 @@
-//! A soak and a leak check that were stopped go on: with the same service in the same series, with
+//! A soak, a leak check and its probes that were stopped go on: with the same service in the same series, with
 //! another in a new one.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
@@ -125,4 +125,32 @@ fn a_leak_check_goes_on_where_it_was_and_begins_anew_with_another_service() {
     let starts = events.iter().filter(|event| event["event"] == "memory" && event["moment"] == "start");
     assert_eq!(starts.count(), 1);
     assert!(notes(&object).contains("what the leak phase had read before is not judged"), "{object}");
+}
+
+#[test]
+#[file_serial(highwater_suite)]
+fn probes_go_on_with_the_condition_that_was_under_way() {
+    let place = Place::new(1, 1);
+    let (_service, flags) = service();
+    let run = format!(
+        "run {RECORDINGS} {flags} --only leak --repeats 3 --set leak.max_repeats=3 --probe repeat,pause \
+         --set leak.probe_steps=8 --set leak.probe_pause_s=4"
+    );
+    let files = killed(&place, &run, "probe_step", 10);
+    let (object, events) = resumed(&place, "run", &files, "");
+    let steps: Vec<&Value> = events.iter().filter(|event| event["event"] == "probe_step").collect();
+    assert_eq!(steps.len(), 8, "{object}");
+    assert!(steps.iter().all(|step| step["condition"] == "pause"), "{steps:?}");
+    let tasks = json_lines(&place.path(object["files"]["tasks"].as_str().unwrap()));
+    assert!(tasks.is_empty(), "the leak check and the first condition were over: {tasks:?}");
+    for name in ["leak.tasks", "probe.repeat", "probe.pause"] {
+        let criteria = object["criteria"].as_array().unwrap();
+        let found = criteria.iter().find(|found| found["name"] == name);
+        assert_eq!(found.unwrap_or_else(|| panic!("{name}: {object}"))["verdict"], "pass", "{object}");
+    }
+
+    let tasks = place.path(object["files"]["tasks"].as_str().unwrap());
+    let again = place.highwater().args(["run", "--resume"]).arg(tasks).output().unwrap();
+    let told = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(told.contains("nothing to go on from: the leak check came to its end"), "{told}");
 }

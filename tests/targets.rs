@@ -19,7 +19,7 @@ use highwater::phases::Inputs;
 use highwater::plan::{AudioKind, Plan, ProcessPlan, TargetPlan};
 use highwater::record::Limit;
 use highwater::suite::Suite;
-use highwater::target::{AsrTarget, Completion, HttpTarget, Input, Target, TaskError, poll_delay};
+use highwater::target::{AsrTarget, Completion, HttpTarget, Input, Target, TaskError, Unwell, poll_delay};
 use serde_json::{Value, json};
 use serial_test::file_serial;
 use service::{Idle, Service};
@@ -317,8 +317,10 @@ async fn health_says_what_is_wrong() {
     };
     assert_eq!(ask(&service.url, "/well").await, Ok(()));
     assert_eq!(ask(&service::nobody(), "").await, Ok(()), "a service without a health endpoint is not asked");
-    assert_eq!(ask(&service.url, "/ill").await, Err("GET /ill answered HTTP 503".to_string()));
-    let refused = ask(&service::nobody(), "/well").await.unwrap_err();
+    let ill = ask(&service.url, "/ill").await.unwrap_err();
+    assert_eq!((&*ill.problem, ill.status), ("GET /ill answered HTTP 503", Some(503)));
+    let Unwell { problem: refused, status } = ask(&service::nobody(), "/well").await.unwrap_err();
+    assert_eq!(status, None, "{refused}");
     assert!(refused.starts_with("GET /well: cannot connect: ") && refused.contains("refused"), "{refused}");
 }
 

@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "src/target/queue.rs",
     "src/target/spread.rs",
     "src/target/stream.rs",
+    "src/target/unwell.rs",
     "src/units.rs",
 ];
 

@@ -4,10 +4,13 @@
 //! alone, since the service is another process: CPU-seconds per GB of uploads of 23.5 MB, each
 //! over a connection of its own, at 1, 16 and 256 at a time; µs for a small request over connections
 //! that stay open; and how much memory 256 uploads at once add to a fresh process, the file included.
+//! Then how much longer than they are tasks of 5 s and more appear, at the default rate of questions for results.
 //! The ways take turns, and each figure is the least of the rounds: what else the machine does only adds to it.
 
 #[cfg(target_os = "linux")]
 mod service;
+#[cfg(target_os = "linux")]
+mod timing;
 #[cfg(target_os = "linux")]
 mod ways;
 
@@ -28,9 +31,13 @@ mod bench {
     use rustix::time::{ClockId, clock_gettime};
 
     use super::service::{self, Server};
+    use super::timing;
     use super::ways::{FILE, Way, audio};
 
     const ROUNDS: usize = 9;
+
+    /// Rounds of what waits and is not compared.
+    const TIMED: usize = 3;
 
     /// Which part this process plays, and what it needs for it.
     const PART: &str = "HIGHWATER_BENCH_DRIVER";
@@ -69,6 +76,14 @@ mod bench {
             let ran = Command::new(program).env(PART, part).output().expect("the bench starts itself");
             let bytes: f64 = String::from_utf8_lossy(&ran.stdout).trim().parse().expect("a number of bytes");
             println!("{:>9}  {:>8.1}", way.name(), bytes / 1e6);
+        }
+        println!("\nHow much longer than they are tasks of 5.0 to 6.0 s appear, in % of that");
+        println!("{:>9}  {:>8}  {:>8}", "at once", "mean", "most");
+        for at_once in [1, 4, 16, 64] {
+            let excess: Vec<f64> = (0..TIMED).flat_map(|_| timing::excess(&server.url, at_once)).collect();
+            let mean = excess.iter().sum::<f64>() / excess.len() as f64;
+            let most = excess.iter().copied().fold(0.0, f64::max);
+            println!("{at_once:>9}  {:>8.2}  {:>8.2}", mean * 100.0, most * 100.0);
         }
     }
 

@@ -3,6 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::timing;
 
 /// The process; it ends with this handle.
 pub(crate) struct Server {
@@ -49,6 +52,9 @@ pub(crate) fn serve() {
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n{\"status\": \"processing\", \"error\": null} ";
 
+/// How many timed tasks there were.
+static SUBMITTED: AtomicU32 = AtomicU32::new(0);
+
 fn connection(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 128 << 10];
@@ -74,6 +80,15 @@ fn connection(mut stream: TcpStream) -> std::io::Result<()> {
                 read => left -= read,
             }
         }
-        stream.write_all(ANSWER)?;
+        match head.split(' ').nth(1) {
+            Some("/") | None => stream.write_all(ANSWER)?,
+            Some(path) => {
+                let body = match path.strip_prefix("/api/v1/asr/result/") {
+                    Some(task_id) => timing::status(task_id).to_string(),
+                    None => timing::submitted(SUBMITTED.fetch_add(1, Ordering::Relaxed)),
+                };
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+            }
+        }
     }
 }

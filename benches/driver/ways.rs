@@ -20,6 +20,15 @@ pub(crate) fn audio() -> Bytes {
     AUDIO.get_or_init(|| Bytes::from(vec![7; FILE])).clone()
 }
 
+/// The size of a file that takes no time to send.
+pub(crate) const WEE: usize = 1000;
+
+/// That much of the file, as a task sends it.
+pub(crate) fn input(size: usize) -> Input {
+    let (stem, name) = ("long".to_string(), "long.wav".to_string());
+    Input { kind: AudioKind::Long, stem, name, bytes: audio().slice(..size), seconds: None }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) enum Way {
     /// A thread a connection, and writev(2).
@@ -131,21 +140,23 @@ fn plan(url: &str) -> TargetPlan {
 
 fn ours(plan: &TargetPlan, at_once: usize, each: usize) {
     let target = HttpTarget::of_plan(plan).expect("the plan is valid");
-    let (stem, name) = ("long".to_string(), "long.wav".to_string());
-    let input = Input { kind: AudioKind::Long, stem, name, bytes: audio(), seconds: None };
+    let input = input(FILE);
     run(at_once, each, async || drop(target.perform(&input).await.expect("the task succeeds")));
 }
 
-/// As a level of the ramp does it: all futures in one task, on the runtime of `highwater run`, which has one thread.
 fn run(at_once: usize, each: usize, once: impl AsyncFn()) {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime =
-        RUNTIME.get_or_init(|| Builder::new_current_thread().enable_all().build().expect("a runtime starts"));
-    let task = async || {
+    together(at_once, async || {
         for _ in 0..each {
             once().await;
         }
-    };
+    });
+}
+
+/// As a level of the ramp does it: all futures in one task, on the runtime of `highwater run`, which has one thread.
+pub(crate) fn together<T>(at_once: usize, task: impl AsyncFn() -> T) -> Vec<T> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime =
+        RUNTIME.get_or_init(|| Builder::new_current_thread().enable_all().build().expect("a runtime starts"));
     let all: FuturesUnordered<_> = (0..at_once).map(|_| task()).collect();
-    runtime.block_on(all.collect::<()>());
+    runtime.block_on(all.collect())
 }

@@ -2,6 +2,7 @@
 
 use super::WORKER;
 use super::growth::{Growth, LOOKS, Readings, growth};
+use super::held::{Held, held};
 use crate::plan::{AudioKind, LeakPlan};
 use crate::record::{Criterion, Event, Footprint, Phase, RunData, TaskRecord, TaskStatus, Verdict};
 use crate::units::round;
@@ -29,7 +30,7 @@ pub struct LeakReadings {
     /// runtime ([`Readings::file_mb`]).
     pub file_mb: Option<f64>,
     /// Which figure of the tasks' lines they are.
-    pub figure: &'static str,
+    pub figure: String,
 }
 
 /// Worker memory at the moments that the tasks do not record.
@@ -84,32 +85,27 @@ impl<'a> LeakTasks<'a> {
         if 2 * self.repeats.len() >= self.tasks.len() { &self.repeats } else { &self.tasks }
     }
 
-    /// Worker memory after each task by which growth is judged, where it could be read: by the
-    /// first of these that every task has, the tree's private memory (where what processes share
-    /// after a fork counts once), the sum of the processes', RSS. They are never mixed, since
-    /// their difference would be taken for growth.
+    /// Worker memory after each task by which growth is judged, where it could be read: private
+    /// memory as every task has it, or else RSS.
     pub fn readings(&self) -> LeakReadings {
         let read: Vec<_> =
             self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some()).collect();
-        let all = |figure: fn(&Footprint) -> Option<f64>| {
-            let found = read.iter().map(|task| figure(task.worker_after.as_ref()?));
-            found.collect::<Option<Vec<f64>>>().filter(|found| !found.is_empty())
-        };
         // Early, since what is mapped hardly changes there.
         let early = read.iter().take(6).rev().find_map(|task| task.worker_after);
-        let with = |figure: &'static str, after_mb, beside: fn(&Footprint) -> Option<f64>| LeakReadings {
-            after_mb,
-            beside_mb: all(beside).unwrap_or_default(),
-            file_mb: early.as_ref().and_then(Footprint::beside_mb),
-            figure,
-        };
-        if let Some(tree) = all(|held| held.pss_anon_mb) {
-            with("worker_after.pss_anon_mb", tree, |held| Some((held.pss_mb? - held.pss_anon_mb?).max(0.0)))
-        } else if let Some(sum) = all(|held| held.private_mb) {
-            with("worker_after.private_mb", sum, Footprint::beside_mb)
-        } else {
-            let rss = read.iter().filter_map(|task| task.worker_rss_after_mb).collect();
-            with("worker_rss_after_mb", rss, |_| None)
+        let file_mb = early.as_ref().and_then(Footprint::beside_mb);
+        match held(read.iter().map(|task| task.worker_after.as_ref())) {
+            Some(Held { private_mb, beside_mb, figure }) => LeakReadings {
+                after_mb: private_mb,
+                beside_mb,
+                file_mb,
+                figure: format!("worker_after.{figure}"),
+            },
+            None => LeakReadings {
+                after_mb: read.iter().filter_map(|task| task.worker_rss_after_mb).collect(),
+                beside_mb: Vec::new(),
+                file_mb,
+                figure: "worker_rss_after_mb".to_string(),
+            },
         }
     }
 

@@ -9,6 +9,7 @@ mod attribution;
 mod clauses;
 mod compare;
 mod growth;
+mod held;
 mod hints;
 mod knee;
 mod late;

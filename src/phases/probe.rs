@@ -15,7 +15,8 @@ use crate::plan::LeakPlan;
 use crate::record::{Event, Moment, Phase};
 use crate::target::Input;
 
-/// Runs the probes that the plan asks for, each `leak.probe_steps` long.
+/// Runs the probes that the plan asks for, each `leak.probe_steps` long, but for those that were
+/// `tried` before the run was stopped.
 ///
 /// A step sends tasks and reads memory when it is quiet, as the leak check does.
 /// Where a worker is lost or memory gets short, the rest is left out and said so.
@@ -23,8 +24,9 @@ use crate::target::Input;
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
 /// [`crate::ErrorKind::Interrupted`] if the run is to stop.
-pub async fn probe(rig: &Rig) -> Result<()> {
-    let conditions = wanted(&rig.plan.leak);
+pub async fn probe(rig: &Rig, tried: &[String]) -> Result<()> {
+    let mut conditions = wanted(&rig.plan.leak);
+    conditions.retain(|condition| !tried.iter().any(|tried| tried == condition));
     if conditions.is_empty() {
         return Ok(());
     }

@@ -79,7 +79,7 @@ impl Session {
     /// [`crate::ErrorKind::Io`] if the results cannot be written, [`crate::ErrorKind::Interrupted`] if the run is to stop.
     pub async fn leak_check(&self) -> Result<bool> {
         let leaks = phases::leak_check(&self.rig, Earlier::default()).await?;
-        phases::probe(&self.rig).await?;
+        phases::probe(&self.rig, &[]).await?;
         Ok(leaks)
     }
 
@@ -107,7 +107,10 @@ impl Session {
         let mut leaks = false;
         if plan.leak.enabled && still_to_come(Phase::Leak) {
             leaks = phases::leak_check(&self.rig, earlier(Phase::Leak)).await?;
-            phases::probe(&self.rig).await?;
+        }
+        let tried = self.resume.as_ref().map_or(Some(Vec::new()), |resume| resume.tried(plan));
+        if let Some(tried) = tried.filter(|_| plan.leak.enabled) {
+            phases::probe(&self.rig, &tried).await?;
         }
         if plan.ramp.enabled && still_to_come(Phase::Concurrency) {
             phases::ramp(&self.rig, leaks, earlier(Phase::Concurrency)).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, TargetPlan};
-use crate::target::{self, AnyTarget};
+use crate::target::{self, AnyTarget, Unwell};
 
 /// How long a service may take to answer its first health check, in steps of [`HEALTH_STEP`].
 const HEALTH_TRIES: u32 = 5;
@@ -29,7 +29,7 @@ pub async fn check_service(plan: &Plan) -> Result<String> {
 /// asked has to take a connection.
 pub(super) async fn reach(target: &dyn AnyTarget, subject: &str, plan: Option<&TargetPlan>) -> Result<()> {
     let unasked = plan.filter(|plan| plan.health.is_empty());
-    let mut problem = String::new();
+    let mut unwell = Unwell::from(String::new());
     for _ in 0..HEALTH_TRIES {
         let well = match unasked {
             Some(plan) => target::connects(plan).await?,
@@ -37,19 +37,17 @@ pub(super) async fn reach(target: &dyn AnyTarget, subject: &str, plan: Option<&T
         };
         match well {
             Ok(()) => return Ok(()),
-            Err(what) => problem = what,
+            Err(what) => unwell = what,
         }
         tokio::time::sleep(HEALTH_STEP).await;
     }
-    let hint = hint(&problem);
-    Err(Error::new(ErrorKind::Unreachable, format!("{subject} is not ready: {problem}")).hint(hint))
+    let hint = hint(unwell.status);
+    Err(Error::new(ErrorKind::Unreachable, format!("{subject} is not ready: {unwell}")).hint(hint))
 }
 
 /// What to do about a service that is not well: one that answers need not be started.
-fn hint(problem: &str) -> &'static str {
-    let answered =
-        problem.split_once("answered HTTP ").and_then(|(_, status)| status.trim().parse::<u16>().ok());
-    match answered {
+fn hint(status: Option<u16>) -> &'static str {
+    match status {
         Some(404 | 405) => {
             "it is up, but has no such path: set `target.health` to the one it has, or to `\"\"` if it has none"
         }
@@ -71,9 +69,9 @@ mod tests {
 
     #[test]
     fn the_hint_is_about_what_is_wrong() {
-        assert!(hint("GET /api/v1/health answered HTTP 404").starts_with("it is up, but has no such path"));
-        assert!(hint("GET /v1/models answered HTTP 401").contains("target.auth_env"));
-        assert!(hint("GET /up answered HTTP 503").contains("not well"));
-        assert!(hint("GET /up: cannot connect: refused").starts_with("start the service"));
+        assert!(hint(Some(404)).starts_with("it is up, but has no such path"));
+        assert!(hint(Some(401)).contains("target.auth_env"));
+        assert!(hint(Some(503)).contains("not well"));
+        assert!(hint(None).starts_with("start the service"));
     }
 }

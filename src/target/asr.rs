@@ -13,7 +13,7 @@ use super::multipart;
 use super::poll::poll_delay;
 use super::queue::QueueWatch;
 use super::stream::Messages;
-use super::{Completion, Input, Target, TaskError, base, json};
+use super::{Completion, Input, Target, TaskError, Unwell, base, json};
 use crate::plan::{AsrPlan, TargetPlan};
 
 /// A few failed looks in a row are forgiven: a poll is not the task.
@@ -265,7 +265,7 @@ impl Target for AsrTarget {
         self.client.scrubbed(ended.map_err(|error| error.of_task(&task_id)))
     }
 
-    async fn health(&self) -> Result<(), String> {
+    async fn health(&self) -> Result<(), Unwell> {
         self.client.health(&self.health).await
     }
 

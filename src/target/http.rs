@@ -5,7 +5,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 
 use super::client::{Client, Outgoing, Part};
-use super::{Completion, Input, Target, TaskError, base, json, multipart};
+use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{HttpPlan, TargetPlan};
 
@@ -97,7 +97,7 @@ impl Target for HttpTarget {
         self.client.scrubbed(self.exchange(input).await)
     }
 
-    async fn health(&self) -> Result<(), String> {
+    async fn health(&self) -> Result<(), Unwell> {
         self.client.health(&self.health).await
     }
 

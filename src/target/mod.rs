@@ -15,6 +15,7 @@ mod poll;
 mod queue;
 mod spread;
 mod stream;
+mod unwell;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,6 +28,7 @@ pub use error::{Cause, Seen, Stage, TaskError, TimeLimit};
 pub use http::HttpTarget;
 pub use openai::OpenAiTarget;
 pub use poll::poll_delay;
+pub use unwell::Unwell;
 
 use crate::error::Result;
 use crate::plan::{AudioKind, Plan, TargetKind, TargetPlan};
@@ -83,7 +85,7 @@ pub trait Target: Send + Sync + 'static {
     fn perform(&self, input: &Input) -> impl Future<Output = Result<Completion, TaskError>> + Send;
 
     /// Asks whether the service is well; the error says what is wrong.
-    fn health(&self) -> impl Future<Output = Result<(), String>> + Send {
+    fn health(&self) -> impl Future<Output = Result<(), Unwell>> + Send {
         async { Ok(()) }
     }
 
@@ -98,7 +100,7 @@ pub trait Target: Send + Sync + 'static {
 pub(crate) trait AnyTarget: Send + Sync {
     fn describe(&self) -> String;
     fn perform<'a>(&'a self, input: &'a Input) -> BoxFuture<'a, Result<Completion, TaskError>>;
-    fn health(&self) -> BoxFuture<'_, Result<(), String>>;
+    fn health(&self) -> BoxFuture<'_, Result<(), Unwell>>;
     fn keeps_time(&self) -> bool;
 }
 
@@ -113,7 +115,7 @@ impl<T: Target> AnyTarget for T {
         Box::pin(Target::perform(self, input))
     }
 
-    fn health(&self) -> BoxFuture<'_, Result<(), String>> {
+    fn health(&self) -> BoxFuture<'_, Result<(), Unwell>> {
         Box::pin(Target::health(self))
     }
 
@@ -135,7 +137,7 @@ pub(crate) fn of_plan(plan: &Plan) -> Result<Arc<dyn AnyTarget>> {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Config`] if the plan describes no service that can be spoken to.
-pub(crate) async fn connects(plan: &TargetPlan) -> Result<std::result::Result<(), String>> {
+pub(crate) async fn connects(plan: &TargetPlan) -> Result<std::result::Result<(), Unwell>> {
     Ok(client::Client::of_plan(plan)?.connects().await)
 }
 

@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::client::{self, Client, Outgoing, Part};
-use super::{Completion, Input, Target, TaskError, base, json, multipart};
+use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
 use crate::plan::{OpenAiPlan, TargetPlan};
 
 /// A speech-recognition service with the interface of OpenAI's.
@@ -68,7 +68,7 @@ impl Target for OpenAiTarget {
         self.client.scrubbed(self.transcribe(input).await)
     }
 
-    async fn health(&self) -> Result<(), String> {
+    async fn health(&self) -> Result<(), Unwell> {
         self.client.health(&self.health).await
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
     let name = format!("c={concurrency}");
     late::check_during(rig, &before, started, &name).await?;
     late::remember(rig, &name, after);
-    let problem = rig.target.health().await.err();
+    let problem = rig.target.health().await.err().map(|unwell| unwell.problem);
     rig.recorder.event(Event::Health { problem }).await?;
     if let Some(log) = log {
         rig.recorder.event(log.read()).await?;

@@ -30,7 +30,7 @@ use self::connection::{Connection, Hear};
 use self::limits::{Limits, Window};
 use self::origin::Origin;
 use super::auth::Auth;
-use super::{Cause, Completion, TaskError};
+use super::{Cause, Completion, TaskError, Unwell};
 use crate::error::Result;
 use crate::plan::TargetPlan;
 
@@ -139,18 +139,18 @@ impl Client {
     }
 
     /// Opens a connection and closes it again; the error says what is wrong.
-    pub(super) async fn connects(&self) -> std::result::Result<(), String> {
+    pub(super) async fn connects(&self) -> std::result::Result<(), Unwell> {
         let limit = Duration::from_secs_f64(HEALTH_LIMIT_S);
         match tokio::time::timeout(limit, self.0.connector.open()).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(TaskError::Transport { message, .. })) => Err(message),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no connection within {HEALTH_LIMIT_S} s")),
+            Ok(Err(TaskError::Transport { message, .. })) => Err(message.into()),
+            Ok(Err(error)) => Err(error.to_string().into()),
+            Err(_) => Err(format!("no connection within {HEALTH_LIMIT_S} s").into()),
         }
     }
 
     /// Asks the health endpoint; the error says what is wrong.
-    pub(super) async fn health(&self, path: &str) -> std::result::Result<(), String> {
+    pub(super) async fn health(&self, path: &str) -> std::result::Result<(), Unwell> {
         if path.is_empty() {
             return Ok(());
         }
@@ -162,10 +162,12 @@ impl Client {
         let asked = lane.send(&request, Part::Whole);
         match tokio::time::timeout(Duration::from_secs_f64(HEALTH_LIMIT_S), asked).await {
             Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(()),
-            Ok(Ok(answer)) => Err(format!("GET {path} answered HTTP {}", answer.status)),
-            Ok(Err(TaskError::Transport { message, .. })) => Err(format!("GET {path}: {message}")),
-            Ok(Err(error)) => Err(format!("GET {path}: {error}")),
-            Err(_) => Err(format!("GET {path}: no answer within {HEALTH_LIMIT_S} s")),
+            Ok(Ok(Answer { status, .. })) => {
+                Err(Unwell { problem: format!("GET {path} answered HTTP {status}"), status: Some(status) })
+            }
+            Ok(Err(TaskError::Transport { message, .. })) => Err(format!("GET {path}: {message}").into()),
+            Ok(Err(error)) => Err(format!("GET {path}: {error}").into()),
+            Err(_) => Err(format!("GET {path}: no answer within {HEALTH_LIMIT_S} s").into()),
         }
     }
 
