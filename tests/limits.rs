@@ -169,7 +169,7 @@ fn a_highwater_of_low_priority_on_a_busy_core_ends_invalid() {
     };
     set("taskset", &["--all-tasks", "--pid", "--cpu-list", "0"]);
     set("renice", &["-n", "19", "-p"]);
-    let busy: Vec<Running> = (0..12)
+    let busy: Vec<Running> = (0..3)
         .map(|_| Running::start(Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"])))
         .collect();
     // Its report is not to take long, too.

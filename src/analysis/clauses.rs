@@ -4,6 +4,7 @@ use super::level::{LevelFacts, ProcessEnd};
 use super::stats::{percentile, wilson};
 use crate::plan::{Figure, RampPlan};
 use crate::record::{Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, TaskRecord};
+use crate::units::time;
 
 /// A clause that was asked.
 pub(super) struct Answer {
@@ -19,6 +20,9 @@ const WORST_LAG: f64 = 4.0;
 
 /// highwater may be late by this share of the time of a task.
 const LAG_SHARE: f64 = 0.1;
+
+/// Waiting for a CPU for this share of a level is want of CPU, in percent.
+const WAITING_PERCENT: f64 = 50.0;
 
 /// All clauses, causes first.
 pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
@@ -47,8 +51,10 @@ pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
 /// Late is judged by what it spoils: a delay of the event loop lengthens each
 /// measured time by as much. So the 95th percentile of the delays must stay below
 /// `ramp.max_lag_s`, or a tenth of the median task if that is longer, and the
-/// longest below four times that. CPU pressure is no criterion: a service that
-/// uses all CPUs makes it, and that is what a ramp is for.
+/// longest below four times that. What short tasks take is spoilt by delays that
+/// are shorter: where they are more than a tenth of a task, it is enough that
+/// highwater spent half of the level waiting for a CPU. CPU pressure is no criterion:
+/// a service that uses all CPUs makes it, and that is what a ramp is for.
 pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String> {
     let own = facts.own?;
     let times = sorted(facts, |task| task.processing_time);
@@ -62,6 +68,14 @@ pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String>
             reasons.push(format!(
                 "highwater woke up {lag:.2} s late once ({:.2} s is allowed)",
                 WORST_LAG * bound
+            ));
+        } else if let Some(share) = own.cpu_wait_percent.filter(|share| *share > WAITING_PERCENT)
+            && let Some(lag) = own.lag_p95_s.filter(|lag| *lag > LAG_SHARE * task_s)
+        {
+            reasons.push(format!(
+                "highwater waited for a CPU {share:.0} % of the time, and woke up {} late (p95) in tasks of {}",
+                time(lag),
+                time(task_s)
             ));
         }
     }

@@ -183,6 +183,16 @@ fn a_starved_highwater_makes_a_level_invalid_and_not_broken() {
     assert!(late.invalid.unwrap().contains("0.26 s late (p95; 0.25 s is allowed)"));
     assert_eq!(late.broke, None);
     assert!(with(own(0.01, 1.1), &["good", "good"]).invalid.unwrap().contains("1.10 s late once"));
+    let waited = |share, p95| {
+        Some(OwnReading { lag_p95_s: Some(p95), cpu_wait_percent: Some(share), ..OwnReading::default() })
+    };
+    let told = with(waited(70.0, 0.2), &["good", "bad"]).invalid.unwrap();
+    assert_eq!(
+        told,
+        "highwater waited for a CPU 70 % of the time, and woke up 200 ms late (p95) in tasks of 1.47 s"
+    );
+    assert_eq!(with(waited(70.0, 0.1), &["good", "good"]).invalid, None, "less than a tenth of the task");
+    assert_eq!(with(waited(40.0, 0.2), &["good", "good"]).invalid, None);
     let thrashing = Some(OwnReading { memory_pressure_percent: Some(12.0), ..OwnReading::default() });
     assert!(with(thrashing, &["good", "good"]).invalid.unwrap().contains("want of memory 12 %"));
     let pressed = Some(OwnReading { cpu_pressure_percent: Some(99.0), ..OwnReading::default() });

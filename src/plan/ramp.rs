@@ -52,7 +52,8 @@ pub struct RampPlan {
     /// What "a level holds" means.
     pub stable: StablePlan,
     /// highwater's event loop may be so late, in seconds (and by a tenth of the time of a task, if
-    /// that is longer); where it is later, the level is invalid. 0 for off.
+    /// that is longer); where it is later, the level is invalid. It is, too, where highwater waited for
+    /// a CPU for half of the level and was late by a tenth of a task. 0 for off.
     pub max_lag_s: f64,
     /// When a worker has exited, its unfinished tasks get this long to end otherwise, in seconds.
     pub exit_grace_s: f64,

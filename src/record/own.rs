@@ -14,6 +14,9 @@ pub struct OwnReading {
     /// CPU of highwater, in percent of one core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<f64>,
+    /// Share of the time in which the thread that drives the load could have run and waited for a CPU, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_wait_percent: Option<f64>,
     /// RSS of highwater, in MB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_mb: Option<f64>,

@@ -75,8 +75,9 @@ fn lessons(text: &mut String, report: &Report) {
     );
     put!(
         text,
-        "and queue are the times of a task, MB per task what the peak lies above \"before\", for each task.\n"
+        "and queue are the times of a task, MB per task what the peak lies above \"before\", for each task; own are"
     );
+    put!(text, "highwater's lag, its CPU, and the share of the time in which it waited for a CPU.\n");
     let rows: Vec<Vec<String>> = report.levels.iter().filter(|level| level.complete).map(lesson).collect();
     let columns = [
         Left("level"),
@@ -91,6 +92,7 @@ fn lessons(text: &mut String, report: &Report) {
         Right("MB per task"),
         Right("own lag p95 ms"),
         Right("own CPU %"),
+        Right("own wait %"),
         Right("CPU pressure %"),
     ];
     put!(text, "{}", table(&columns, &rows));
@@ -155,6 +157,7 @@ fn lesson(level: &Level) -> Vec<String> {
         figure(per_task, 1),
         figure(own.lag_p95_s.map(|lag| lag * 1000.0), 1),
         figure(own.cpu_percent, 1),
+        figure(own.cpu_wait_percent, 1),
         figure(own.cpu_pressure_percent, 1),
     ]
 }

@@ -9,6 +9,8 @@ use crate::units::to_mb;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counters {
     pub(crate) cpu_s: Option<f64>,
+    /// Seconds in which the thread that reads this could have run, and waited for a CPU.
+    pub(crate) cpu_wait_s: Option<f64>,
     pub(crate) rss_mb: Option<f64>,
     pub(crate) cpu_pressure_s: Option<f64>,
     pub(crate) memory_pressure_s: Option<f64>,
@@ -24,6 +26,7 @@ impl Counters {
         let ticks = rustix::param::clock_ticks_per_second() as f64;
         Counters {
             cpu_s: bytes("/proc/self/stat").and_then(|text| Some(stat(&text)?.cpu_ticks as f64 / ticks)),
+            cpu_wait_s: text("/proc/thread-self/schedstat").and_then(|text| cpu_wait_s(&text)),
             rss_mb: bytes("/proc/self/statm")
                 .and_then(|text| resident_and_shared(&text))
                 .map(|(pages, _)| to_mb(pages * page_bytes)),
@@ -39,6 +42,12 @@ impl Counters {
     pub(crate) fn read() -> Counters {
         Counters::default()
     }
+}
+
+/// The second field of a schedstat: the time on a run queue without running, in ns.
+#[cfg(target_os = "linux")]
+fn cpu_wait_s(text: &str) -> Option<f64> {
+    Some(text.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1e9)
 }
 
 /// The total of a line of /proc/pressure: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`, in µs.
@@ -66,6 +75,7 @@ mod tests {
         assert_eq!((pressure_s(pressure, "some"), pressure_s(pressure, "full")), (Some(2.5), Some(0.001)));
         assert_eq!(swapped_pages("pgpgin 9\npswpin 3\npswpout 4\n"), Some(7));
         assert_eq!(swapped_pages("pgpgin 9\n"), None);
+        assert_eq!(cpu_wait_s("805104 2500000000 1\n"), Some(2.5));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! highwater watches itself and the machine: were the figures its own fault?
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -17,6 +18,8 @@ const BEAT: Duration = Duration::from_millis(20);
 pub(crate) struct OwnWatch {
     started: Instant,
     before: Counters,
+    /// Who waits for a CPU is a thread.
+    thread: ThreadId,
     /// How late each wake-up was, in seconds.
     late: Arc<Mutex<Vec<f32>>>,
     beat: JoinHandle<()>,
@@ -35,13 +38,16 @@ impl OwnWatch {
                 told.lock().unwrap_or_else(PoisonError::into_inner).push(seconds);
             }
         });
-        OwnWatch { started: Instant::now(), before: Counters::read(), late, beat }
+        let thread = std::thread::current().id();
+        OwnWatch { started: Instant::now(), before: Counters::read(), thread, late, beat }
     }
 
     /// Ends watching; says what there was.
     pub(crate) fn end(self) -> OwnReading {
         let seconds = self.started.elapsed().as_secs_f64().max(f64::EPSILON);
-        let (before, now) = (self.before, Counters::read());
+        let (mut before, now) = (self.before, Counters::read());
+        // A runtime of several threads may have gone on with another of them.
+        before.cpu_wait_s = before.cpu_wait_s.filter(|_| self.thread == std::thread::current().id());
         let mut late: Vec<f64> = {
             let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
             late.iter().map(|seconds| f64::from(*seconds)).collect()
@@ -54,6 +60,7 @@ impl OwnWatch {
             lag_p95_s: percentile(&late, 95.0).map(|late| round(late, 4)),
             lag_max_s: late.last().map(|late| round(*late, 4)),
             cpu_percent: rate(before.cpu_s, now.cpu_s, 1),
+            cpu_wait_percent: rate(before.cpu_wait_s, now.cpu_wait_s, 1),
             rss_mb: now.rss_mb.map(|rss| round(rss, 1)),
             cpu_pressure_percent: rate(before.cpu_pressure_s, now.cpu_pressure_s, 1),
             memory_pressure_percent: rate(before.memory_pressure_s, now.memory_pressure_s, 1),
@@ -81,5 +88,6 @@ mod tests {
         let own = watch.end();
         assert!(own.lag_max_s.is_some_and(|late| late >= 0.25), "{own:?}");
         assert!(own.rss_mb.is_some_and(|rss| rss > 1.0) && own.cpu_percent.is_some(), "{own:?}");
+        assert!(own.cpu_wait_percent.is_none_or(|share| (0.0..=100.0).contains(&share)), "{own:?}");
     }
 }
