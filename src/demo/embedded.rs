@@ -18,6 +18,9 @@ const READY_DEADLINE: Duration = Duration::from_secs(40);
 /// Longer than the supervisor takes when it has to kill a process.
 const STOP_DEADLINE: Duration = Duration::from_secs(6);
 
+/// A service that has ended needs no time to say why; only one that others have inherited pipes from would.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// So many lines of stderr are kept, the newest.
 const STDERR_LINES: usize = 50;
 
@@ -64,10 +67,13 @@ impl Embedded {
         let stdout = supervisor.stdout.take().expect("stdout is piped");
         let stderr = supervisor.stderr.take().expect("stderr is piped");
         let said = Arc::new(Mutex::new(VecDeque::new()));
+        // Both are read to their ends, so that the service never blocks on a full pipe.
+        let keeping = {
+            let said = Arc::clone(&said);
+            std::thread::spawn(move || keep_tail(stderr, &said))
+        };
         let follow = {
-            let (events, said) = (Arc::clone(&events), Arc::clone(&said));
-            // Both are read to their ends, so that the service never blocks on a full pipe.
-            std::thread::spawn(move || keep_tail(stderr, &said));
+            let events = Arc::clone(&events);
             move || follow(stdout, &sender, &events)
         };
         std::thread::spawn(follow);
@@ -82,6 +88,11 @@ impl Embedded {
                     (_, Some(status)) => format!("the embedded service ended before it was ready: {status}"),
                     (_, None) => "the embedded service closed its output before it was ready".to_string(),
                 };
+                // What it said last may still be in the pipe.
+                let asked = Instant::now();
+                while !keeping.is_finished() && asked.elapsed() < LAST_WORDS {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
                 let said = said.lock().unwrap_or_else(PoisonError::into_inner).make_contiguous().join("\n");
                 let error = Error::new(ErrorKind::Demo, message)
                     .hint("`highwater demo --help` lists the switches of the service");
