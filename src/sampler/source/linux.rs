@@ -29,6 +29,8 @@ pub struct LinuxSource {
     listing: Listing,
     table: Table,
     births: Births,
+    /// Those of the table, which is brought up to date at other times.
+    unlisted: Births,
     sockets: Sockets,
     kept: HashMap<ProcessId, Kept>,
     /// Processes whose files may be kept open; the rest is opened each time.
@@ -87,6 +89,7 @@ impl LinuxSource {
             listing: Listing::open()?,
             table: Table::default(),
             births: Births::open(),
+            unlisted: Births::open(),
             sockets: Sockets::default(),
             kept: HashMap::new(),
             most_kept: descriptors_to_keep() / FILES_PER_PROCESS,
@@ -134,9 +137,14 @@ impl LinuxSource {
         })
     }
 
-    fn refresh(&mut self) -> io::Result<()> {
+    /// Brings the table up to date; with `all`, nobody stands in it who has gone.
+    fn refresh(&mut self, all: bool) -> io::Result<()> {
+        let now = Instant::now();
         let mut procfs = Proc { clock: self.facts.clock(), listing: &mut self.listing };
-        self.table.refresh(&mut procfs, Instant::now())
+        // Before the list, so that nobody is missed who is born meanwhile.
+        let born = self.unlisted.since_last(now);
+        let born: Option<Vec<u32>> = born.map(|born| born.iter().map(|one| one.pid).collect());
+        self.table.refresh(&mut procfs, born.as_deref().filter(|_| !all), now)
     }
 
     /// The children of `parent` by the lists that each of its threads keeps.
@@ -153,14 +161,14 @@ impl LinuxSource {
 
 impl ProcessSource for LinuxSource {
     fn scan(&mut self) -> io::Result<Vec<ProcessInfo>> {
-        self.refresh()?;
+        self.refresh(true)?;
         // Whoever is given all has no need to be told what is new.
         self.table.take_news();
         Ok(self.table.all().cloned().collect())
     }
 
     fn news(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
-        self.refresh()?;
+        self.refresh(false)?;
         Ok(Some(self.table.take_news()))
     }
 
@@ -193,7 +201,7 @@ impl ProcessSource for LinuxSource {
             for &parent in parents {
                 self.listed_children(parent, &mut found);
             }
-        } else if self.refresh().is_ok() {
+        } else if self.refresh(true).is_ok() {
             let parents: HashSet<u32> = parents.iter().map(|id| id.pid).collect();
             found.extend(self.table.all().filter(|process| parents.contains(&process.parent)).cloned());
         }

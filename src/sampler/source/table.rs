@@ -8,7 +8,8 @@
 //! half as old again, some ten times in all; an older one may still do so, so a
 //! slice of all is read again each time, and all within [`ROUND`]; and a pid may
 //! be given to another process between two lists, which takes as many births as
-//! there are pids, so after a long pause all are read.
+//! there are pids, so after a long pause all are read. Where it is known who was born, not
+//! even the list is needed each time ([`LISTED_FOR`]): it only tells who has gone.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,7 +22,9 @@ const YOUNG: Duration = Duration::from_secs(10);
 /// A young process is not read again before so long.
 const SHORTEST_REST: Duration = Duration::from_millis(10);
 /// Within this time every process is read again.
-const ROUND: Duration = Duration::from_secs(30);
+const ROUND: Duration = Duration::from_secs(60);
+/// Where it is known who was born, everyone is listed again after so long.
+const LISTED_FOR: Duration = Duration::from_secs(5);
 /// After a longer pause nothing that is known counts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -32,6 +35,7 @@ pub(crate) struct Table {
     /// Counts refreshes; an entry of an older one is gone.
     round: u64,
     refreshed: Option<Instant>,
+    listed: Option<Instant>,
     /// Where the slice that is read again goes on.
     cursor: u32,
     news: Vec<u32>,
@@ -59,9 +63,26 @@ pub(crate) trait Procfs {
 }
 
 impl Table {
-    /// Brings the table up to date.
-    pub(crate) fn refresh(&mut self, procfs: &mut dyn Procfs, now: Instant) -> io::Result<()> {
-        let mut pids = procfs.pids()?;
+    /// Brings the table up to date. `born` are the pids that were given out since the last time, where
+    /// that is known; then who has gone since may still stand in the table.
+    pub(crate) fn refresh(
+        &mut self,
+        procfs: &mut dyn Procfs,
+        born: Option<&[u32]>,
+        now: Instant,
+    ) -> io::Result<()> {
+        let listed = self.listed.is_some_and(|then| now.saturating_duration_since(then) < LISTED_FOR);
+        let born = born.filter(|_| listed);
+        let mut pids = match born {
+            Some(born) => {
+                let unknown = born.iter().filter(|pid| !self.entries.contains_key(pid));
+                self.entries.keys().chain(unknown).copied().collect()
+            }
+            None => {
+                self.listed = Some(now);
+                procfs.pids()?
+            }
+        };
         let since = self.refreshed.map(|then| now.saturating_duration_since(then));
         let everything = since.is_none_or(|since| since > LONGEST_PAUSE);
         // The pids of a slice: as large a share of all as of the round has passed.
@@ -76,7 +97,8 @@ impl Table {
                 Some(entry) => {
                     entry.seen = self.round;
                     let has_aged = entry.reread_at.is_some_and(|at| now >= at);
-                    if everything || has_aged || chosen(index) {
+                    let was_reused = born.is_some_and(|born| born.contains(&pid));
+                    if everything || has_aged || was_reused || chosen(index) {
                         reread(entry, procfs.info(pid), &mut self.news);
                         entry.reread_at = reread_at(procfs, entry.info.as_ref(), now);
                     }
@@ -170,6 +192,7 @@ mod tests {
     #[derive(Default)]
     struct World {
         alive: BTreeMap<u32, (u64, &'static str)>,
+        lists: usize,
         reads: usize,
         /// The age of those that did not start with the world.
         age: Duration,
@@ -177,6 +200,7 @@ mod tests {
 
     impl Procfs for World {
         fn pids(&mut self) -> io::Result<Vec<u32>> {
+            self.lists += 1;
             Ok(self.alive.keys().copied().collect())
         }
 
@@ -206,7 +230,7 @@ mod tests {
         let mut world = World::default();
         world.alive.extend((1..=1000).map(|pid| (pid, (1, "old"))));
         let (mut table, now) = (Table::default(), Instant::now());
-        table.refresh(&mut world, now).expect("a list");
+        table.refresh(&mut world, None, now).expect("a list");
         assert_eq!((world.reads, news(&mut table).len()), (1000, 1000));
         world.reads = 0;
         (world, table, now)
@@ -218,10 +242,29 @@ mod tests {
         world.alive.insert(2000, (5, "new"));
         world.alive.remove(&7);
         now += Duration::from_secs(1);
-        table.refresh(&mut world, now).expect("a list");
-        // A thirtieth of a thousand, and the new one.
-        assert_eq!(world.reads, 34 + 1);
+        table.refresh(&mut world, None, now).expect("a list");
+        // A sixtieth of a thousand, and the new one.
+        assert_eq!(world.reads, 17 + 1);
         assert_eq!((news(&mut table), table.len()), (vec!["2000 new".to_string()], 1000));
+        assert!(table.all().all(|process| process.id.pid != 7));
+    }
+
+    #[test]
+    fn where_births_are_known_a_list_is_needed_seldom() {
+        let (mut world, mut table, mut now) = old_world();
+        (world.lists, world.age) = (0, Duration::from_secs(100));
+        world.alive.insert(2000, (5, "new"));
+        world.alive.remove(&7);
+        now += Duration::from_secs(1);
+        table.refresh(&mut world, Some(&[2000, 2001]), now).expect("no list");
+        assert_eq!((world.lists, news(&mut table)), (0, vec!["2000 new".to_string()]));
+        world.alive.insert(8, (6, "reused"));
+        now += Duration::from_secs(1);
+        table.refresh(&mut world, Some(&[8]), now).expect("no list");
+        assert_eq!((world.lists, news(&mut table)), (0, vec!["8 reused".to_string()]));
+        now += Duration::from_secs(4);
+        table.refresh(&mut world, Some(&[]), now).expect("a list");
+        assert_eq!((world.lists, table.len()), (1, 1000), "who has gone is known by now");
         assert!(table.all().all(|process| process.id.pid != 7));
     }
 
@@ -230,11 +273,11 @@ mod tests {
         let (mut world, mut table, mut now) = old_world();
         world.alive.insert(2000, (5, "sh"));
         now += Duration::from_secs(1);
-        table.refresh(&mut world, now).expect("a list");
+        table.refresh(&mut world, None, now).expect("a list");
         assert_eq!(news(&mut table), ["2000 sh"]);
         world.alive.insert(2000, (5, "rq worker"));
         now += Duration::from_millis(20);
-        table.refresh(&mut world, now).expect("a list");
+        table.refresh(&mut world, None, now).expect("a list");
         assert_eq!(news(&mut table), ["2000 rq worker"]);
     }
 
@@ -246,7 +289,7 @@ mod tests {
         for _ in 0..looks {
             now += Duration::from_millis(10);
             world.age += Duration::from_millis(10);
-            table.refresh(&mut world, now).expect("a list");
+            table.refresh(&mut world, None, now).expect("a list");
         }
         // A slice of at least one is read each time, and two rounds come by in twenty seconds.
         let of_youth = world.reads - looks as usize;
@@ -258,9 +301,9 @@ mod tests {
         let (mut world, mut table, mut now) = old_world();
         world.alive.insert(500, (1, "rq:worker:a: Listening"));
         let mut seen = Vec::new();
-        for _ in 0..31 {
+        for _ in 0..61 {
             now += Duration::from_secs(1);
-            table.refresh(&mut world, now).expect("a list");
+            table.refresh(&mut world, None, now).expect("a list");
             seen.extend(news(&mut table));
         }
         assert_eq!(seen, ["500 rq:worker:a: Listening"]);
@@ -270,7 +313,7 @@ mod tests {
     fn after_a_long_pause_a_reused_pid_is_another_process() {
         let (mut world, mut table, now) = old_world();
         world.alive.insert(500, (99, "other"));
-        table.refresh(&mut world, now + Duration::from_secs(60)).expect("a list");
+        table.refresh(&mut world, None, now + Duration::from_secs(60)).expect("a list");
         assert_eq!(world.reads, 1000);
         assert_eq!(news(&mut table), ["500 other"]);
     }
