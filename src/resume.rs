@@ -25,6 +25,8 @@ pub struct Resume {
 pub struct Earlier {
     /// Tasks of the leak check, where memory can be compared with theirs.
     pub tasks: Vec<TaskRecord>,
+    /// The looks at what the worker's memory consists of.
+    pub events: Vec<EventRecord>,
     /// Levels of the ramp that came to their end.
     pub levels: Vec<Level>,
     /// The last round of the soak.
@@ -125,7 +127,9 @@ impl Resume {
             Event::SoakRound(round) => Some(round),
             _ => None,
         });
+        let looks = self.run.events.iter().filter(|record| matches!(record.event, Event::Anatomy { .. }));
         Earlier {
+            events: looks.cloned().collect(),
             soaked: if self.phase == Phase::Soak { tasks.len() as u32 } else { 0 },
             tasks,
             levels: levels(&self.run, &plan.ramp).into_iter().filter(|level| level.complete).collect(),

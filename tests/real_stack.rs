@@ -228,6 +228,35 @@ fn a_worker_that_runs_jobs_itself_and_retains_leaks() {
     }
 }
 
+/// It maps numerical libraries, as much as a large runtime does, and is none.
+#[test]
+#[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
+#[file_serial(highwater_suite)]
+fn a_worker_that_retains_one_megabyte_a_task_leaks() {
+    let stack = Stack::start("--worker simple --behaviour retain-small");
+    let expect = Expect {
+        exit: 1,
+        criteria: &[("leak.tasks", "pass"), ("leak.delta", "pass"), ("leak.growth", "fail")],
+        words: &["LEAK: +1 MB per task", "the heap: +"],
+        ..Expect::default()
+    };
+    let told = check(&stack, "long.wav", "--only leak --set settle.quiet_s=0.1", &expect);
+    assert!(told.tasks.len() <= 66, "64 repeats decide: {}", told.tasks.len());
+}
+
+#[test]
+#[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
+#[file_serial(highwater_suite)]
+fn a_model_that_loads_at_the_first_task_is_a_warm_up() {
+    let stack = Stack::start("--worker simple --behaviour lazy-model");
+    let expect = Expect {
+        criteria: &[("leak.delta", "pass"), ("leak.baseline", "pass"), ("leak.growth", "pass")],
+        words: &["warm-up: the first short task kept +"],
+        ..Expect::default()
+    };
+    check(&stack, "long.wav", "--only leak --set settle.quiet_s=0.1", &expect);
+}
+
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
 #[file_serial(highwater_suite)]

@@ -3,6 +3,7 @@
 use super::WORKER;
 use super::growth::{Growth, LOOKS, Readings, growth};
 use super::held::{Held, held};
+use super::runtime::is_counted;
 use crate::plan::{AudioKind, LeakPlan};
 use crate::record::{Criterion, Event, Footprint, Phase, RunData, TaskRecord, TaskStatus, Verdict};
 use crate::units::round;
@@ -16,6 +17,8 @@ pub struct LeakTasks<'a> {
     pub warm_up: Vec<&'a TaskRecord>,
     /// The rest.
     pub repeats: Vec<&'a TaskRecord>,
+    /// True if the worker is known to be no large runtime, however much it maps from files.
+    counted: bool,
 }
 
 /// The readings by which growth is judged, one per task.
@@ -27,7 +30,7 @@ pub struct LeakReadings {
     /// MB; empty where it is not known after each.
     pub beside_mb: Vec<f64>,
     /// RSS less private memory early on, in MB, where both are known: what tells of a large
-    /// runtime ([`Readings::file_mb`]).
+    /// runtime ([`Readings::file_mb`]). Absent for what is known to be none.
     pub file_mb: Option<f64>,
     /// Which figure of the tasks' lines they are.
     pub figure: String,
@@ -61,7 +64,7 @@ impl<'a> LeakTasks<'a> {
         } else {
             before_the_batches(run)
         };
-        LeakTasks::split(tasks)
+        LeakTasks { counted: is_counted(run), ..LeakTasks::split(tasks) }
     }
 
     fn split(tasks: Vec<&'a TaskRecord>) -> LeakTasks<'a> {
@@ -76,7 +79,7 @@ impl<'a> LeakTasks<'a> {
                 warm_up.push(task);
             }
         }
-        LeakTasks { tasks, warm_up, repeats }
+        LeakTasks { tasks, warm_up, repeats, counted: false }
     }
 
     /// The tasks by which growth is judged: the repeats, or all tasks where most
@@ -92,7 +95,7 @@ impl<'a> LeakTasks<'a> {
             self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some()).collect();
         // Early, since what is mapped hardly changes there.
         let early = read.iter().take(6).rev().find_map(|task| task.worker_after);
-        let file_mb = early.as_ref().and_then(Footprint::beside_mb);
+        let file_mb = early.as_ref().and_then(Footprint::beside_mb).filter(|_| !self.counted);
         match held(read.iter().map(|task| task.worker_after.as_ref())) {
             Some(Held { private_mb, beside_mb, figure }) => LeakReadings {
                 after_mb: private_mb,

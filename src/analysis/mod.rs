@@ -19,6 +19,7 @@ mod limit;
 mod probe;
 mod ramp_criteria;
 mod resources;
+mod runtime;
 mod scalability;
 pub mod search;
 mod soak;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::compare::{Rate, growth_of};
 use super::growth::{RUNTIME_RISE_MB, is_runtime};
 use super::held::held;
+use super::runtime::is_counted;
 use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
 use crate::units::round;
 
@@ -52,8 +53,8 @@ struct Signal {
 /// Where memory and its growth are given.
 const MB: &str = "MB";
 
-/// Memory first.
-fn signals(readings: &[Option<Footprint>]) -> [Signal; 4] {
+/// Memory first. `counted` is true if the worker is known to be no large runtime.
+fn signals(readings: &[Option<Footprint>], counted: bool) -> [Signal; 4] {
     let all = |pick: fn(&Footprint) -> Option<f64>| -> Option<Vec<f64>> {
         readings.iter().map(|reading| pick(reading.as_ref()?)).collect()
     };
@@ -63,7 +64,7 @@ fn signals(readings: &[Option<Footprint>]) -> [Signal; 4] {
     };
     // In a large runtime a heap rises by itself.
     let file_mb = readings.iter().flatten().find_map(Footprint::beside_mb);
-    let rise = if is_runtime(file_mb) { RUNTIME_RISE_MB } else { 2.0 };
+    let rise = if is_runtime(file_mb) && !counted { RUNTIME_RISE_MB } else { 2.0 };
     [
         Signal { readings: private_mb, least: 0.05, rise, unit: MB },
         Signal { readings: beside_mb, least: 0.05, rise: 2.0, unit: "MB of shared or mapped memory" },
@@ -110,7 +111,9 @@ pub fn conditions(run: &RunData) -> Vec<Condition> {
             None => found.push(Tried { condition, per_step, part, readings: vec![worker] }),
         }
     }
-    let judged = |tried: Tried<'_>| judge(tried.condition.to_string(), tried.per_step, &tried.readings);
+    let counted = is_counted(run);
+    let judged =
+        |tried: Tried<'_>| judge(tried.condition.to_string(), tried.per_step, &tried.readings, counted);
     found.into_iter().map(judged).collect()
 }
 
@@ -145,10 +148,10 @@ fn per(condition: &str) -> &'static str {
     if condition == PAUSE { "second" } else { "task" }
 }
 
-fn judge(condition: String, per_step: f64, readings: &[Option<Footprint>]) -> Condition {
+fn judge(condition: String, per_step: f64, readings: &[Option<Footprint>], counted: bool) -> Condition {
     let mut leaks: Vec<String> = Vec::new();
     let (mut memory, mut descriptors, mut threads) = (None, None, None);
-    for signal in signals(readings) {
+    for signal in signals(readings, counted) {
         let Some((rate, slowing)) = signal.readings.as_deref().and_then(growth_of) else { continue };
         let rise = rate.per_task * rate.tasks as f64;
         let rate = Rate {

@@ -7,13 +7,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Event, Moment};
 use crate::sampler::anatomy;
 
-/// Records what the worker's processes consist of, now that memory is quiet.
+/// Records what the worker's processes consist of, now that memory is quiet; returns what was recorded.
 ///
 /// `smaps` costs what the PSS costs, so it is read where that was within its
 /// budget (`sampler.pss_budget_s`); descriptors and threads cost little.
-pub(super) async fn look(rig: &Rig, moment: Moment, settled: &Settled) -> Result<()> {
+pub(super) async fn look(rig: &Rig, moment: Moment, settled: &Settled) -> Result<Option<Event>> {
     if !cfg!(target_os = "linux") || settled.rss_mb.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let snapshot = rig.sampler.observe().await?;
     let pids: Vec<u32> = snapshot
@@ -27,5 +27,7 @@ pub(super) async fn look(rig: &Rig, moment: Moment, settled: &Settled) -> Result
     let anatomy = tokio::task::spawn_blocking(move || anatomy::anatomy(&pids, affordable))
         .await
         .map_err(|error| Error::new(ErrorKind::Io, "the look at the worker's memory failed").source(error))?;
-    rig.recorder.event(Event::Anatomy { moment, anatomy }).await
+    let event = Event::Anatomy { moment, anatomy };
+    rig.recorder.event(event.clone()).await?;
+    Ok(Some(event))
 }

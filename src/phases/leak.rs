@@ -9,7 +9,7 @@ use super::settle::{Settled, settle};
 use super::task::{Identity, batch_ids, drive, record};
 use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, next_look};
 use crate::error::Result;
-use crate::record::{Event, Moment, Phase, RunData, TaskRecord, TaskStatus};
+use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord, TaskStatus};
 use crate::resume::Earlier;
 use crate::target::Input;
 
@@ -46,7 +46,7 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     let kinds = rig.inputs.all().count() as u32;
     let tasks = kinds * (1 + plan.repeats);
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Leak, tasks: Some(tasks) }).await?;
-    let mut done = RunData { tasks: earlier.tasks, ..RunData::default() };
+    let mut done = RunData { tasks: earlier.tasks, events: earlier.events, ..RunData::default() };
     if done.tasks.is_empty() {
         memory(rig, Moment::Start, None).await?;
     }
@@ -70,7 +70,9 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
             }
         }
         if round == 0 && plan.repeats > 0 {
-            memory(rig, Moment::Baseline, None).await?;
+            let event = memory(rig, Moment::Baseline, None).await?;
+            let record = |event| EventRecord { time: String::new(), elapsed: 0.0, event };
+            done.events.extend(event.map(record));
         }
         round += 1;
     }
@@ -114,12 +116,13 @@ async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
     rig.recorder.task(record(rig, identity, input, &ended, &before, &after)).await
 }
 
-async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<()> {
+/// Records the memory of a moment; returns the look at what it consists of, where there was one.
+async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Option<Event>> {
     let settled = settle(rig, high_mb).await?;
     late::check(rig, &settled).await?;
     rig.recorder.event(Event::Memory { moment, worker_rss_mb: settled.rss_mb }).await?;
     match moment {
-        Moment::Start => Ok(()),
+        Moment::Start => Ok(None),
         Moment::Baseline | Moment::Final => look(rig, moment, &settled).await,
     }
 }

@@ -64,7 +64,7 @@ pub struct Readings<'a> {
     /// Resident memory that is backed by files (RSS less anonymous), in MB,
     /// where it is known. A large one tells of a large runtime, such as a Java
     /// or a JavaScript engine, whose heap grows to its limit before anything
-    /// in it is collected.
+    /// in it is collected. Absent, too, for what is known to be none.
     pub file_mb: Option<f64>,
     /// What was resident beside it after each of the same tasks (RSS less private: shared
     /// segments, mapped files), in MB; empty where it is not known for each.

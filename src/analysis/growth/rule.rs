@@ -234,9 +234,11 @@ impl Judge<'_> {
         let length = if window.rate >= bounds.long_mb { bounds.entries_tasks } else { bounds.small_tasks };
         // A window that leaves out a fifth grows by four tasks of five.
         let window_full = (LONG_WINDOW.saturating_sub(window.tasks) as f64 / 0.8).ceil() as usize;
-        let left_mb = (bounds.large(self.is_runtime()) - window.rise).max(0.0);
-        let by_rise = (left_mb / window.rate / 0.8).ceil() as usize;
-        length.saturating_sub(tasks).max(window_full).min(by_rise).max(1)
+        // The window grows by four tasks of five, and so does the rise in it.
+        let until_mb = |mb: f64| ((mb - window.rise).max(0.0) / window.rate / 0.8).ceil() as usize;
+        let long = length.saturating_sub(tasks).max(window_full);
+        let long = if self.is_runtime() { long.max(until_mb(RUNTIME_RISE_MB)) } else { long };
+        long.min(until_mb(bounds.large(self.is_runtime()))).max(1)
     }
 
     fn is_runtime(&self) -> bool {

@@ -1,0 +1,57 @@
+//! Is the worker a large runtime? What it has mapped may say so. Pure.
+//!
+//! The heap of a large runtime (Java, JavaScript engines) rises to a limit of its own before anything in it is
+//! collected, so more is asked of its growth. Where nothing else is known, it is told by how much is mapped from files.
+//! That takes a Python worker with numerical libraries for one, whose memory is freed as soon as nothing refers to it.
+
+use crate::record::{Event, Place, RunData};
+
+/// The beginnings of the names of files that a reference-counted interpreter is mapped from.
+const COUNTED: [&str; 2] = ["python", "libpython"];
+
+/// Those of engines with a heap of their own; also inside another program.
+const ENGINES: [&str; 7] =
+    ["libjvm", "libnode", "libv8", "libcoreclr", "libmono", "libmozjs", "libjavascriptcore"];
+
+/// True if the worker is known to be no large runtime, by what it had mapped when that was first looked at.
+pub(super) fn is_counted(run: &RunData) -> bool {
+    let looked = run.events.iter().find_map(|record| match &record.event {
+        Event::Anatomy { anatomy, .. } if !anatomy.memory.is_empty() => Some(anatomy),
+        _ => None,
+    });
+    let Some(anatomy) = looked else { return false };
+    let files = anatomy.memory.iter().filter(|part| part.place == Place::Files);
+    let names: Vec<&str> = files.map(|part| part.name.rsplit('/').next().unwrap_or_default()).collect();
+    let any = |beginnings: &[&str]| {
+        names.iter().any(|name| beginnings.iter().any(|beginning| name.starts_with(beginning)))
+    };
+    any(&COUNTED) && !any(&ENGINES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixtures::run;
+    use crate::record::{Anatomy, MemoryPart, Moment};
+
+    fn mapped(files: &[&str]) -> RunData {
+        let part =
+            |name: &&str| MemoryPart { place: Place::Files, name: (*name).to_string(), mb: 5.0, mappings: 1 };
+        let anatomy = Anatomy { memory: files.iter().map(part).collect(), ..Anatomy::default() };
+        run(Vec::new(), vec![Event::Anatomy { moment: Moment::Baseline, anatomy }])
+    }
+
+    #[test]
+    fn a_python_with_large_libraries_is_no_large_runtime() {
+        let numerical = ["/usr/lib/libscipy_openblas#_.so", "/usr/lib/libpython#.#.so.#.#"];
+        assert!(is_counted(&mapped(&numerical)));
+        assert!(is_counted(&mapped(&["/usr/bin/python#.#"])));
+        assert!(
+            !is_counted(&mapped(&["/usr/bin/python#.#", "/usr/lib/jvm/lib/server/libjvm.so"])),
+            "one inside"
+        );
+        assert!(!is_counted(&mapped(&["/usr/bin/node", "/lib/python#/x.so"])));
+        assert!(!is_counted(&mapped(&[])), "not known");
+        assert!(!is_counted(&RunData::default()), "not known");
+    }
+}
