@@ -31,14 +31,34 @@ pub(super) fn is_counted(run: &RunData) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixtures::run;
-    use crate::record::{Anatomy, MemoryPart, Moment};
+    use crate::analysis::fixtures::{run, task};
+    use crate::analysis::{Answer, LeakTasks};
+    use crate::record::{Anatomy, Footprint, MemoryPart, Moment, Phase, TaskRecord};
 
     fn mapped(files: &[&str]) -> RunData {
         let part =
             |name: &&str| MemoryPart { place: Place::Files, name: (*name).to_string(), mb: 5.0, mappings: 1 };
         let anatomy = Anatomy { memory: files.iter().map(part).collect(), ..Anatomy::default() };
         run(Vec::new(), vec![Event::Anatomy { moment: Moment::Baseline, anatomy }])
+    }
+
+    #[test]
+    fn its_growth_is_judged_as_that_of_any_program() {
+        let held = |index: u32| {
+            let private_mb = 100.0 + f64::from(index);
+            let (private_mb, rss_mb) = (Some(private_mb), Some(private_mb + 40.0));
+            Footprint { private_mb, rss_mb, ..Footprint::default() }
+        };
+        let after = |index: u32| TaskRecord {
+            phase: Some(Phase::Leak),
+            worker_after: Some(held(index)),
+            ..task("short", 1, 0.1)
+        };
+        let tasks = || (0..71).map(after).collect();
+        let judged = |run: &RunData| LeakTasks::of(run).growth(1).answer;
+        assert_eq!(judged(&run(tasks(), Vec::new())), Answer::Inconclusive, "taken for a large runtime");
+        let python = RunData { tasks: tasks(), ..mapped(&["/usr/lib/libpython#.#.so.#.#"]) };
+        assert_eq!(judged(&python), Answer::Leak);
     }
 
     #[test]

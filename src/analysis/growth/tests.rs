@@ -35,6 +35,17 @@ fn growing_is_told_with_what_it_may_be_and_what_would_decide() {
 }
 
 #[test]
+fn what_a_large_runtime_lacks_is_told_in_tasks_that_would_do() {
+    let leak = series(400, |task| 0.95 * task as f64);
+    let of_runtime =
+        |tasks: usize| growth(&Readings { file_mb: Some(40.0), ..Readings::new(&leak[..tasks]) });
+    let open = of_runtime(80);
+    assert_eq!(open.answer, Answer::Inconclusive);
+    assert!(open.tasks_needed > 10, "{}", open.reason);
+    assert_eq!(of_runtime(80 + 2 * open.tasks_needed).answer, Answer::Leak, "{}", open.reason);
+}
+
+#[test]
 fn a_cache_that_fills_and_stops_is_no_leak() {
     let cache = |task: usize| 24.0 * task.min(8) as f64;
     for tasks in 8..120 {
