@@ -6,7 +6,7 @@ use crate::audio::{self, Recording};
 use crate::error::{Error, ErrorKind, Result};
 use crate::phases::Inputs;
 use crate::plan::{AudioKind, Plan, TargetKind};
-use crate::target::Input;
+use crate::service::Input;
 
 /// What the plan's target sends: recordings, or a request.
 pub(crate) fn planned_inputs(plan: &Plan) -> Result<Inputs> {

@@ -84,7 +84,7 @@
 //! 1. The [`plan`] says what to do: service, processes, load, thresholds. It
 //!    comes from code ([`Plan::http`](plan::Plan::http)) or from
 //!    `highwater.toml`, `HIGHWATER_…` variables and flags ([`plan::load()`]).
-//! 2. The [`phases`] drive the [`target`] over the network and read the
+//! 2. The [`phases`] drive the [`service`] over the network and read the
 //!    [`sampler`], which watches the processes. The leak check sends one task at
 //!    a time and reads the worker's memory around each, once it is quiet, until
 //!    [`analysis::growth()`] is sure. The ramp sends levels of 1, 2, 3, … tasks at
@@ -101,7 +101,7 @@
 //! # A target of your own
 //!
 //! The built-in targets speak HTTP: submit a file and poll for the result, or
-//! one request per task. For anything else implement [`Target`](target::Target)
+//! one request per task. For anything else implement [`Target`](service::Target)
 //! with plain `async fn`s. highwater bounds the time of a task and watches the
 //! processes; a target only does one task and says how it ended.
 //!
@@ -109,7 +109,7 @@
 //! use highwater::phases::Inputs;
 //! use highwater::plan::Plan;
 //! use highwater::suite::Suite;
-//! use highwater::target::{Completion, Input, Stage, Target, TaskError};
+//! use highwater::service::{Completion, Input, Stage, Target, TaskError};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::TcpStream;
 //!
@@ -147,7 +147,7 @@
 //! Without `inputs`, a target of your own is sent the recordings of the plan:
 //! speech of 147 s and of 734 s, unless `audio.short` and `audio.long` name
 //! others. A health check of the target's own is
-//! [`Target::health`](target::Target::health).
+//! [`Target::health`](service::Target::health).
 //!
 //! # What a verdict means
 //!
@@ -186,7 +186,7 @@
 //! | [`suite`] | the gate for tests |
 //! | [`session`] | one run from start to report |
 //! | [`plan`] | everything that can be configured |
-//! | [`target`] | the service that is driven |
+//! | [`service`] | the service that is driven |
 //! | [`audio`] | the recordings that are sent |
 //! | [`sampler`] | finding, measuring and watching processes |
 //! | [`phases`] | the leak check, its probes, the ramp and the soak |
@@ -217,9 +217,10 @@ pub mod record;
 pub mod report;
 pub mod resume;
 pub mod sampler;
+pub mod service;
 pub mod session;
 pub mod suite;
-pub mod target;
+
 pub mod units;
 
 pub use error::{Error, ErrorKind, Result};

@@ -19,8 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::phases::Inputs;
 use crate::plan::{self, Plan};
 use crate::record::Phase;
+use crate::service::{AnyTarget, Target};
 use crate::session::{End, Session};
-use crate::target::{AnyTarget, Target};
 use identity::Identity;
 pub use measured::Measured;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use highwater::plan::{TargetKind, TargetPlan};
-use highwater::target::{AsrTarget, Target};
+use highwater::service::{AsrTarget, Target};
 
 use super::ways::{WEE, input, together};
 

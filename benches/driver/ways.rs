@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use highwater::plan::{AudioKind, TargetKind, TargetPlan};
-use highwater::target::{HttpTarget, Input, Target};
+use highwater::service::{HttpTarget, Input, Target};
 use reqwest::multipart::{Form, Part};
 use tokio::runtime::{Builder, Runtime};
 

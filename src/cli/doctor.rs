@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan, TargetKind};
 use crate::sampler::{ProcessSource, RoleFound, default_source, find_processes};
 use crate::units::{FILE_MB, to_mb};
-use crate::{audio, session, target};
+use crate::{audio, service, session};
 
 /// A run writes some hundred bytes a task and second; this is room for weeks.
 const DISK_MB: f64 = 100.0;
@@ -23,7 +23,7 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     say!("configuration: {configuration}");
     let plan = loaded.plan;
     let mut checks = vec![("service", service(&plan))];
-    if let Some(secret) = target::secret(&plan).transpose() {
+    if let Some(secret) = service::secret(&plan).transpose() {
         checks.push(("secret", secret));
     }
     match default_source() {

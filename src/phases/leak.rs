@@ -11,7 +11,7 @@ use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, next_look};
 use crate::error::Result;
 use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord, TaskStatus};
 use crate::resume::Earlier;
-use crate::target::Input;
+use crate::service::Input;
 
 /// After this many repeats over the limit nothing more is learned, and every
 /// further one costs the machine its memory.

@@ -13,7 +13,7 @@ use crate::analysis::PAUSE;
 use crate::error::Result;
 use crate::plan::LeakPlan;
 use crate::record::{Event, Moment, Phase};
-use crate::target::Input;
+use crate::service::Input;
 
 /// Runs the probes that the plan asks for, each `leak.probe_steps` long, but for those that were
 /// `tried` before the run was stopped.

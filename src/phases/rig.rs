@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{AudioKind, Plan};
 use crate::record::{Event, Footprint};
 use crate::sampler::{Pss, SamplerClient, Snapshot};
-use crate::target::{AnyTarget, Input};
+use crate::service::{AnyTarget, Input};
 
 /// What the tasks send.
 #[derive(Debug, Clone)]

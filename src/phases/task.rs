@@ -8,7 +8,7 @@ use super::workers::Mark;
 use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::record::{Event, Phase, TaskRecord, TaskStatus};
-use crate::target::{Completion, Input, TaskError, TimeLimit};
+use crate::service::{Completion, Input, TaskError, TimeLimit};
 use crate::units::{FILE_MB, round, to_mb};
 
 /// Where workers are left after one was lost, tasks that were not on the lost

@@ -22,7 +22,7 @@ use crate::plan::{Plan, ProcessPlan, TargetKind};
 use crate::record::{Event, Machine};
 use crate::resume::Resume;
 use crate::sampler::{Sampler, SamplerOptions, Snapshot, default_source};
-use crate::target::{self, AnyTarget, Target};
+use crate::service::{self, AnyTarget, Target};
 use crate::units::{round, to_mb};
 
 /// What a run is made of, before it starts.
@@ -129,7 +129,7 @@ impl SessionBuilder {
         }
         let (target, described) = match target {
             Some(target) => (target, None),
-            None => (target::of_plan(&plan)?, Some(&plan.target)),
+            None => (service::of_plan(&plan)?, Some(&plan.target)),
         };
         let subject = match &embedded {
             Some(_) => "the embedded demo service".to_string(),

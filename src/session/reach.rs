@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, TargetPlan};
-use crate::target::{self, AnyTarget, Unwell};
+use crate::service::{self, AnyTarget, Unwell};
 
 /// How long a service may take to answer its first health check, in steps of [`HEALTH_STEP`].
 const HEALTH_TRIES: u32 = 5;
@@ -15,7 +15,7 @@ const HEALTH_STEP: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`ErrorKind::Unreachable`] with what was wrong and a hint.
 pub async fn check_service(plan: &Plan) -> Result<String> {
-    let target = target::of_plan(plan)?;
+    let target = service::of_plan(plan)?;
     let subject = target.describe();
     reach(&*target, &subject, Some(&plan.target)).await?;
     Ok(if plan.target.health.is_empty() {
@@ -32,7 +32,7 @@ pub(super) async fn reach(target: &dyn AnyTarget, subject: &str, plan: Option<&T
     let mut unwell = Unwell::from(String::new());
     for _ in 0..HEALTH_TRIES {
         let well = match unasked {
-            Some(plan) => target::connects(plan).await?,
+            Some(plan) => service::connects(plan).await?,
             None => target.health().await,
         };
         match well {

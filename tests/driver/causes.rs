@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use highwater::target::{Cause, Stage, TaskError, TimeLimit};
+use highwater::service::{Cause, Stage, TaskError, TimeLimit};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::mini::{Mini, Reply, head, ok, swallow, write};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use highwater::target::{AsrTarget, HttpTarget, Target};
+use highwater::service::{AsrTarget, HttpTarget, Target};
 
 use super::mini::{Mini, Reply, ok};
 use super::{asr, http, input};

@@ -16,7 +16,7 @@ mod tls;
 
 use bytes::Bytes;
 use highwater::plan::{AudioKind, TargetKind, TargetPlan};
-use highwater::target::{AsrTarget, Completion, HttpTarget, Input, Target, TaskError};
+use highwater::service::{AsrTarget, Completion, HttpTarget, Input, Target, TaskError};
 
 fn input(bytes: Vec<u8>) -> Input {
     let (stem, name) = ("clip".to_string(), "clip.wav".to_string());

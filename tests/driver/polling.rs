@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use highwater::target::{AsrTarget, HttpTarget, Target};
+use highwater::service::{AsrTarget, HttpTarget, Target};
 
 use super::mini::{Mini, Reply, ok};
 use super::{asr, http, input};

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use highwater::plan::TargetPlan;
-use highwater::target::{OpenAiTarget, Target, TaskError};
+use highwater::service::{OpenAiTarget, Target, TaskError};
 use serde_json::{Value, json};
 use serial_test::file_serial;
 
@@ -17,7 +17,7 @@ use super::input;
 use super::mini::{Mini, Reply, ok};
 use super::service::{Idle, Service};
 
-async fn transcribed(answer: Value) -> Result<highwater::target::Completion, TaskError> {
+async fn transcribed(answer: Value) -> Result<highwater::service::Completion, TaskError> {
     let router = Router::new().route("/v1/audio/transcriptions", post(move || async move { Json(answer) }));
     let service = Service::start(router).await;
     let plan = TargetPlan { url: service.url.clone(), ..TargetPlan::default() };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use highwater::target::{AsrTarget, Completion, Target, TaskError};
+use highwater::service::{AsrTarget, Completion, Target, TaskError};
 
 use super::mini::{Mini, head, swallow, write};
 use super::{asr, input};

@@ -1,7 +1,7 @@
 //! Whatever a service says of the secret that it was sent, none of it comes out of a target.
 
 use highwater::plan::TargetPlan;
-use highwater::target::{AsrTarget, OpenAiTarget, Target};
+use highwater::service::{AsrTarget, OpenAiTarget, Target};
 
 use super::mini::{Mini, Reply};
 use super::{asr, http, input, perform_http};

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use highwater::plan::TargetPlan;
-use highwater::target::{Cause, Stage, TaskError};
+use highwater::service::{Cause, Stage, TaskError};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,7 +109,7 @@ async fn a_file_without_a_certificate_is_an_error_of_the_plan() {
     {
         let mut plan = http("https://localhost:1");
         plan.ca_file = file.to_string_lossy().into_owned();
-        let error = highwater::target::HttpTarget::of_plan(&plan).unwrap_err();
+        let error = highwater::service::HttpTarget::of_plan(&plan).unwrap_err();
         assert_eq!(error.kind(), highwater::ErrorKind::Config);
         assert!(error.to_string().contains(words) && error.hint_text().is_some(), "{error}");
     }

@@ -33,7 +33,7 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::poll_delay;
+    use crate::service::poll_delay;
 
     /// What a service sees of tasks that begin at these moments and take these times: all looks
     /// in order, and how much longer than the truth each task appeared to be.

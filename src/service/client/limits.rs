@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::plan::TargetPlan;
-use crate::target::{Stage, TaskError, TimeLimit};
+use crate::service::{Stage, TaskError, TimeLimit};
 
 /// The plan's limits.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ impl Limits {
 
 /// Which part of a task a request is.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::target) enum Part {
+pub(in crate::service) enum Part {
     /// The upload, which the service confirms; the result is asked for later.
     Submit,
     /// The whole task: the answer is the result.

@@ -64,7 +64,7 @@ pub struct Completion {
 /// Implement it with plain `async fn`s:
 ///
 /// ```
-/// use highwater::target::{Completion, Input, Target, TaskError};
+/// use highwater::service::{Completion, Input, Target, TaskError};
 ///
 /// struct Echo;
 ///

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::target::{Cause, Stage, TaskError};
+use crate::service::{Cause, Stage, TaskError};
 
 /// The failure of an open connection.
 pub(super) fn of_io(stage: Stage, error: &io::Error, progress: &str) -> TaskError {

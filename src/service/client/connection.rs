@@ -18,7 +18,7 @@ use super::connect::Wire;
 use super::failure;
 use super::limits::{Deadline, Part, Window};
 use super::watched::{Watch, Watched};
-use crate::target::{Stage, TaskError};
+use crate::service::{Stage, TaskError};
 
 /// After a write has failed, an answer that is on its way is waited for this long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -30,11 +30,11 @@ pub(super) type Hear<'a> = &'a mut (dyn FnMut(&[u8]) -> bool + Send);
 
 /// The service's answer, read to its end.
 #[derive(Debug)]
-pub(in crate::target) struct Answer {
-    pub(in crate::target) status: u16,
-    pub(in crate::target) body: Bytes,
+pub(in crate::service) struct Answer {
+    pub(in crate::service) status: u16,
+    pub(in crate::service) body: Bytes,
     /// True if there was more of the body than is kept.
-    pub(in crate::target) cut: bool,
+    pub(in crate::service) cut: bool,
 }
 
 /// An open connection. Nothing runs beside the task: the connection moves only while
@@ -268,8 +268,8 @@ mod tests {
 
     use super::*;
     use crate::plan::TargetPlan;
-    use crate::target::Cause;
-    use crate::target::client::limits::Limits;
+    use crate::service::Cause;
+    use crate::service::client::limits::Limits;
 
     /// A service that has closed: writing fails, and only then is there something to read.
     struct Closed {

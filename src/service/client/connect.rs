@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::origin::{Addresses, Origin};
 use crate::error::{Error, ErrorKind, Result};
-use crate::target::{Cause, Stage, TaskError};
+use crate::service::{Cause, Stage, TaskError};
 
 /// So many connections are opened at a time. More would overflow the queue in which a
 /// service's kernel keeps those not accepted yet (often 128 to 4096), and each that
