@@ -188,14 +188,14 @@ fn undocumented(names: Vec<String>, page: &str) -> Vec<String> {
 
 #[test]
 fn every_field_and_event_of_the_files_has_its_place_in_the_documentation() {
-    let page = text("docs/files.md");
+    let page = text("docs/src/files.md");
     let mut names = events(&text("src/record/event.rs"));
     assert!(names.contains(&"run_ended".to_string()), "{names:?}");
     for place in ["task.rs", "footprint.rs", "own.rs"] {
         names.extend(fields(&text(&format!("src/record/{place}"))));
     }
     let missing = undocumented(names, &page);
-    assert!(missing.is_empty(), "not in docs/files.md: {}", missing.join(", "));
+    assert!(missing.is_empty(), "not in docs/src/files.md: {}", missing.join(", "));
 }
 
 #[test]

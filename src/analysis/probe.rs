@@ -4,7 +4,7 @@
 //! warm-up. That is why `compare`'s rule judges them (floors of batches and their increments, with a 98 % interval) and
 //! not `growth`, which has to wait until what fills is full: growth is a leak where the lower end of the interval and the
 //! whole rise are above what allocators do by themselves, and in a large runtime above what its heap does.
-//! `docs/verdict.md` has what that achieves on the recordings.
+//! `docs/src/verdict.md` has what that achieves on the recordings.
 
 use serde::Serialize;
 

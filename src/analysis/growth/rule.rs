@@ -8,7 +8,7 @@
 //! memory alone before it ends.
 //!
 //! The bounds ([`Bounds`]) come from recordings of real processes
-//! (`fixtures/leak-traces`); `docs/verdict.md` has the table of what they achieve,
+//! (`fixtures/leak-traces`); `docs/src/verdict.md` has the table of what they achieve,
 //! and on which part of the recordings they were chosen.
 
 use super::bounds::Bounds;
