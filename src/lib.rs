@@ -67,7 +67,7 @@
 //! | `judge` | does memory accumulate? from any file with one reading per task | [`readings`], [`analysis::growth()`] |
 //! | `compare` | is a leak fixed, is a version worse than the one before it? | [`baseline`], [`analysis::compare()`] |
 //! | `watch` | only looks: a live table and a CSV of any processes | [`sampler`] |
-//! | `report` | judges the data of a run again | [`journal::read()`], [`report`] |
+//! | `report` | judges the data of a run again | [`journal::read()`], [`assessment`], [`report`] |
 //! | `doctor`, `init` | checks what a run needs; writes a commented `highwater.toml` | [`plan`] |
 //! | `demo` | a speech service with real faults on request | [`demo`] |
 //!
@@ -93,7 +93,8 @@
 //!    the disk before anything else is told of it. The lines are [`record`]s.
 //! 4. The [`analysis`] judges what the journal holds. It is pure: a file that
 //!    is a year old is judged by the same functions as a run that has just ended.
-//! 5. The [`report`] renders the judgement, as Markdown and as JSON.
+//! 5. An [`assessment`] holds everything that is concluded. The console, the [`report`] in Markdown and `--json`
+//!    show this one value.
 //!
 //! A [`Session`](session::Session) is one run through all of these. Suites and
 //! the command line both stand on it; so can a program of yours.
@@ -196,12 +197,14 @@
 //! | [`baseline`] | the figures of earlier runs, to hold one against |
 //! | [`readings`] | one memory reading per task, from results, CSV or JSON lines |
 //! | [`analysis`] | judging |
+//! | [`assessment`] | everything that is concluded from a run, derived once |
 //! | [`report`] | rendering |
 //! | [`demo`] | the embedded speech service |
 //! | [`cli`], [`console`] | the command line and what it shows |
 //! | [`error`], [`units`] | errors with hints; what a megabyte is |
 
 pub mod analysis;
+pub mod assessment;
 pub mod audio;
 pub mod baseline;
 pub mod cli;

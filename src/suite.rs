@@ -156,7 +156,7 @@ impl Suite {
         };
         let outcome = session.finish(end).await?;
         done?;
-        Ok(Measured { report: outcome.report, paths: outcome.paths })
+        Ok(Measured { assessment: outcome.assessment, paths: outcome.paths })
     }
 }
 

@@ -54,7 +54,7 @@ async fn no_worker_crashes_under_concurrency(suite: Suite) {
 async fn maximum_stable_concurrency_is_found(suite: Suite) {
     let max = LONG.max(suite.plan().ramp.max);
     let measured = ramp(&suite, max).await;
-    let limit = &measured.report.judgement.limit;
+    let limit = &measured.assessment.judgement.limit;
     println!("{}\nreport: {}", limit.sentence(), measured.paths.report.display());
     // A limit that was found by a crash is still a limit that was found.
     assert!(

@@ -1,11 +1,12 @@
 //! The report, from constant data: nothing in it varies, so nothing is hidden.
 
+use highwater::assessment::{Assessment, assess};
 use highwater::plan::{AudioKind, Plan};
 use highwater::record::{
     Damage, Event, EventRecord, ExitKind, LevelEnd, LevelMemory, Machine, Moment, Phase, ResourceRow,
     RunData, RunFiles, TaskRecord, TaskStatus,
 };
-use highwater::report::{Report, markdown, report};
+use highwater::report::markdown;
 use highwater::units::round;
 
 const STAMP: &str = "20251209_232145";
@@ -305,32 +306,32 @@ fn short_ramp() -> Plan {
 
 /// Holds the Markdown and the JSON of a report against their snapshots.
 #[track_caller]
-fn check(name: &str, report: &Report) {
-    insta::assert_snapshot!(format!("{name}_markdown"), markdown(report));
-    insta::assert_json_snapshot!(format!("{name}_json"), report);
+fn check(name: &str, assessment: &Assessment) {
+    insta::assert_snapshot!(format!("{name}_markdown"), markdown(assessment));
+    insta::assert_json_snapshot!(format!("{name}_json"), assessment);
 }
 
 #[test]
 fn a_run_that_passes() {
     let plan = short_ramp();
-    check("passing", &report(&passing(&plan), &plan));
+    check("passing", &assess(&passing(&plan), &plan));
 }
 
 #[test]
 fn a_run_that_fails() {
     let plan = short_ramp();
-    check("failing", &report(&failing(&plan), &plan));
+    check("failing", &assess(&failing(&plan), &plan));
 }
 
 #[test]
 fn a_run_that_was_interrupted() {
     let plan = short_ramp();
-    check("interrupted", &report(&interrupted(&plan), &plan));
+    check("interrupted", &assess(&interrupted(&plan), &plan));
 }
 
 #[test]
 fn a_file_of_the_python_script() {
-    check("python", &report(&python(), &Plan::default()));
+    check("python", &assess(&python(), &Plan::default()));
 }
 
 #[test]
@@ -339,7 +340,7 @@ fn a_run_judged_with_other_thresholds_says_so() {
     let mut strict = made_with.clone();
     strict.leak.max_delta_mb = 0.5;
     strict.ramp.required = 5;
-    let again = report(&passing(&made_with), &strict);
+    let again = assess(&passing(&made_with), &strict);
     insta::assert_snapshot!("other_thresholds_markdown", markdown(&again));
     assert_eq!(again.overridden, ["leak.max_delta_mb 0.5 (was 200.0)", "ramp.required 5 (was 3)"]);
 }
@@ -349,8 +350,8 @@ fn an_empty_log_is_no_pass() {
     let plan = Plan::default();
     let mut story = Story::logged(&plan);
     story.event(Event::RunEnded);
-    let empty = report(&story.run, &plan);
-    assert_eq!(empty.exit_code(), 2);
+    let empty = assess(&story.run, &plan);
+    assert_eq!(empty.exit_code, 2);
     assert!(markdown(&empty).contains("**INCONCLUSIVE**"));
 }
 
@@ -362,12 +363,12 @@ fn verdicts_limits_and_exit_codes_differ_between_the_reports() {
         [passing(&plan), failing(&plan), interrupted(&plan), python()]
             .iter()
             .map(|run| {
-                let report = report(run, &plan);
+                let report = assess(run, &plan);
                 let text = markdown(&report);
                 let mut lines = text.lines().filter(|line| !line.is_empty()).skip(1);
                 let verdict = lines.next().unwrap_or_default().to_string();
                 let limit = report.judgement.limit.sentence();
-                (report.exit_code(), verdict, limit, report.max_stable_concurrency)
+                (report.exit_code, verdict, limit, report.max_stable_concurrency)
             })
             .collect();
     let exit_codes: Vec<u8> = told.iter().map(|(code, ..)| *code).collect();

@@ -427,13 +427,13 @@ async fn a_target_of_ones_own_passes_through_the_whole_suite() {
     let leak = suite.leak_check().await.unwrap_or_else(|error| panic!("{}", error.render()));
     leak.assert_all_pass();
     assert_eq!(performed.load(Ordering::SeqCst), 21);
-    assert_eq!(leak.report.title, "memory leak and stress test of a counter");
-    assert_eq!(leak.report.judgement.limit, Limit::NotRun);
+    assert_eq!(leak.assessment.title, "memory leak and stress test of a counter");
+    assert_eq!(leak.assessment.judgement.limit, Limit::NotRun);
 
     let ramp = suite.ramp(3).await.unwrap_or_else(|error| panic!("{}", error.render()));
     ramp.assert_all_pass();
     assert_eq!(performed.load(Ordering::SeqCst), 21 + 1 + 2 + 3);
-    assert_eq!(ramp.report.judgement.limit, Limit::BoundReached { at_least: 3, bound: None });
+    assert_eq!(ramp.assessment.judgement.limit, Limit::BoundReached { at_least: 3, bound: None });
     assert_ne!(leak.paths.tasks, ramp.paths.tasks);
     for path in [&ramp.paths.tasks, &ramp.paths.events, &ramp.paths.resources, &ramp.paths.report] {
         assert!(path.starts_with(home.path()) && path.is_file(), "{}", path.display());
@@ -448,7 +448,7 @@ async fn a_criterion_that_fails_says_its_figures_and_where_the_data_is() {
     // The first two levels hold: one task, then two.
     let suite = counting(&worker, home.path(), &performed, 3);
     let ramp = suite.ramp(5).await.unwrap_or_else(|error| panic!("{}", error.render()));
-    assert_eq!(ramp.report.max_stable_concurrency, Some(2));
+    assert_eq!(ramp.assessment.max_stable_concurrency, Some(2));
     let sent = performed.load(Ordering::SeqCst);
     assert_eq!(
         sent,

@@ -1,7 +1,14 @@
 //! Constant data for the tests of this module.
 
+use crate::analysis::Derived;
 use crate::plan::AudioKind;
-use crate::record::{Event, EventRecord, Machine, RunData, RunFiles, TaskRecord, TaskStatus};
+use crate::plan::Plan;
+use crate::record::{Event, EventRecord, Judgement, Machine, RunData, RunFiles, TaskRecord, TaskStatus};
+
+/// What `run` comes to against `plan`.
+pub(crate) fn judge(run: &RunData, plan: &Plan) -> Judgement {
+    crate::analysis::judge(run, plan, &Derived::of(run, plan))
+}
 
 /// A successful task with nothing remarkable about it.
 pub(crate) fn task(kind: &str, concurrency: u32, rtf: f64) -> TaskRecord {

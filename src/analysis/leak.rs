@@ -1,7 +1,7 @@
 //! The criteria of the leak check.
 
 use super::WORKER;
-use super::growth::{Growth, LOOKS, Readings, growth};
+use super::growth::{Growth, Readings, growth};
 use super::held::{Held, held};
 use super::runtime::is_counted;
 use crate::plan::{AudioKind, LeakPlan};
@@ -179,13 +179,17 @@ pub(crate) fn worker_changed(run: &RunData) -> bool {
 }
 
 /// The criteria of the leak check, in the order in which they are told.
-pub fn leak_criteria(leak: &LeakTasks<'_>, memory: &MemoryMoments, plan: &LeakPlan) -> Vec<Criterion> {
-    let growth = leak.growth(LOOKS);
+pub fn leak_criteria(
+    leak: &LeakTasks<'_>,
+    memory: &MemoryMoments,
+    growth: &Growth,
+    plan: &LeakPlan,
+) -> Vec<Criterion> {
     vec![
         tasks_criterion(leak),
         delta_criterion(leak, plan),
-        baseline_criterion(leak, memory, &growth, plan),
-        growth_criterion(memory, &growth, plan),
+        baseline_criterion(leak, memory, growth, plan),
+        growth_criterion(memory, growth, plan),
     ]
 }
 

@@ -11,6 +11,7 @@ mod compare;
 mod growth;
 mod held;
 mod hints;
+mod judge;
 mod knee;
 mod late;
 mod leak;
@@ -39,6 +40,7 @@ pub use compare::{
     compare, run_figures,
 };
 pub use growth::{Answer, Bounds, FIRST_LOOK, Growth, LOOKS, Readings, growth, growth_within, next_look};
+pub(crate) use judge::{Derived, judge};
 pub use leak::{LeakReadings, LeakTasks, MemoryMoments, leak_criteria};
 pub(crate) use leak::{WORKER_CHANGED, worker_changed};
 pub use level::{LevelFacts, LevelVerdict, ProcessEnd, judge_level};
@@ -49,171 +51,21 @@ pub use scalability::{NoFit, Peak, Scalability, scalability};
 pub use soak::{Soak, rounds_wanted, soak, soak_over};
 pub use stats::{Summary, percentile, summary, wilson};
 
-use crate::plan::Plan;
-use crate::record::{Criterion, Event, ExitKind, Judgement, Limit, Moment, Phase, RunData, Verdict};
+use std::collections::HashSet;
 
-/// The criterion that is judged whatever phases were run.
-const WORKER_ALIVE: &str = "worker.alive";
+use crate::record::{Event, ExitKind, RunData};
 
 /// The role whose memory is judged.
 pub const WORKER: &str = "worker";
 
-/// What a reader must know of tasks that did not succeed at once.
-fn retries(run: &RunData) -> Option<String> {
-    let again: Vec<u32> = run.tasks.iter().filter_map(|task| task.retries).collect();
-    let (tasks, all, retries) = (again.len(), run.tasks.len(), again.iter().sum::<u32>());
-    let was = if tasks == 1 { "was" } else { "were" };
-    (tasks > 0).then(|| {
-        format!("{tasks} of {all} tasks {was} sent again after a failure, {retries} times in all (`target.retries`)")
-    })
-}
-
-/// Judges a run against the thresholds of `plan`.
-pub fn judge(run: &RunData, plan: &Plan) -> Judgement {
-    let mut notes = Vec::new();
-    let mut criteria = Vec::new();
-    let levels = levels(run, &plan.ramp);
-    let limit = limit::limit(run, &plan.ramp, &levels);
-
-    let leak = LeakTasks::of(run);
-    if plan.leak.enabled || !leak.tasks.is_empty() {
-        let memory = MemoryMoments {
-            baseline_mb: memory_at(run, Moment::Baseline),
-            final_mb: memory_at(run, Moment::Final),
-            worker_changed: worker_changed(run),
-        };
-        criteria.extend(leak_criteria(&leak, &memory, &plan.leak));
-        criteria.extend(resources::resource_criteria(run, &leak, memory.worker_changed, &plan.leak));
-        leak::doubt_without_a_success(&leak, &mut criteria);
-        criteria.extend(works::works_criterion(&leak));
-        notes.extend(leak::warm_up_notes(&leak, &plan.leak));
-        criteria.extend(probe::probe_criteria(run));
-        if let Some(comparison) = baseline_comparison(run) {
-            compare::hold_against(&comparison, &mut criteria);
-        }
-    }
-    notes.extend(late::late_free_notes(run));
-    if let Some(soak) = soak(run, plan) {
-        criteria.extend(soak::soak_criteria(&soak, &plan.soak));
-    }
-    criteria.extend(worker_criterion(run));
-    if limit != Limit::NotRun {
-        criteria.extend(ramp_criteria::ramp_criteria(&limit, &levels, &plan.ramp));
-        notes.extend(limit::flaky_note(&levels, &plan.ramp));
-        notes.extend(knee::knee_note(&levels));
-    }
-    notes.extend(retries(run));
-    notes.extend(run.events.iter().filter_map(|record| match &record.event {
-        Event::Warning { message } => Some(message.clone()),
-        Event::PhaseEnded { phase, cut_short: Some(reason) } => {
-            Some(format!("the {} phase was cut short: {reason}", phase.word()))
-        }
-        Event::Resumed { new_series, gap_s: Some(gap_s), .. } => Some(resumed(*new_series, *gap_s)),
-        _ => None,
-    }));
-    notes.extend(run.damage.iter().map(ToString::to_string));
-
-    let interrupted = interruption(run);
-    let mut verdict =
-        criteria.iter().map(|criterion| criterion.verdict).max().unwrap_or(Verdict::Inconclusive);
-    // What was not run cannot have passed, nor what was lost: an unreadable line
-    // may have been the task that failed.
-    let nothing_judged = !criteria.iter().any(|found| found.name != WORKER_ALIVE);
-    let lost = run.damage.iter().any(|line| line.file == run.file && !line.torn);
-    if verdict == Verdict::Pass && (interrupted.is_some() || nothing_judged || lost) {
-        verdict = Verdict::Inconclusive;
-    }
-    Judgement { verdict, criteria, limit, notes, interrupted }
-}
-
-/// What a reader must know of a run that went on from another.
-fn resumed(new_series: Option<Phase>, gap_s: f64) -> String {
-    let front = format!("the run was stopped and went on after {gap_s:.0} s");
-    match new_series {
-        Some(phase) => format!(
-            "{front}, with other processes of the worker: what the {} phase had read before is not judged, and it \
-             began anew",
-            phase.word()
-        ),
-        None => front,
-    }
-}
-
-/// Why the run ended before its end, if it did.
-fn interruption(run: &RunData) -> Option<String> {
-    run.start()?;
-    match run.events.iter().rev().find_map(|record| match &record.event {
-        Event::RunEnded => Some(None),
-        Event::RunInterrupted { reason } => Some(Some(reason.clone())),
-        _ => None,
-    }) {
-        Some(end) => end,
-        None => {
-            let in_flight = in_flight(run);
-            let tasks = match in_flight.as_slice() {
-                [] => "no task was in flight".to_string(),
-                tasks => format!("in flight: {}", tasks.join(", ")),
-            };
-            Some(format!("the log of events has no end: highwater or the machine was stopped; {tasks}"))
-        }
-    }
-}
-
 /// Tasks that were sent and have no line.
 pub fn in_flight(run: &RunData) -> Vec<&str> {
-    run.events
-        .iter()
-        .filter_map(|record| match &record.event {
-            Event::TaskStarted { test_id } => Some(test_id.as_str()),
-            _ => None,
-        })
-        .filter(|test_id| !run.tasks.iter().any(|task| task.test_id == *test_id))
-        .collect()
-}
-
-fn memory_at(run: &RunData, wanted: Moment) -> Option<f64> {
-    run.events.iter().rev().find_map(|record| match record.event {
-        Event::Memory { moment, worker_rss_mb } if moment == wanted => worker_rss_mb,
+    let ended: HashSet<&str> = run.tasks.iter().map(|task| task.test_id.as_str()).collect();
+    let started = run.events.iter().filter_map(|record| match &record.event {
+        Event::TaskStarted { test_id } => Some(test_id.as_str()),
         _ => None,
-    })
-}
-
-/// "No worker crash": judged over the whole run, where the run's log tells of processes.
-fn worker_criterion(run: &RunData) -> Option<Criterion> {
-    run.start()?;
-    let mut watched = false;
-    let mut ends: Vec<String> = Vec::new();
-    let mut restarts = 0;
-    for record in &run.events {
-        match &record.event {
-            Event::ProcessFound { role, root: true, replacement, pid, .. } if role == WORKER => {
-                watched = true;
-                if *replacement {
-                    restarts += 1;
-                    ends.push(format!("pid {pid} took its place"));
-                }
-            }
-            Event::ProcessExited { role, root: true, pid, how, .. } if role == WORKER => {
-                ends.push(worker_end(*pid, *how));
-            }
-            _ => {}
-        }
-    }
-    let (verdict, detail) = match (watched, ends.is_empty()) {
-        (false, _) => (Verdict::Inconclusive, "no worker process was watched".to_string()),
-        (true, true) => (Verdict::Pass, "no worker process died or was replaced".to_string()),
-        (true, false) if restarts > 1 => (Verdict::Fail, format!("{restarts} restarts: {}", ends.join("; "))),
-        (true, false) => (Verdict::Fail, ends.join("; ")),
-    };
-    Some(Criterion {
-        name: WORKER_ALIVE.to_string(),
-        title: "no worker crash".to_string(),
-        verdict,
-        detail,
-        value: None,
-        threshold: None,
-        unit: None,
-    })
+    });
+    started.filter(|test_id| !ended.contains(test_id)).collect()
 }
 
 /// `worker pid 12345 was killed, signal 9`.

@@ -118,9 +118,9 @@ pub fn conditions(run: &RunData) -> Vec<Condition> {
 }
 
 /// A criterion for each condition.
-pub(super) fn probe_criteria(run: &RunData) -> Vec<Criterion> {
-    conditions(run)
-        .into_iter()
+pub(super) fn probe_criteria(conditions: &[Condition]) -> Vec<Criterion> {
+    conditions
+        .iter()
         .map(|found| Criterion {
             name: format!("probe.{}", found.condition),
             title: format!("nothing leaks {}", title(&found.condition)),
@@ -128,7 +128,7 @@ pub(super) fn probe_criteria(run: &RunData) -> Vec<Criterion> {
             value: found.memory.map(|rate| round(rate.per_task, 3)),
             threshold: None,
             unit: found.memory.map(|_| format!("MB per {}", per(&found.condition))),
-            detail: found.detail,
+            detail: found.detail.clone(),
         })
         .collect()
 }

@@ -1,7 +1,6 @@
 //! The judgement of whole runs, on constants.
 
-use super::fixtures::{run, task};
-use super::judge;
+use super::fixtures::{judge, run, task};
 use crate::plan::Plan;
 use crate::record::{
     Event, ExitKind, Judgement, LevelEnd, Limit, Phase, RunData, TaskRecord, TaskStatus, Verdict,

@@ -8,6 +8,7 @@ mod init;
 mod judge;
 mod misplaced;
 mod output;
+mod printed;
 mod report;
 mod run;
 mod signals;

@@ -1,41 +1,42 @@
 //! `highwater report`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::ReportArgs;
 use super::output::say;
+use super::printed::printed;
+use crate::assessment::{Assessment, assess};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Plan};
 use crate::record::{Event, RunData};
-use crate::report::{Report, markdown, report as make};
+use crate::report::markdown;
 use crate::session::write_report;
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     let files = if args.path.is_dir() { journal::find_runs(&args.path)? } else { vec![args.path.clone()] };
     let mut overrides = args.set.clone();
     overrides.extend(args.thresholds.overrides());
-    let mut reports: Vec<(PathBuf, Report)> = Vec::new();
+    let mut assessed: Vec<(RunPaths, Assessment)> = Vec::new();
     for file in &files {
         let run = journal::read(file)?;
-        let plan = plan_of(&run, &overrides)?;
-        let report = make(&run, &plan);
-        let path = RunPaths::beside(file).report;
-        write_report(&path, &markdown(&report))?;
-        reports.push((path, report));
+        let assessment = assess(&run, &plan_of(&run, &overrides)?);
+        let paths = RunPaths::beside(file);
+        write_report(&paths.report, &markdown(&assessment))?;
+        assessed.push((paths, assessment));
     }
     if args.json {
-        print_json(&reports, args.path.is_dir())?;
+        print_json(&assessed, args.path.is_dir())?;
     } else {
-        for (path, report) in &reports {
-            say!("{}\n<!-- written to {} -->", markdown(report), path.display());
+        for (paths, assessment) in &assessed {
+            say!("{}\n<!-- written to {} -->", markdown(assessment), paths.report.display());
         }
     }
     // The worst of all: 130 only where no verdict is worse than "interrupted".
-    let worst = reports.iter().map(|(_, report)| report.verdict).max();
-    let interrupted = reports.iter().any(|(_, report)| report.judgement.interrupted.is_some());
+    let worst = assessed.iter().map(|(_, found)| found.judgement.verdict).max();
+    let interrupted = assessed.iter().any(|(_, found)| found.judgement.interrupted.is_some());
     Ok(match worst {
-        Some(verdict) if reports.len() > 1 || !interrupted => verdict.exit_code(),
+        Some(verdict) if assessed.len() > 1 || !interrupted => verdict.exit_code(),
         _ => 130,
     })
 }
@@ -51,7 +52,7 @@ fn plan_of(run: &RunData, overrides: &[(String, String)]) -> Result<Plan> {
             ErrorKind::Config,
             format!("`{}` decides nothing about a run that is over", unfit.0),
         )
-        .hint("a report can override thresholds: keys of `leak` and `ramp`"));
+        .hint("a report can override thresholds: keys of `leak`, `ramp` and `soak`"));
     }
     let recorded = match run.start() {
         Some(Event::RunStarted { plan, .. }) => judged_tables(plan),
@@ -64,7 +65,7 @@ fn plan_of(run: &RunData, overrides: &[(String, String)]) -> Result<Plan> {
 }
 
 /// The tables of the configuration that decide a verdict.
-const JUDGED: [&str; 2] = ["leak.", "ramp."];
+const JUDGED: [&str; 3] = ["leak.", "ramp.", "soak."];
 
 fn judged_tables(plan: &serde_json::Value) -> Option<String> {
     let tables: serde_json::Map<String, serde_json::Value> = JUDGED
@@ -75,13 +76,9 @@ fn judged_tables(plan: &serde_json::Value) -> Option<String> {
     toml::to_string(&tables).ok()
 }
 
-fn print_json(reports: &[(PathBuf, Report)], many: bool) -> Result<()> {
-    let unprintable =
-        |error| Error::new(ErrorKind::Data, "the report cannot be expressed in JSON").source(error);
-    let values: Vec<serde_json::Value> = reports
-        .iter()
-        .map(|(_, report)| serde_json::to_value(report).map_err(unprintable))
-        .collect::<Result<_>>()?;
+fn print_json(assessed: &[(RunPaths, Assessment)], many: bool) -> Result<()> {
+    let values: Vec<serde_json::Value> =
+        assessed.iter().map(|(paths, assessment)| printed(assessment, paths)).collect::<Result<_>>()?;
     match values.as_slice() {
         [only] if !many => say!("{only}"),
         all => say!("{}", serde_json::Value::from(all.to_vec())),

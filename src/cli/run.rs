@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{InFlight, RunArgs};
 use super::misplaced::{misplaced, unused};
 use super::output::say;
+use super::printed::printed;
 use super::signals;
 use crate::console::{Console, Screen, Stream, criterion_line};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan};
-use crate::record::Verdict;
-use crate::report::JudgementRest;
+use crate::record::{Judgement, Verdict};
 use crate::resume::Resume;
 use crate::session::{End, Outcome, Session};
 
@@ -62,9 +61,9 @@ pub(super) fn conduct(
         .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
     let outcome = runtime.block_on(drive(target, plan, resume))?;
     if target.json {
-        say!("{}", machine_readable(&outcome));
+        say!("{}", printed(&outcome.assessment, &outcome.paths)?);
     }
-    Ok(outcome.report.exit_code())
+    Ok(outcome.assessment.exit_code)
 }
 
 async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Result<Outcome> {
@@ -105,15 +104,15 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
 
 fn tell(console: &Console, outcome: &Outcome) {
     console.say("");
-    for line in closing(outcome.report.verdict, &outcome.report.judgement, |line| console.has_said(line)) {
+    for line in closing(&outcome.assessment.judgement, |line| console.has_said(line)) {
         console.say(&line);
     }
     console.say(&format!("report: {}", outcome.paths.report.display()));
 }
 
 /// The last word on a run. What decides the verdict is worth saying twice; what is open was explained where it came up.
-fn closing(verdict: Verdict, judgement: &JudgementRest, has_said: impl Fn(&str) -> bool) -> Vec<String> {
-    let word = verdict.word();
+fn closing(judgement: &Judgement, has_said: impl Fn(&str) -> bool) -> Vec<String> {
+    let word = judgement.verdict.word();
     // The exit code is that of an interruption, and so is the first word.
     let mut lines = vec![match judgement.interrupted {
         Some(_) => format!("interrupted: {word} by what was measured until then"),
@@ -132,31 +131,6 @@ fn closing(verdict: Verdict, judgement: &JudgementRest, has_said: impl Fn(&str) 
     lines
 }
 
-/// The object that `--json` ends with.
-fn machine_readable(outcome: &Outcome) -> serde_json::Value {
-    let report = &outcome.report;
-    json!({
-        "verdict": report.verdict,
-        "exit_code": report.exit_code(),
-        "interrupted": report.judgement.interrupted,
-        "criteria": report.judgement.criteria,
-        "max_stable_concurrency": report.max_stable_concurrency,
-        "highest_level_held": report.highest_level_held,
-        "limit": report.judgement.limit,
-        "broke": report.broke,
-        "levels": report.levels,
-        "attribution": report.attribution,
-        "soak": report.soak,
-        "notes": report.judgement.notes,
-        "files": {
-            "tasks": outcome.paths.tasks,
-            "events": outcome.paths.events,
-            "resources": outcome.paths.resources,
-            "report": outcome.paths.report,
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +147,8 @@ mod tests {
             threshold: None,
             unit: None,
         };
-        let mut judgement = JudgementRest {
+        let mut judgement = Judgement {
+            verdict: Verdict::Fail,
             criteria: vec![
                 criterion(Verdict::Pass, "good"),
                 criterion(Verdict::Inconclusive, "open"),
@@ -184,14 +159,11 @@ mod tests {
             interrupted: None,
         };
         let said = ["INCONCLUSIVE  open: figures", "FAIL  bad: figures", "note: old"];
-        let lines = closing(Verdict::Fail, &judgement, |line| said.contains(&line));
+        let lines = closing(&judgement, |line| said.contains(&line));
         assert_eq!(lines, ["FAIL", "  INCONCLUSIVE  open (see above)", "  FAIL  bad: figures", "note: new"]);
-        let lines = closing(Verdict::Fail, &judgement, |_| false);
+        let lines = closing(&judgement, |_| false);
         assert!(lines.contains(&"  INCONCLUSIVE  open: figures".to_string()), "{lines:?}");
         judgement.interrupted = Some("interrupted (SIGINT)".to_string());
-        assert_eq!(
-            closing(Verdict::Fail, &judgement, |_| true)[0],
-            "interrupted: FAIL by what was measured until then"
-        );
+        assert_eq!(closing(&judgement, |_| true)[0], "interrupted: FAIL by what was measured until then");
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::screen::Progress;
-use crate::analysis::{attributed, judge, levels};
+use crate::analysis::levels;
+use crate::assessment::assess;
 use crate::plan::Plan;
 use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
 use crate::report::attribution_lines;
@@ -56,7 +57,8 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
         Event::PhaseEnded { phase, cut_short } => {
             let mut lines: Vec<String> =
                 cut_short.iter().map(|reason| format!("  cut short: {reason}")).collect();
-            let judgement = judge(run, plan);
+            let assessment = assess(run, plan);
+            let judgement = &assessment.judgement;
             let prefixes = match phase {
                 Phase::Leak => "leak.|compare.|worker.works",
                 Phase::Concurrency => {
@@ -69,9 +71,9 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
             let criteria = judgement.criteria.iter().filter(|criterion| of_phase(&criterion.name));
             lines.extend(criteria.map(|found| format!("  {}", criterion_line(found))));
             if *phase == Phase::Leak
-                && let Some(found) = attributed(run, &judgement.criteria)
+                && let Some(found) = &assessment.attribution
             {
-                lines.extend(attribution_lines(&found).iter().map(|line| format!("  {line}")));
+                lines.extend(attribution_lines(found).iter().map(|line| format!("  {line}")));
             }
             lines
         }
@@ -83,7 +85,8 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
             vec![format!("    {test_id}  {error}; sent again ({retries})")]
         }
         Event::ProbesEnded => {
-            let judgement = judge(run, plan);
+            let assessment = assess(run, plan);
+            let judgement = &assessment.judgement;
             let mut lines = vec![String::new(), "PROBES  one condition at a time".to_string()];
             let probes = judgement.criteria.iter().filter(|found| found.name.starts_with("probe."));
             lines.extend(probes.map(|found| format!("  {}", criterion_line(found))));
@@ -91,9 +94,9 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
                 .criteria
                 .iter()
                 .any(|found| found.name.starts_with("probe.") && found.verdict == Verdict::Fail)
-                && let Some(found) = attributed(run, &judgement.criteria)
+                && let Some(found) = &assessment.attribution
             {
-                lines.extend(attribution_lines(&found).iter().map(|line| format!("  {line}")));
+                lines.extend(attribution_lines(found).iter().map(|line| format!("  {line}")));
             }
             lines
         }

@@ -12,7 +12,7 @@ use crate::record::RunFiles;
 const TASKS_PREFIX: &str = "memory_leak_stress_test_";
 
 /// The files of one run: they lie side by side and carry the same time stamp.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RunPaths {
     /// One line a task.
     pub tasks: PathBuf,

@@ -168,7 +168,7 @@ pub struct Judgement {
     /// Observations that are not verdicts: warm-up, torn lines, restarts.
     pub notes: Vec<String>,
     /// Why the run ended before its end, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub interrupted: Option<String>,
 }
 

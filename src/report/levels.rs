@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::markdown::{digits, figure, put};
-use super::model::Report;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
 use crate::analysis::{Level, Scalability};
+use crate::assessment::Assessment;
 use crate::record::{ClauseAnswer, ClauseKind};
 use crate::units::significant;
 
-pub(super) fn section(text: &mut String, report: &Report) {
+pub(super) fn section(text: &mut String, report: &Assessment) {
     if report.levels.is_empty() {
         return;
     }
@@ -65,7 +65,7 @@ pub(super) fn section(text: &mut String, report: &Report) {
 }
 
 /// What the ramp teaches beside the limit: throughput, latency, memory for each task, and how they scale.
-fn lessons(text: &mut String, report: &Report) {
+fn lessons(text: &mut String, report: &Assessment) {
     if report.levels.iter().all(|level| level.throughput.is_none()) {
         return;
     }
@@ -163,7 +163,7 @@ fn lesson(level: &Level) -> Vec<String> {
 }
 
 /// The law's words are a prediction, and say so.
-fn prediction(text: &mut String, law: &Scalability, report: &Report) {
+fn prediction(text: &mut String, law: &Scalability, report: &Assessment) {
     let peak = match law.peak {
         Some(peak) => {
             let high = peak.high.map_or("or never".to_string(), |high| format!("to {high:.1}"));

@@ -6,17 +6,17 @@ use super::attribution::attribution_lines;
 use super::comparison::comparison_text;
 use super::conditions;
 use super::levels;
-use super::model::{LeakRow, Report};
 use super::processes;
 use super::soak;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
 use super::tree;
-use crate::record::{Limit, TaskStatus, Verdict};
+use crate::assessment::{Assessment, JudgedAgainst, LeakTask};
+use crate::record::{Limit, TaskRecord, TaskStatus, Verdict};
 use crate::units::significant;
 
 /// The report as a Markdown document.
-pub fn markdown(report: &Report) -> String {
+pub fn markdown(report: &Assessment) -> String {
     let mut text = String::new();
     head(&mut text, report);
     criteria(&mut text, report);
@@ -51,9 +51,9 @@ macro_rules! put {
 }
 pub(super) use put;
 
-fn head(text: &mut String, report: &Report) {
+fn head(text: &mut String, report: &Assessment) {
     put!(text, "# highwater: {}\n", report.title);
-    put!(text, "**{}**: {}\n", report.verdict.word(), summary(report));
+    put!(text, "**{}**: {}\n", report.judgement.verdict.word(), summary(report));
     if let Some(reason) = &report.judgement.interrupted {
         // What a signal is told with says the word itself.
         match reason.strip_prefix("interrupted") {
@@ -69,7 +69,7 @@ fn head(text: &mut String, report: &Report) {
 }
 
 /// Which criteria the verdict is owed to.
-fn summary(report: &Report) -> String {
+fn summary(report: &Assessment) -> String {
     let criteria = &report.judgement.criteria;
     let titles = |verdict: Verdict| {
         let titles: Vec<&str> = criteria
@@ -95,7 +95,7 @@ fn summary(report: &Report) -> String {
     }
 }
 
-fn criteria(text: &mut String, report: &Report) {
+fn criteria(text: &mut String, report: &Assessment) {
     put!(text, "## Criteria\n");
     let rows: Vec<Vec<String>> = report
         .judgement
@@ -110,23 +110,23 @@ fn criteria(text: &mut String, report: &Report) {
     } else {
         put!(text, "{}", table(&[Left("verdict"), Left("criterion"), Left("figures")], &rows));
     }
-    let limits = &report.thresholds;
+    let JudgedAgainst { leak, ramp } = &report.thresholds;
     put!(
         text,
         "Thresholds: delta of a task below {} MB (severe above {} MB), back within {} MB of the baseline, \
          {} concurrent tasks, RTF below {}.\n",
-        limits.max_delta_mb,
-        limits.severe_delta_mb,
-        limits.baseline_tolerance_mb,
-        limits.required_concurrency,
-        limits.max_rtf,
+        leak.max_delta_mb,
+        leak.severe_delta_mb,
+        leak.baseline_tolerance_mb,
+        ramp.required,
+        ramp.max_rtf,
     );
     if !report.overridden.is_empty() {
         put!(text, "**Not the thresholds of the run**: {}.\n", report.overridden.join(", "));
     }
 }
 
-fn leak_check(text: &mut String, tasks: &[LeakRow]) {
+fn leak_check(text: &mut String, tasks: &[LeakTask]) {
     if tasks.is_empty() {
         return;
     }
@@ -135,18 +135,17 @@ fn leak_check(text: &mut String, tasks: &[LeakRow]) {
     put!(text, "the sum over the worker's processes, read when memory is quiet.\n");
     let rows: Vec<Vec<String>> = tasks
         .iter()
-        .map(|task| {
-            let moving = if task.settled == Some(false) && task.after_mb.is_some() { "~" } else { "" };
+        .map(|LeakTask { index, input, warm_up, task }| {
             vec![
-                task.index.to_string(),
-                format!("{}{}", task.input, if task.warm_up { " (warm-up)" } else { "" }),
+                index.to_string(),
+                format!("{input}{}", if *warm_up { " (warm-up)" } else { "" }),
                 status(task.status).to_string(),
                 digits(task.processing_time),
                 figure(task.rtf, 3),
-                figure(task.before_mb, 1),
-                format!("{moving}{}", figure(task.after_mb, 1)),
-                task.delta_mb.map_or(ABSENT.to_string(), |delta| format!("{delta:+.1}")),
-                figure(task.peak_mb, 1),
+                figure(task.worker_rss_before_mb, 1),
+                format!("{}{}", if moving(task) { "~" } else { "" }, figure(task.worker_rss_after_mb, 1)),
+                task.worker_rss_delta_mb.map_or(ABSENT.to_string(), |delta| format!("{delta:+.1}")),
+                figure(task.worker_rss_peak_mb, 1),
             ]
         })
         .collect();
@@ -162,12 +161,17 @@ fn leak_check(text: &mut String, tasks: &[LeakRow]) {
         Right("peak"),
     ];
     put!(text, "{}", table(&columns, &rows));
-    if tasks.iter().any(|task| task.settled == Some(false) && task.after_mb.is_some()) {
+    if tasks.iter().any(|row| moving(&row.task)) {
         put!(text, "`~`: memory was still moving when it was read.\n");
     }
 }
 
-fn failures(text: &mut String, report: &Report) {
+/// True if memory was still moving when it was read.
+fn moving(task: &TaskRecord) -> bool {
+    task.settled == Some(false) && task.worker_rss_after_mb.is_some()
+}
+
+fn failures(text: &mut String, report: &Assessment) {
     if report.failures.is_empty() {
         return;
     }
@@ -179,7 +183,7 @@ fn failures(text: &mut String, report: &Report) {
 }
 
 /// Observations; what was skipped has a section of its own.
-fn notes(text: &mut String, report: &Report) {
+fn notes(text: &mut String, report: &Assessment) {
     let notes: Vec<&String> =
         report.judgement.notes.iter().filter(|note| !report.skipped_lines.contains(note)).collect();
     if notes.is_empty() {
@@ -192,7 +196,7 @@ fn notes(text: &mut String, report: &Report) {
     put!(text, "");
 }
 
-fn skipped(text: &mut String, report: &Report) {
+fn skipped(text: &mut String, report: &Assessment) {
     if report.skipped_lines.is_empty() && report.missing_files.is_empty() && report.in_flight.is_empty() {
         return;
     }
@@ -209,7 +213,7 @@ fn skipped(text: &mut String, report: &Report) {
     put!(text, "");
 }
 
-fn environment(text: &mut String, report: &Report) {
+fn environment(text: &mut String, report: &Assessment) {
     put!(text, "## Environment\n");
     if let Some(machine) = &report.machine {
         put!(

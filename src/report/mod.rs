@@ -1,11 +1,10 @@
-//! Reports: from what the files of a run say to Markdown and JSON. Pure.
+//! Reports: from an assessment to Markdown. Pure.
 
 mod attribution;
 mod comparison;
 mod conditions;
 mod levels;
 mod markdown;
-mod model;
 mod processes;
 mod soak;
 mod table;
@@ -14,5 +13,3 @@ mod tree;
 pub use attribution::attribution_lines;
 pub use comparison::comparison_text;
 pub use markdown::markdown;
-pub use model::{JudgementRest, LeakRow, ProcessRow, Report, Thresholds, report};
-pub use tree::{RoleTree, TreeNode};

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::markdown::{figure, put};
-use super::model::ProcessRow;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
+use crate::assessment::ProcessRow;
 
 /// So many children of one name have a line each; more of them share one, since
 /// a worker that forks for every task would fill the report.

@@ -11,13 +11,14 @@ pub use builder::SessionBuilder;
 pub use files::write_report;
 pub use reach::check_service;
 
+use crate::assessment::{Assessment, assess};
 use crate::demo::Embedded;
 use crate::error::Result;
 use crate::journal::{self, Journal, RunPaths};
 use crate::phases::{self, Rig};
 use crate::plan::Plan;
 use crate::record::{Event, EventRecord, Judgement, Phase, RunData};
-use crate::report::{Report, markdown, report};
+use crate::report::markdown;
 use crate::resume::{Earlier, Resume};
 use crate::sampler::{Sampler, SamplerSummary};
 
@@ -46,8 +47,8 @@ pub enum End {
 /// What a run came to, and where its files are.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The judgement, with the tables behind it.
-    pub report: Report,
+    /// Everything that is concluded from its files.
+    pub assessment: Assessment,
     /// The files.
     pub paths: RunPaths,
 }
@@ -152,11 +153,11 @@ impl Session {
             service.stop();
         }
         let run = journal::read(&paths.tasks)?;
-        let judgement = crate::analysis::judge(&run, &plan);
-        Journal::open(&paths.events)?.append(&verdict_record(&run, judgement)).await?;
-        let report = report(&run, &plan);
-        write_report(&paths.report, &markdown(&report))?;
-        Ok(Outcome { report, paths })
+        let assessment = assess(&run, &plan);
+        let verdict = verdict_record(&run, assessment.judgement.clone());
+        Journal::open(&paths.events)?.append(&verdict).await?;
+        write_report(&paths.report, &markdown(&assessment))?;
+        Ok(Outcome { assessment, paths })
     }
 }
 

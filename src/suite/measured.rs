@@ -5,17 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::unwritable;
+use crate::assessment::{Assessment, assess};
 use crate::error::Result;
 use crate::journal::{self, RunPaths};
 use crate::plan::Plan;
 use crate::record::{Criterion, Verdict};
-use crate::report::{Report, report};
 
-/// A phase that was measured: its judgement and its files.
+/// A phase that was measured: what it came to, and its files.
 #[derive(Debug)]
 pub struct Measured {
-    /// The judgement, with the tables behind it.
-    pub report: Report,
+    /// Everything that is concluded from the files.
+    pub assessment: Assessment,
     /// The files.
     pub paths: RunPaths,
 }
@@ -27,7 +27,7 @@ impl Measured {
     /// With the figures and the path of the data. Inconclusive is not a pass.
     #[track_caller]
     pub fn assert_passes(&self, name: &str) {
-        let all = &self.report.judgement.criteria;
+        let all = &self.assessment.judgement.criteria;
         let Some(criterion) = all.iter().find(|criterion| criterion.name == name) else {
             let known: Vec<&str> = all.iter().map(|criterion| criterion.name.as_str()).collect();
             panic!("no criterion `{name}` was judged; there are: {}", known.join(", "));
@@ -41,10 +41,10 @@ impl Measured {
     /// With the figures and the path of the data. Inconclusive is not a pass.
     #[track_caller]
     pub fn assert_all_pass(&self) {
-        let all = &self.report.judgement.criteria;
+        let all = &self.assessment.judgement.criteria;
         let open: Vec<&Criterion> =
             all.iter().filter(|criterion| criterion.verdict != Verdict::Pass).collect();
-        let whole = self.report.verdict == Verdict::Pass;
+        let whole = self.assessment.judgement.verdict == Verdict::Pass;
         assert!(open.is_empty() && whole, "{}", self.message(&open));
     }
 
@@ -54,7 +54,7 @@ impl Measured {
     /// With how the ramp ended and the path of the data.
     #[track_caller]
     pub fn assert_holds(&self, concurrency: u32) {
-        let limit = &self.report.judgement.limit;
+        let limit = &self.assessment.judgement.limit;
         let holds = limit.held().is_some_and(|held| held >= concurrency);
         assert!(holds, "c={concurrency} is required; {}\n{}", limit.sentence(), self.message(&[]));
     }
@@ -62,7 +62,9 @@ impl Measured {
     fn message(&self, criteria: &[&Criterion]) -> String {
         let mut lines: Vec<String> =
             criteria.iter().map(|criterion| crate::console::criterion_line(criterion)).collect();
-        lines.extend(self.report.judgement.interrupted.iter().map(|reason| format!("interrupted: {reason}")));
+        lines.extend(
+            self.assessment.judgement.interrupted.iter().map(|reason| format!("interrupted: {reason}")),
+        );
         lines.push(format!("data: {}", self.paths.tasks.display()));
         lines.push(format!("report: {}", self.paths.report.display()));
         lines.join("\n")
@@ -81,6 +83,6 @@ impl Measured {
             Err(error) => return Err(unwritable(marker, error)),
         };
         let run = journal::read(&tasks)?;
-        Ok(Some(Measured { report: report(&run, plan), paths: RunPaths::beside(&tasks) }))
+        Ok(Some(Measured { assessment: assess(&run, plan), paths: RunPaths::beside(&tasks) }))
     }
 }

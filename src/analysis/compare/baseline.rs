@@ -68,8 +68,7 @@ fn criterion(comparison: &Comparison) -> Criterion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixtures::{run, task};
-    use crate::analysis::judge;
+    use crate::analysis::fixtures::{judge, run, task};
     use crate::plan::Plan;
     use crate::record::Phase;
 
