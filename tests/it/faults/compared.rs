@@ -1,0 +1,72 @@
+//! Comparing runs of the embedded service: a planted fix is proved, a planted regression is caught.
+
+use serde_json::Value;
+use serial_test::file_serial;
+
+use crate::support::runs::{Place, Running};
+
+/// Results of a clean run and of two with the same leak, in directories of their own.
+struct Runs(Place);
+
+const LEAK: &str = "--leak 5MB";
+
+fn measured() -> Runs {
+    let place = Place::new(2, 4);
+    for (directory, fault) in [("clean", ""), ("leak", LEAK), ("again", LEAK)] {
+        // As few repeats as there can be: how long the check goes on is not what is tested.
+        let arguments = "run --demo --short short.wav --long long.wav --only leak --repeats 5 \
+                         --set leak.max_repeats=5 --set settle.quiet_s=0.2 --set settle.late_free_s=0.2";
+        let mut command = place.highwater();
+        command.args(arguments.split_whitespace()).args(["--results", directory, "--"]);
+        Running::start(command.args(fault.split_whitespace())).ended();
+    }
+    Runs(place)
+}
+
+impl Runs {
+    /// `highwater compare`: its exit code and the object that it prints.
+    fn compare(&self, arguments: &str) -> (i32, Value) {
+        let mut command = self.0.highwater();
+        command.arg("compare").args(arguments.split_whitespace()).arg("--json");
+        let (code, stdout, stderr) = Running::start(&mut command).ended();
+        let object = stdout.last().and_then(|line| serde_json::from_str(line).ok());
+        (code.unwrap(), object.unwrap_or_else(|| panic!("no JSON: {stdout:?}\n{stderr}")))
+    }
+
+    #[track_caller]
+    fn assert(&self, arguments: &str, code: i32, verdict: &str, words: &str) {
+        let (found, object) = self.compare(arguments);
+        let reason = object["reason"].as_str().unwrap();
+        assert_eq!((found, object["verdict"].as_str()), (code, Some(verdict)), "{object:#}");
+        assert!(reason.contains(words), "`{reason}` does not say `{words}`");
+        assert_eq!(object["exit_code"], code);
+        assert_eq!(object["signals"][0]["difference"]["method"], "paired", "{object:#}");
+    }
+}
+
+#[test]
+#[file_serial(highwater_suite)]
+fn a_fix_is_proved_and_a_regression_caught() {
+    let runs = measured();
+    runs.assert("leak clean", 0, "fixed", "memory grew by 4.77 MB per task before");
+    runs.assert("leak clean --expect fixed", 0, "fixed", "grows no more");
+    runs.assert("clean leak", 1, "worse", "memory grows by 4.77 MB per task after");
+    runs.assert("leak again", 0, "no change", "still growing");
+    runs.assert("leak again --expect better", 1, "no change", "still growing");
+    runs.assert("clean clean", 0, "no change", "does not grow differently");
+
+    // The gate of a known leak: passes with it, and fails with a larger one.
+    let gate = |fault: &str| {
+        let arguments =
+            "--only leak --baseline leak --set settle.late_free_s=0.2 --set leak.max_repeats=5 --json";
+        let (code, stdout, stderr) = Running::start(&mut runs.0.run(arguments, fault)).ended();
+        (code, serde_json::from_str::<Value>(stdout.last().unwrap()).unwrap(), stderr)
+    };
+    let (code, object, stderr) = gate(LEAK);
+    assert_eq!(code, Some(0), "{stderr}");
+    let criteria = object["criteria"].as_array().unwrap();
+    let compared = criteria.iter().find(|found| found["name"] == "compare.growth").unwrap();
+    assert!(compared["detail"].as_str().unwrap().starts_with("no change: still growing"), "{compared}");
+    let (code, object, stderr) = gate("--leak 15MB");
+    assert_eq!((code, object["verdict"].as_str()), (Some(1), Some("fail")), "{stderr}");
+}

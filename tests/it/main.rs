@@ -1,0 +1,26 @@
+//! The tests of highwater itself, in one binary: linking takes longer than most of them.
+//!
+//! A file tests one thing. The service is real, and so are the faults planted in it.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod audio;
+mod cgroups;
+mod cli;
+mod damage;
+mod demo;
+mod discovery;
+mod driver;
+mod durability;
+mod faults;
+mod limits;
+mod real_stack;
+mod real_stack_limits;
+mod report;
+mod resume;
+mod sampler;
+mod support;
+mod targets;
+mod tidy;
+mod verdict;
+mod watch;

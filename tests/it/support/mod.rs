@@ -1,0 +1,12 @@
+//! What the tests share.
+
+pub(crate) mod alone;
+pub(crate) mod demo_client;
+pub(crate) mod demo_service;
+pub(crate) mod expect;
+#[cfg(target_os = "linux")]
+pub(crate) mod helper;
+pub(crate) mod runs;
+pub(crate) mod service;
+pub(crate) mod stack;
+pub(crate) mod stopping;
