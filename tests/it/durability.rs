@@ -221,7 +221,6 @@ fn results_that_cannot_be_written_end_the_run_before_any_load() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
 fn a_panic_with_a_session_leaves_neither_processes_nor_the_sampler() {
     // The samplers of other tests are threads of theirs.
     alone(
