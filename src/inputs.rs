@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use crate::audio::{self, Recording};
 use crate::error::{Error, ErrorKind, Result};
-use crate::phases::Inputs;
+
 use crate::plan::{AudioKind, Plan, TargetKind};
-use crate::service::Input;
+use crate::service::{Input, Inputs};
 
 /// What the plan's target sends: recordings, or a request.
 pub(crate) fn planned_inputs(plan: &Plan) -> Result<Inputs> {

@@ -107,10 +107,9 @@
 //! processes; a target only does one task and says how it ended.
 //!
 //! ```no_run
-//! use highwater::phases::Inputs;
 //! use highwater::plan::Plan;
 //! use highwater::suite::Suite;
-//! use highwater::service::{Completion, Input, Stage, Target, TaskError};
+//! use highwater::service::{Completion, Input, Inputs, Stage, Target, TaskError};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::net::TcpStream;
 //!

@@ -16,10 +16,9 @@ use once_cell::sync::Lazy;
 
 use crate::console::{Console, Screen, Stream};
 use crate::error::{Error, ErrorKind, Result};
-use crate::phases::Inputs;
 use crate::plan::{self, Plan};
 use crate::record::Phase;
-use crate::service::{AnyTarget, Target};
+use crate::service::{AnyTarget, Inputs, Target};
 use crate::session::{End, Session};
 use identity::Identity;
 pub use measured::Measured;

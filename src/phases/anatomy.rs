@@ -1,6 +1,7 @@
 //! Looking at what the worker consists of, at the two ends of the leak check.
 
-use super::rig::Rig;
+use super::memory::MemoryReader;
+use super::recorder::Recorder;
 use super::settle::Settled;
 use crate::analysis::WORKER;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,11 +12,16 @@ use crate::sampler::anatomy;
 ///
 /// `smaps` costs what the PSS costs, so it is read where that was within its
 /// budget (`sampler.pss_budget_s`); descriptors and threads cost little.
-pub(super) async fn look(rig: &Rig, moment: Moment, settled: &Settled) -> Result<Option<Event>> {
+pub(super) async fn look(
+    memory: &MemoryReader,
+    recorder: &Recorder,
+    moment: Moment,
+    settled: &Settled,
+) -> Result<Option<Event>> {
     if !cfg!(target_os = "linux") || settled.rss_mb.is_none() {
         return Ok(None);
     }
-    let snapshot = rig.sampler.observe().await?;
+    let snapshot = memory.snapshot().await?;
     let pids: Vec<u32> = snapshot
         .roles
         .get(WORKER)
@@ -28,6 +34,6 @@ pub(super) async fn look(rig: &Rig, moment: Moment, settled: &Settled) -> Result
         .await
         .map_err(|error| Error::new(ErrorKind::Io, "the look at the worker's memory failed").source(error))?;
     let event = Event::Anatomy { moment, anatomy };
-    rig.recorder.event(event.clone()).await?;
+    recorder.event(event.clone()).await?;
     Ok(Some(event))
 }

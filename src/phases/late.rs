@@ -4,82 +4,75 @@
 //! down later is an event that names the task; the next task's "before" is read
 //! after it, and does not profit.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::rig::Rig;
 use super::settle::{LATE_FREE_MB, Settled};
-use super::workers::Mark;
-use crate::analysis::WORKER;
-use crate::error::Result;
+use super::workers::{Mark, Workers};
 use crate::record::{Event, Footprint};
-use crate::units::{round, to_mb};
+use crate::units::round;
 
-/// The last quiet reading, and whose it was.
-#[derive(Debug, Default)]
-pub(crate) struct Last(Mutex<Option<Reading>>);
+/// Compares each quiet reading with the one before it. Reads nothing and records
+/// nothing itself: it returns the event to be recorded.
+#[derive(Debug)]
+pub(super) struct LateFrees {
+    /// What comes down by less than this, in MB, is noise.
+    noise_mb: f64,
+    last: Mutex<Option<QuietReading>>,
+}
 
+/// A quiet reading, and the task or level after which it was taken.
 #[derive(Debug, Clone)]
-struct Reading {
+struct QuietReading {
     of: String,
     after: Settled,
     mark: Mark,
 }
 
-impl Last {
-    fn get(&self) -> Option<Reading> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl LateFrees {
+    /// `quiet_mb` is what the service's memory may move by while it counts as quiet.
+    pub(super) fn new(quiet_mb: f64) -> LateFrees {
+        LateFrees { noise_mb: LATE_FREE_MB.max(quiet_mb), last: Mutex::default() }
     }
 
-    fn set(&self, reading: Option<Reading>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reading;
+    /// Remembers `after`, the reading after `of`, a task or a level.
+    pub(super) fn remember(&self, of: &str, after: Settled, workers: &Workers) {
+        *self.last() = Some(QuietReading { of: of.to_string(), after, mark: workers.mark() });
     }
-}
 
-/// `after` was read when memory was quiet after `of`, a task or a level.
-pub(super) fn remember(rig: &Rig, of: &str, after: Settled) {
-    rig.last.set(Some(Reading { of: of.to_string(), after, mark: rig.workers.mark() }));
-}
-
-/// Memory is quiet again: records what came down since the reading before.
-///
-/// # Errors
-/// [`crate::ErrorKind::Io`] if the event cannot be recorded.
-pub(super) async fn check(rig: &Rig, now: &Settled) -> Result<()> {
-    let Some(last) = comparable(rig) else { return Ok(()) };
-    // What came down once is not told twice.
-    rig.last.set(Some(Reading { after: *now, ..last.clone() }));
-    match fall_mb(&last.after, now, rig.plan.settle.quiet_mb) {
-        Some(mb) => tell(rig, last.of, mb, None).await,
-        None => Ok(()),
+    /// Memory is quiet again, at `now`: what came down since the reading before.
+    pub(super) fn since_last(&self, now: &Settled, workers: &Workers) -> Option<Event> {
+        let last = self.comparable(workers)?;
+        // The same fall must not be reported twice.
+        *self.last() = Some(QuietReading { after: *now, ..last.clone() });
+        let mb = fall_mb(&last.after, now, self.noise_mb)?;
+        Some(Event::LateFree { of: last.of, mb: round(mb, 1), during: None })
     }
-}
 
-/// `during`, a task or a level that began at `started` with memory as `before`, is
-/// over. Memory that was lower meanwhile than before it was not its own: nothing
-/// that it took can have been given back. What it kept hides that from "after".
-///
-/// # Errors
-/// As [`check`].
-pub(super) async fn check_during(rig: &Rig, before: &Settled, started: Instant, during: &str) -> Result<()> {
-    let Some(last) = comparable(rig) else { return Ok(()) };
-    let lowest = rig.sampler.low_between(WORKER, started, Instant::now()).map(to_mb);
-    let fall = before.rss_mb.zip(lowest).map(|(before, lowest)| before - lowest);
-    match fall.filter(|fall| *fall >= LATE_FREE_MB.max(rig.plan.settle.quiet_mb)) {
-        Some(mb) => tell(rig, last.of, mb, Some(during.to_string())).await,
-        None => Ok(()),
+    /// `during`, a task or a level, is over. It began with memory as `before`, and the lowest
+    /// memory since was `lowest_mb`. What fell below `before` belonged to an earlier task: this
+    /// one cannot have freed more than it took. What it kept itself hides the fall from "after".
+    pub(super) fn during(
+        &self,
+        during: &str,
+        before: &Settled,
+        lowest_mb: Option<f64>,
+        workers: &Workers,
+    ) -> Option<Event> {
+        let last = self.comparable(workers)?;
+        let fall = before.rss_mb.zip(lowest_mb).map(|(before, lowest)| before - lowest);
+        let mb = fall.filter(|fall| *fall >= self.noise_mb)?;
+        Some(Event::LateFree { of: last.of, mb: round(mb, 1), during: Some(during.to_string()) })
     }
-}
 
-/// The last quiet reading, unless another process would be compared with it.
-fn comparable(rig: &Rig) -> Option<Reading> {
-    let last = rig.last.get()?;
-    let (exits, replacements) = rig.workers.since(last.mark);
-    (exits.is_empty() && replacements.is_empty()).then_some(last)
-}
+    /// The last quiet reading, unless it is that of another process.
+    fn comparable(&self, workers: &Workers) -> Option<QuietReading> {
+        let last = self.last().clone()?;
+        workers.unchanged_since(last.mark).then_some(last)
+    }
 
-async fn tell(rig: &Rig, of: String, mb: f64, during: Option<String>) -> Result<()> {
-    rig.recorder.event(Event::LateFree { of, mb: round(mb, 1), during }).await
+    fn last(&self) -> MutexGuard<'_, Option<QuietReading>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How far memory came down between two readings, if that is more than noise:
@@ -91,7 +84,7 @@ fn fall_mb(before: &Settled, now: &Settled, noise_mb: f64) -> Option<f64> {
         Some(both) => both,
         None => (before.rss_mb?, now.rss_mb?),
     };
-    Some(before - now).filter(|fall| *fall >= LATE_FREE_MB.max(noise_mb))
+    Some(before - now).filter(|fall| *fall >= noise_mb)
 }
 
 #[cfg(test)]
@@ -106,10 +99,14 @@ mod tests {
     #[test]
     fn private_memory_tells_and_rss_where_it_is_not_known() {
         let held = settled(900.0, Some(700.0));
-        assert_eq!(fall_mb(&held, &settled(700.0, Some(500.0)), 1.0), Some(200.0));
-        assert_eq!(fall_mb(&held, &settled(700.0, Some(698.0)), 1.0), None, "page cache was taken back");
-        assert_eq!(fall_mb(&settled(900.0, None), &settled(700.0, Some(1.0)), 1.0), Some(200.0));
-        assert_eq!(fall_mb(&held, &Settled::nothing(), 1.0), None);
+        assert_eq!(fall_mb(&held, &settled(700.0, Some(500.0)), LATE_FREE_MB), Some(200.0));
+        assert_eq!(
+            fall_mb(&held, &settled(700.0, Some(698.0)), LATE_FREE_MB),
+            None,
+            "page cache was taken back"
+        );
+        assert_eq!(fall_mb(&settled(900.0, None), &settled(700.0, Some(1.0)), LATE_FREE_MB), Some(200.0));
+        assert_eq!(fall_mb(&held, &Settled::nothing(), LATE_FREE_MB), None);
         assert_eq!(fall_mb(&held, &settled(880.0, Some(680.0)), 50.0), None, "the noise of this service");
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::anatomy::look;
-use super::late;
+use super::line::{MemoryAround, TaskPlace, task_line};
 use super::rig::Rig;
-use super::settle::{Settled, settle};
-use super::task::{Identity, batch_ids, drive, record};
-use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, next_look};
+use super::settle::Settled;
+use super::task::batch_ids;
+use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, next_look};
 use crate::error::Result;
 use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord, TaskStatus};
 use crate::resume::Earlier;
@@ -64,7 +64,7 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
         }
         for input in rig.inputs.all().skip(std::mem::take(&mut sent)) {
             done.tasks.push(one_task(rig, input).await?);
-            cut_short = certain(&done, rig).or_else(|| hopeless(&done)).or(rig.memory_is_short().await?);
+            cut_short = certain(&done, rig).or_else(|| hopeless(&done)).or(rig.memory.shortage().await?);
             if cut_short.is_some() {
                 break;
             }
@@ -93,37 +93,41 @@ fn leaks_dearly(done: &RunData, rig: &Rig) -> bool {
 }
 
 async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
-    let before = settle(rig, None).await?;
-    late::check(rig, &before).await?;
+    let before = &rig.memory.settled(None).await?;
+    rig.recorder.events(rig.memory.late_frees.since_last(before, &rig.workers)).await?;
     let mark = rig.workers.mark();
-    let test_id = batch_ids(rig, &input.stem, 1, false).remove(0);
-    rig.sampler.set_busy(true);
-    let ended = drive(rig, input, &test_id, mark).await;
-    rig.sampler.set_busy(false);
-    let ended = ended?;
+    let test_id = batch_ids(&rig.recorder, &input.stem, 1, false).remove(0);
+    let busy = rig.memory.busy();
+    let ended = rig.driver.drive(input, &test_id, mark).await?;
+    drop(busy);
     let high = before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb);
-    let mut after = settle(rig, high).await?;
+    let mut after = rig.memory.settled(high).await?;
     rig.workers.caught_up().await;
-    let (exits, replacements) = rig.workers.since(mark);
-    if !exits.is_empty() || !replacements.is_empty() {
+    if !rig.workers.unchanged_since(mark) {
         // Another process is read now than before: a difference would mean nothing.
         after = Settled { seconds: after.seconds, ..Settled::nothing() };
     }
-    late::check_during(rig, &before, ended.started, &test_id).await?;
-    late::remember(rig, &test_id, after);
-    rig.record_other_roles(&test_id).await?;
-    let identity = Identity { test_id, phase: Phase::Leak, concurrency: 1 };
-    rig.recorder.task(record(rig, identity, input, &ended, &before, &after)).await
+    let lowest_mb = rig.memory.lowest_mb(ended.started);
+    rig.recorder.events(rig.memory.late_frees.during(&test_id, before, lowest_mb, &rig.workers)).await?;
+    rig.memory.late_frees.remember(&test_id, after, &rig.workers);
+    let roles = rig.memory.other_roles().await?;
+    if !roles.is_empty() {
+        rig.recorder.event(Event::RolesAfter { test_id: test_id.clone(), roles }).await?;
+    }
+    let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
+    let place = TaskPlace { test_id, phase: Phase::Leak, concurrency: 1 };
+    let memory = MemoryAround { before, after: &after, peak_mb };
+    rig.recorder.task(task_line(place, input, &ended, &memory)).await
 }
 
 /// Records the memory of a moment; returns the look at what it consists of, where there was one.
 async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Option<Event>> {
-    let settled = settle(rig, high_mb).await?;
-    late::check(rig, &settled).await?;
+    let settled = rig.memory.settled(high_mb).await?;
+    rig.recorder.events(rig.memory.late_frees.since_last(&settled, &rig.workers)).await?;
     rig.recorder.event(Event::Memory { moment, worker_rss_mb: settled.rss_mb }).await?;
     match moment {
         Moment::Start => Ok(None),
-        Moment::Baseline | Moment::Final => look(rig, moment, &settled).await,
+        Moment::Baseline | Moment::Final => look(&rig.memory, &rig.recorder, moment, &settled).await,
     }
 }
 

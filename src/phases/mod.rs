@@ -1,8 +1,11 @@
 //! The phases of a run: the only place where driving and sampling meet.
 
 mod anatomy;
+mod driver;
 mod late;
 mod leak;
+mod line;
+mod memory;
 mod observer;
 mod probe;
 mod ramp;
@@ -10,6 +13,7 @@ mod recorder;
 mod rig;
 mod settle;
 mod soak;
+mod stop;
 mod task;
 mod workers;
 
@@ -18,7 +22,7 @@ pub use observer::{Observer, Silent};
 pub use probe::probe;
 pub use ramp::ramp;
 pub use recorder::Recorder;
-pub use rig::{Inputs, Rig};
+pub use rig::Rig;
 pub use settle::{Settle, Settled};
 pub use soak::soak;
 pub use workers::Workers;

@@ -1,15 +1,16 @@
 //! The probes: growth under one condition at a time, after the leak check.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::anatomy::look;
+use super::line::{MemoryAround, TaskPlace, task_line};
 use super::rig::Rig;
-use super::settle::{Settled, settle};
-use super::task::{Identity, batch_ids, drive, record};
+use super::settle::Settled;
+use super::task::batch_ids;
 use super::workers::Mark;
-use crate::analysis::PAUSE;
+use crate::analysis::{PAUSE, WORKER};
 use crate::error::Result;
 use crate::plan::LeakPlan;
 use crate::record::{Event, Moment, Phase};
@@ -38,8 +39,8 @@ pub async fn probe(rig: &Rig, tried: &[String]) -> Result<()> {
             break;
         }
     }
-    let settled = settle(rig, None).await?;
-    look(rig, Moment::Final, &settled).await?;
+    let settled = rig.memory.settled(None).await?;
+    look(&rig.memory, &rig.recorder, Moment::Final, &settled).await?;
     rig.recorder.event(Event::ProbesEnded).await
 }
 
@@ -73,8 +74,7 @@ async fn under(rig: &Rig, condition: &str, mark: Mark) -> Result<Option<String>>
             _ => tasks(rig, condition, &rig.inputs.short, 1, mark).await?,
         };
         rig.workers.caught_up().await;
-        let (exits, replacements) = rig.workers.since(mark);
-        if !exits.is_empty() || !replacements.is_empty() {
+        if !rig.workers.unchanged_since(mark) {
             return Ok(Some("a worker died or was replaced".to_string()));
         }
         let per_step = match condition {
@@ -84,7 +84,7 @@ async fn under(rig: &Rig, condition: &str, mark: Mark) -> Result<Option<String>>
         };
         let condition = condition.to_string();
         rig.recorder.event(Event::ProbeStep { condition, per_step, worker: reading.footprint }).await?;
-        if let Some(reason) = rig.memory_is_short().await? {
+        if let Some(reason) = rig.memory.shortage().await? {
             return Ok(Some(reason));
         }
     }
@@ -97,23 +97,26 @@ fn pause_step(plan: &LeakPlan) -> f64 {
 
 /// Sends nothing for a while.
 async fn pause(rig: &Rig) -> Result<Settled> {
-    rig.check_stop()?;
+    rig.driver.check_stop()?;
     tokio::time::sleep(Duration::from_secs_f64(pause_step(&rig.plan.leak))).await;
-    Settled::at_once(rig).await
+    rig.memory.now().await
 }
 
 /// Sends `count` tasks at once and reads memory when it is quiet again.
 async fn tasks(rig: &Rig, condition: &str, input: &Input, count: u32, mark: Mark) -> Result<Settled> {
-    let before = settle(rig, None).await?;
-    let ids = batch_ids(rig, &input.stem, count, count > 1);
-    rig.sampler.set_busy(true);
-    let ended = join_all(ids.iter().map(|test_id| drive(rig, input, test_id, mark))).await;
-    rig.sampler.set_busy(false);
+    let before = &rig.memory.settled(None).await?;
+    let ids = batch_ids(&rig.recorder, &input.stem, count, count > 1);
+    let busy = rig.memory.busy();
+    let ended = join_all(ids.iter().map(|test_id| rig.driver.drive(input, test_id, mark))).await;
+    drop(busy);
     let high = before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb);
-    let after = settle(rig, high).await?;
+    let after = rig.memory.settled(high).await?;
     for (test_id, ended) in ids.into_iter().zip(ended) {
-        let identity = Identity { test_id, phase: Phase::Leak, concurrency: count };
-        let mut line = record(rig, identity, input, &ended?, &before, &after);
+        let ended = ended?;
+        let place = TaskPlace { test_id, phase: Phase::Leak, concurrency: count };
+        let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
+        let memory = MemoryAround { before, after: &after, peak_mb };
+        let mut line = task_line(place, input, &ended, &memory);
         line.condition = Some(condition.to_string());
         rig.recorder.task(line).await?;
     }

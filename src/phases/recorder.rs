@@ -74,6 +74,17 @@ impl Recorder {
         Ok(())
     }
 
+    /// Records `events` in their order.
+    ///
+    /// # Errors
+    /// As [`Recorder::event`].
+    pub async fn events(&self, events: impl IntoIterator<Item = Event>) -> Result<()> {
+        for event in events {
+            self.event(event).await?;
+        }
+        Ok(())
+    }
+
     /// What was recorded since the last level began.
     pub(super) fn level_so_far(&self) -> RunData {
         self.level().clone()

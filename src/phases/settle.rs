@@ -1,16 +1,9 @@
-//! When is memory quiet? A state machine without a clock, and its driver.
+//! When is memory quiet? A state machine without a clock.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
-use super::rig::Rig;
-use crate::error::Result;
 use crate::plan::SettlePlan;
 use crate::record::Footprint;
-use crate::units::{round, to_mb};
-
-/// Time between two looks.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What came of waiting for quiet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,16 +28,6 @@ impl Settled {
     /// No worker was there to be read.
     pub(super) fn nothing() -> Settled {
         Settled { rss_mb: None, footprint: None, seconds: 0.0, quiet: false, late_free_mb: None }
-    }
-
-    /// The reading of this moment, quiet or not, without PSS: where tasks are in
-    /// flight, reading that would stall them.
-    ///
-    /// # Errors
-    /// Those of the sampler.
-    pub(super) async fn at_once(rig: &Rig) -> Result<Settled> {
-        let footprint = rig.footprint(false).await?;
-        Ok(Settled { rss_mb: footprint.and_then(|held| held.rss_mb), footprint, ..Settled::nothing() })
     }
 }
 
@@ -94,33 +77,6 @@ impl<'a> Settle<'a> {
     /// which memory was quiet before: a late free, if it is more than noise.
     pub fn came_down_mb(&self, rss_mb: f64) -> Option<f64> {
         self.held_mb.map(|held| held - rss_mb).filter(|fall| *fall >= LATE_FREE_MB.max(self.plan.quiet_mb))
-    }
-}
-
-/// Waits until the worker's memory is quiet, and reads it.
-///
-/// # Errors
-/// Those of the sampler; [`crate::ErrorKind::Interrupted`] if the run is to stop.
-pub(super) async fn settle(rig: &Rig, high_mb: Option<f64>) -> Result<Settled> {
-    let started = Instant::now();
-    let mut state = Settle::new(&rig.plan.settle, high_mb);
-    loop {
-        rig.check_stop()?;
-        let rss = rig.worker_rss().await?.map(to_mb);
-        let seconds = started.elapsed().as_secs_f64();
-        let Some(rss_mb) = rss else {
-            return Ok(Settled { seconds: round(seconds, 2), ..Settled::nothing() });
-        };
-        if let Some(quiet) = state.reading(seconds, rss_mb) {
-            return Ok(Settled {
-                rss_mb: Some(rss_mb),
-                footprint: rig.footprint(true).await?,
-                seconds: round(seconds, 2),
-                quiet,
-                late_free_mb: state.came_down_mb(rss_mb),
-            });
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::ramp::{OwnWatch, drain};
 use super::rig::Rig;
-use super::settle::{Settled, settle};
+use super::settle::Settled;
 use super::task::Together;
 use crate::analysis::{rounds_wanted, soak_over};
 use crate::error::Result;
@@ -32,12 +32,11 @@ pub async fn soak(rig: &Rig, earlier: Earlier) -> Result<()> {
     let tasks = (plan.tasks > 0).then_some(plan.tasks);
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Soak, tasks }).await?;
     let before = drain(rig).await?;
-    rig.sampler.set_busy(true);
-    let held = hold(rig, &before, &earlier).await;
-    rig.sampler.set_busy(false);
-    let cut_short = held?;
+    let busy = rig.memory.busy();
+    let cut_short = hold(rig, &before, &earlier).await?;
+    drop(busy);
     // Whatever came down when the load was gone is in the CSV; the verdict is that of the load.
-    settle(rig, before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb)).await?;
+    rig.memory.settled(before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb)).await?;
     rig.workers.caught_up().await;
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Soak, cut_short }).await
 }
@@ -75,7 +74,7 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<S
         let seconds = before_s + started.elapsed().as_secs_f64();
         if rounds_wanted(plan, present.round, done, seconds) {
             present = present.end(rig, done, seconds).await?;
-            cut_short = cut_short.or(rig.memory_is_short().await?);
+            cut_short = cut_short.or(rig.memory.shortage().await?);
         }
         cut_short = cut_short.or_else(|| {
             let (exits, _) = rig.workers.since(mark);
@@ -108,7 +107,7 @@ impl Present {
 
     /// Private memory where it can be read, since RSS counts what is shared for each process.
     async fn look(&mut self, rig: &Rig) -> Result<()> {
-        let held = rig.footprint(false).await?;
+        let held = rig.memory.footprint(false).await?;
         if let Some(mb) = held.and_then(|held| held.private_mb.or(held.rss_mb)) {
             self.floor_mb = Some(self.floor_mb.map_or(mb, |floor| floor.min(mb)));
             self.peak_mb = Some(self.peak_mb.map_or(mb, |peak| peak.max(mb)));

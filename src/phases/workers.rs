@@ -27,7 +27,7 @@ pub struct Mark {
 }
 
 /// Follows the sampler's events: records them, then lets the phases see them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Workers {
     state: watch::Receiver<State>,
     barrier: mpsc::Sender<oneshot::Sender<()>>,
@@ -65,6 +65,12 @@ impl Workers {
     pub fn since(&self, mark: Mark) -> (Vec<(u32, ExitKind)>, Vec<u32>) {
         let state = self.state.borrow();
         (state.exits[mark.exits..].to_vec(), state.replacements[mark.replacements..].to_vec())
+    }
+
+    /// True if no worker ended and none was replaced since `mark`.
+    pub(super) fn unchanged_since(&self, mark: Mark) -> bool {
+        let state = self.state.borrow();
+        state.exits.len() == mark.exits && state.replacements.len() == mark.replacements
     }
 
     /// Resolves when a worker has ended since `mark`, or none was alive to begin

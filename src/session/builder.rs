@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sysinfo::System;
@@ -17,12 +16,12 @@ use crate::demo::Embedded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{bad_input, planned_inputs};
 use crate::journal::RunPaths;
-use crate::phases::{Inputs, Observer, Recorder, Rig, Silent, Workers};
+use crate::phases::{Observer, Recorder, Rig, Silent, Workers};
 use crate::plan::{Plan, ProcessPlan, TargetKind};
 use crate::record::{Event, Machine};
 use crate::resume::Resume;
 use crate::sampler::{Sampler, SamplerOptions, Snapshot, default_source};
-use crate::service::{self, AnyTarget, Target};
+use crate::service::{self, AnyTarget, Inputs, Target};
 use crate::units::{round, to_mb};
 
 /// What a run is made of, before it starts.
@@ -177,18 +176,7 @@ impl SessionBuilder {
         record_found(&recorder, &sampler, &snapshot).await?;
         let alive = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
         let workers = Workers::follow(events, Arc::clone(&recorder), alive.map(|root| root.id.pid));
-        let rig = Rig {
-            plan,
-            target,
-            inputs,
-            bad_input,
-            sampler: sampler.client(),
-            recorder,
-            workers,
-            stop,
-            pss_told: AtomicBool::new(false),
-            last: Default::default(),
-        };
+        let rig = Rig::new(plan, target, (inputs, bad_input), sampler.client(), recorder, workers, stop);
         Ok(Session { rig, sampler, embedded, paths: paths.clone(), resume })
     }
 }

@@ -12,10 +12,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use highwater::phases::Inputs;
 use highwater::plan::{AudioKind, Plan, ProcessPlan, TargetPlan};
 use highwater::record::Limit;
-use highwater::service::{AsrTarget, Completion, HttpTarget, Input, Target, TaskError, Unwell, poll_delay};
+use highwater::service::{
+    AsrTarget, Completion, HttpTarget, Input, Inputs, Target, TaskError, Unwell, poll_delay,
+};
 use highwater::suite::Suite;
 use serde_json::{Value, json};
 use serial_test::file_serial;

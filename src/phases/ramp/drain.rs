@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::phases::rig::Rig;
-use crate::phases::settle::{Settled, settle};
+use crate::phases::settle::Settled;
 use crate::record::Event;
 use crate::sampler::{ProcessId, Snapshot};
 
@@ -23,7 +23,7 @@ const IDLE_SHARE: f64 = 0.1;
 /// which needs no help from the service.
 pub(in crate::phases) async fn drain(rig: &Rig) -> Result<Settled> {
     let started = Instant::now();
-    let (idle, settled) = tokio::join!(idle(rig), settle(rig, None));
+    let (idle, settled) = tokio::join!(idle(rig), rig.memory.settled(None));
     let (idle, settled) = (idle?, settled?);
     if !idle {
         let message = format!(
@@ -34,7 +34,7 @@ pub(in crate::phases) async fn drain(rig: &Rig) -> Result<Settled> {
     }
     if started.elapsed().as_secs_f64() > settled.seconds + 2.0 * LOOK.as_secs_f64() {
         // Work went on after memory was read.
-        return settle(rig, None).await;
+        return rig.memory.settled(None).await;
     }
     Ok(settled)
 }
@@ -44,8 +44,8 @@ async fn idle(rig: &Rig) -> Result<bool> {
     let started = Instant::now();
     let mut state = Idle::new(rig.plan.settle.quiet_s);
     loop {
-        rig.check_stop()?;
-        let snapshot = rig.sampler.observe().await?;
+        rig.driver.check_stop()?;
+        let snapshot = rig.memory.snapshot().await?;
         let seconds = started.elapsed().as_secs_f64();
         let Some(times) = cpu_times(&snapshot) else { return Ok(true) };
         if state.reading(seconds, times) {

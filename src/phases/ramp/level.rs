@@ -9,13 +9,11 @@ use super::own::OwnWatch;
 use super::service_log::ServiceLog;
 use crate::analysis::{self, Level, WORKER, attempts};
 use crate::error::{Error, ErrorKind, Result};
-use crate::phases::late;
 use crate::phases::rig::Rig;
-use crate::phases::settle::settle;
 use crate::phases::task::Together;
 use crate::record::{Event, LevelEnd, LevelMemory, Phase, RoleLoad};
 use crate::sampler::Snapshot;
-use crate::units::{round, to_mb};
+use crate::units::round;
 
 /// Runs one attempt at a level and records everything of it.
 pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option<&str>) -> Result<Level> {
@@ -24,26 +22,26 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
         .await?;
     let mark = rig.workers.mark();
     let before = drain(rig).await?;
-    late::check(rig, &before).await?;
+    rig.recorder.events(rig.memory.late_frees.since_last(&before, &rig.workers)).await?;
     let log = ServiceLog::at_end(&rig.plan.ramp.stable);
-    let idle = rig.sampler.observe().await?;
+    let idle = rig.memory.snapshot().await?;
     let own = OwnWatch::start();
     let started = Instant::now();
-    rig.sampler.set_busy(true);
+    let busy = rig.memory.busy();
     let together = Together { phase: Phase::Concurrency, concurrency, attempt, before: &before, mark };
-    let sent = load(rig, &together).await;
-    rig.sampler.set_busy(false);
-    let sent = sent?;
+    let sent = load(rig, &together).await?;
+    drop(busy);
     let load_s = round(started.elapsed().as_secs_f64(), 3);
     let own = own.end();
-    let roles = used(rig, &idle, &rig.sampler.observe().await?);
+    let roles = used(rig, &idle, &rig.memory.snapshot().await?);
 
-    let peak_mb = rig.sampler.peak_between(WORKER, started, Instant::now()).map(to_mb);
-    let after = settle(rig, None).await?;
+    let peak_mb = rig.memory.peak_mb(WORKER, started, Instant::now());
+    let after = rig.memory.settled(None).await?;
     let name = format!("c={concurrency}");
-    late::check_during(rig, &before, started, &name).await?;
-    late::remember(rig, &name, after);
-    let problem = rig.target.health().await.err().map(|unwell| unwell.problem);
+    let lowest_mb = rig.memory.lowest_mb(started);
+    rig.recorder.events(rig.memory.late_frees.during(&name, &before, lowest_mb, &rig.workers)).await?;
+    rig.memory.late_frees.remember(&name, after, &rig.workers);
+    let problem = rig.driver.health().await.err().map(|unwell| unwell.problem);
     rig.recorder.event(Event::Health { problem }).await?;
     if let Some(log) = log {
         rig.recorder.event(log.read()).await?;
@@ -80,11 +78,11 @@ fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Role
     let seconds = (after.at - before.at).as_secs_f64().max(f64::EPSILON);
     let role = |(name, reading): (&String, &crate::sampler::RoleReading)| {
         let cpu_s = reading.cpu_seconds - before.roles.get(name).map_or(0.0, |before| before.cpu_seconds);
-        let peak = rig.sampler.peak_between(name, before.at, after.at);
+        let peak_mb = rig.memory.peak_mb(name, before.at, after.at);
         let load = RoleLoad {
             cpu_s: round(cpu_s, 2),
             cpu_percent: round(cpu_s / seconds * 100.0, 1),
-            peak_mb: peak.map(|bytes| round(to_mb(bytes), 1)),
+            peak_mb: peak_mb.map(|mb| round(mb, 1)),
         };
         (name.clone(), load)
     };

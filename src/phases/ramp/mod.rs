@@ -40,7 +40,7 @@ pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
     let Earlier { mut levels, seconds: before_s, .. } = earlier;
     let mut recovery_due = false;
     let cut_short = loop {
-        if let Some(short) = rig.memory_is_short().await? {
+        if let Some(short) = rig.memory.shortage().await? {
             break Some(short);
         }
         let spent = Spent {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::drain;
 use crate::analysis::WORKER;
 use crate::error::Result;
+use crate::phases::line::{MemoryAround, TaskPlace, task_line};
 use crate::phases::rig::Rig;
-use crate::phases::settle::Settled;
-use crate::phases::task::{Identity, batch_ids, drive, record};
+use crate::phases::task::batch_ids;
 use crate::record::{Event, Phase};
 use crate::units::round;
 
@@ -41,7 +41,7 @@ pub(super) async fn recover(rig: &Rig, ever_worked: bool) -> Result<Option<Strin
     let mut problem = "`ramp.recover_s` is 0".to_string();
     let (mut recovered, mut told) = (false, false);
     while !recovered && started.elapsed().as_secs_f64() < patience {
-        rig.check_stop()?;
+        rig.driver.check_stop()?;
         match attempt(rig, patience).await? {
             None => recovered = true,
             Some(what) if none_can_come(rig) && what == NO_WORKER => {
@@ -66,23 +66,24 @@ pub(super) async fn recover(rig: &Rig, ever_worked: bool) -> Result<Option<Strin
 }
 
 async fn attempt(rig: &Rig, patience_s: f64) -> Result<Option<String>> {
-    if rig.worker_rss().await?.is_none() {
+    if rig.memory.worker_rss().await?.is_none() {
         return Ok(Some(NO_WORKER.to_string()));
     }
-    if let Err(problem) = rig.target.health().await {
+    if let Err(problem) = rig.driver.health().await {
         return Ok(Some(format!("health endpoint: {problem}")));
     }
-    let before = drain(rig).await?;
+    let before = &drain(rig).await?;
     let input = rig.inputs.get(rig.plan.ramp.audio);
-    let test_id = batch_ids(rig, &input.stem, 1, false).remove(0);
-    let task = drive(rig, input, &test_id, rig.workers.mark());
+    let test_id = batch_ids(&rig.recorder, &input.stem, 1, false).remove(0);
+    let task = rig.driver.drive(input, &test_id, rig.workers.mark());
     let Ok(ended) = tokio::time::timeout(Duration::from_secs_f64(patience_s), task).await else {
         return Ok(Some(format!("a single task had no result within {patience_s} s")));
     };
     let ended = ended?;
-    let after = Settled::at_once(rig).await?;
-    let identity = Identity { test_id, phase: Phase::Concurrency, concurrency: 1 };
-    let mut line = record(rig, identity, input, &ended, &before, &after);
+    let after = &rig.memory.now().await?;
+    let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
+    let place = TaskPlace { test_id, phase: Phase::Concurrency, concurrency: 1 };
+    let mut line = task_line(place, input, &ended, &MemoryAround { before, after, peak_mb });
     line.condition = Some(CONDITION.to_string());
     let line = rig.recorder.task(line).await?;
     Ok((!line.succeeded()).then(|| {

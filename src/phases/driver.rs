@@ -1,0 +1,142 @@
+//! Drives one task from its submission to its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::recorder::Recorder;
+use super::stop::Stop;
+use super::workers::{Mark, Workers};
+use crate::error::Result;
+use crate::plan::{Plan, TargetPlan};
+use crate::record::{Event, TaskStatus};
+use crate::service::{AnyTarget, Completion, Input, TaskError, TimeLimit, Unwell};
+use crate::units::round;
+
+/// If other workers are left after one was lost, tasks that ran on those can still end well: they get
+/// this many times the grace.
+const GRACE_WITH_WORKERS_LEFT: f64 = 15.0;
+
+/// A target that enforces the time limit itself gets this much longer, in seconds, before the driver enforces it.
+const LIMIT_MARGIN_S: f64 = 1.0;
+
+/// A task that has ended.
+pub(super) struct Ended {
+    pub(super) started: Instant,
+    pub(super) seconds: f64,
+    pub(super) result: Result<Completion, TaskError>,
+    /// How often it was sent again.
+    pub(super) retries: u32,
+}
+
+impl Ended {
+    /// The status that the data files give the task.
+    pub(super) fn status(&self) -> TaskStatus {
+        status_of(&self.result)
+    }
+}
+
+/// Sends tasks to the service and waits for their ends.
+pub(super) struct Driver {
+    target: Arc<dyn AnyTarget>,
+    limits: TargetPlan,
+    exit_grace_s: f64,
+    recorder: Arc<Recorder>,
+    workers: Workers,
+    stop: Stop,
+}
+
+impl Driver {
+    pub(super) fn new(
+        target: Arc<dyn AnyTarget>,
+        plan: &Plan,
+        recorder: Arc<Recorder>,
+        workers: Workers,
+        stop: Stop,
+    ) -> Driver {
+        let (limits, exit_grace_s) = (plan.target.clone(), plan.ramp.exit_grace_s);
+        Driver { target, limits, exit_grace_s, recorder, workers, stop }
+    }
+
+    /// Fails once the run has been asked to stop.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Interrupted`].
+    pub(super) fn check_stop(&self) -> Result<()> {
+        self.stop.check()
+    }
+
+    /// Asks the service whether it is well; the error says what is wrong.
+    pub(super) async fn health(&self) -> Result<(), Unwell> {
+        self.target.health().await
+    }
+
+    /// Sends `input` and waits for the end of the task, whatever that is.
+    ///
+    /// The end of a worker is learned from its process: an API can go on saying
+    /// "processing" for a task whose worker is dead.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Interrupted`] if the run is to stop; the task is given up.
+    pub(super) async fn drive(&self, input: &Input, test_id: &str, mark: Mark) -> Result<Ended> {
+        self.recorder.event(Event::TaskStarted { test_id: test_id.to_string() }).await?;
+        let started = Instant::now();
+        let mut retries = 0;
+        let result = loop {
+            let result = self.attempt(input, mark).await?;
+            match &result {
+                Err(error) if retries < self.limits.retries && error.may_pass() => {
+                    retries += 1;
+                    let failed = Event::TaskRetried {
+                        test_id: test_id.to_string(),
+                        retries,
+                        error: error.to_string(),
+                    };
+                    self.recorder.event(failed).await?;
+                    let wait = self.limits.retry_wait_s * f64::from(retries - 1).exp2();
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_secs_f64(wait)) => {}
+                        interrupted = self.stop.requested() => return Err(interrupted),
+                    }
+                }
+                _ => break result,
+            }
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        let event = Event::TaskAnswered {
+            test_id: test_id.to_string(),
+            status: status_of(&result),
+            processing_time: round(seconds, 3),
+        };
+        self.recorder.event(event).await?;
+        Ok(Ended { started, seconds, result, retries })
+    }
+
+    /// Sends `input` once; the outer result is that of the run, the inner that of the task.
+    async fn attempt(&self, input: &Input, mark: Mark) -> Result<Result<Completion, TaskError>> {
+        let limit_s = self.limits.timeout_s;
+        let margin_s = if self.target.keeps_time() { LIMIT_MARGIN_S } else { 0.0 };
+        Ok(tokio::select! {
+            result = self.target.perform(input) => result,
+            () = tokio::time::sleep(Duration::from_secs_f64(limit_s + margin_s)) => {
+                Err(TaskError::TimedOut { limit_s, limit: TimeLimit::Task(None), seen: None, task_id: None })
+            }
+            message = self.worker_lost(mark) => Err(TaskError::WorkerLost { message }),
+            interrupted = self.stop.requested() => return Err(interrupted),
+        })
+    }
+
+    async fn worker_lost(&self, mark: Mark) -> String {
+        let (ends, left) = self.workers.lost(mark).await;
+        let factor = if left { GRACE_WITH_WORKERS_LEFT } else { 1.0 };
+        tokio::time::sleep(Duration::from_secs_f64(self.exit_grace_s * factor)).await;
+        format!("{ends}, while this task was outstanding")
+    }
+}
+
+fn status_of(result: &Result<Completion, TaskError>) -> TaskStatus {
+    match result {
+        Ok(_) => TaskStatus::Success,
+        Err(TaskError::TimedOut { .. }) => TaskStatus::Timeout,
+        Err(_) => TaskStatus::Failed,
+    }
+}

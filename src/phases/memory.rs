@@ -1,0 +1,192 @@
+//! Reads memory: the worker's, the other roles', the machine's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::late::LateFrees;
+use super::recorder::Recorder;
+use super::settle::{Settle, Settled};
+use super::stop::Stop;
+use crate::analysis::WORKER;
+use crate::error::Result;
+use crate::plan::{Plan, SettlePlan};
+use crate::record::{Event, Footprint};
+use crate::sampler::{Pss, SamplerClient, Snapshot};
+use crate::units::{round, to_mb};
+
+/// Time between two readings while waiting for quiet memory.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Reads memory through the sampler.
+pub(super) struct MemoryReader {
+    sampler: SamplerClient,
+    settle: SettlePlan,
+    /// How long the worker may be stalled for its PSS; `None` to leave it unread.
+    pss_budget: Option<Duration>,
+    min_available_percent: f64,
+    /// Every role but the worker's.
+    other_roles: Vec<String>,
+    /// Whether the warning that PSS is not read has been given: once a run is enough.
+    pss_warned: AtomicBool,
+    recorder: Arc<Recorder>,
+    stop: Stop,
+    /// Finds memory that is freed after it was read.
+    pub(super) late_frees: LateFrees,
+}
+
+impl MemoryReader {
+    pub(super) fn new(
+        sampler: SamplerClient,
+        plan: &Plan,
+        recorder: Arc<Recorder>,
+        stop: Stop,
+    ) -> MemoryReader {
+        let budget_s = plan.sampler.pss_budget_s;
+        MemoryReader {
+            sampler,
+            settle: plan.settle.clone(),
+            pss_budget: (budget_s > 0.0).then(|| Duration::from_secs_f64(budget_s)),
+            min_available_percent: plan.guard.min_available_percent,
+            other_roles: plan.processes.keys().filter(|role| *role != WORKER).cloned().collect(),
+            pss_warned: AtomicBool::new(false),
+            recorder,
+            stop,
+            late_frees: LateFrees::new(plan.settle.quiet_mb),
+        }
+    }
+
+    /// Measures every role now.
+    ///
+    /// # Errors
+    /// Those of [`SamplerClient::observe`].
+    pub(super) async fn snapshot(&self) -> Result<Snapshot> {
+        self.sampler.observe().await
+    }
+
+    /// RSS of the worker role now, in bytes; absent if no worker is alive.
+    pub(super) async fn worker_rss(&self) -> Result<Option<u64>> {
+        Ok(self.snapshot().await?.roles.get(WORKER).and_then(|role| role.rss_bytes))
+    }
+
+    /// The footprint of the worker role's tree now; absent if no worker is alive.
+    ///
+    /// With `pss` also its PSS, if that can be read within its budget. Ask for it only while no
+    /// task is in flight: reading it stalls the workers.
+    pub(super) async fn footprint(&self, pss: bool) -> Result<Option<Footprint>> {
+        let budget = self.pss_budget.filter(|_| pss);
+        let boundary = self.sampler.boundaries(&[WORKER], budget).await?.remove(WORKER);
+        let Some(boundary) = boundary.filter(|found| found.footprint != Footprint::default()) else {
+            return Ok(None);
+        };
+        if let (Pss::TooDear { estimate_s }, Some(budget)) = (boundary.pss, budget)
+            && !self.pss_warned.swap(true, Ordering::Relaxed)
+        {
+            let message = format!(
+                "PSS of the worker's processes was not read: it would stall them for about {:.0} ms \
+                 (`sampler.pss_budget_s` allows {:.0} ms); the sum of their private memory is told instead",
+                estimate_s * 1000.0,
+                budget.as_secs_f64() * 1000.0
+            );
+            self.recorder.event(Event::Warning { message }).await?;
+        }
+        Ok(Some(boundary.footprint))
+    }
+
+    /// The worker's memory at this moment, quiet or not, without PSS: reading that would stall
+    /// tasks in flight.
+    ///
+    /// # Errors
+    /// Those of the sampler.
+    pub(super) async fn now(&self) -> Result<Settled> {
+        let footprint = self.footprint(false).await?;
+        let rss_mb = footprint.and_then(|footprint| footprint.rss_mb);
+        Ok(Settled { rss_mb, footprint, ..Settled::nothing() })
+    }
+
+    /// Waits until the worker's memory is quiet, and reads it. Memory that is quiet above
+    /// `high_mb` gets `settle.late_free_s` to come down.
+    ///
+    /// # Errors
+    /// Those of the sampler; [`crate::ErrorKind::Interrupted`] if the run is to stop.
+    pub(super) async fn settled(&self, high_mb: Option<f64>) -> Result<Settled> {
+        let started = Instant::now();
+        let mut state = Settle::new(&self.settle, high_mb);
+        loop {
+            self.stop.check()?;
+            let rss = self.worker_rss().await?.map(to_mb);
+            let seconds = started.elapsed().as_secs_f64();
+            let Some(rss_mb) = rss else {
+                return Ok(Settled { seconds: round(seconds, 2), ..Settled::nothing() });
+            };
+            if let Some(quiet) = state.reading(seconds, rss_mb) {
+                return Ok(Settled {
+                    rss_mb: Some(rss_mb),
+                    footprint: self.footprint(true).await?,
+                    seconds: round(seconds, 2),
+                    quiet,
+                    late_free_mb: state.came_down_mb(rss_mb),
+                });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The footprints of the roles other than the worker's: they may leak, too.
+    ///
+    /// # Errors
+    /// Those of the sampler.
+    pub(super) async fn other_roles(&self) -> Result<BTreeMap<String, Footprint>> {
+        if self.other_roles.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let roles: Vec<&str> = self.other_roles.iter().map(String::as_str).collect();
+        let boundaries = self.sampler.boundaries(&roles, None).await?.into_iter();
+        Ok(boundaries
+            .map(|(role, boundary)| (role, boundary.footprint))
+            .filter(|(_, footprint)| *footprint != Footprint::default())
+            .collect())
+    }
+
+    /// The highest memory of `role` that was sampled from `from` to `until`, in MB.
+    pub(super) fn peak_mb(&self, role: &str, from: Instant, until: Instant) -> Option<f64> {
+        self.sampler.peak_between(role, from, until).map(to_mb)
+    }
+
+    /// The lowest memory of the worker that was sampled since `from`, in MB.
+    pub(super) fn lowest_mb(&self, from: Instant) -> Option<f64> {
+        self.sampler.low_between(WORKER, from, Instant::now()).map(to_mb)
+    }
+
+    /// Says that tasks are in flight, until the guard is dropped: the sampler then looks more
+    /// often, so that it misses no short peak.
+    pub(super) fn busy(&self) -> Busy<'_> {
+        self.sampler.set_busy(true);
+        Busy(&self.sampler)
+    }
+
+    /// Why no more tasks should be sent, if the machine's memory is short.
+    ///
+    /// # Errors
+    /// Those of the sampler.
+    pub(super) async fn shortage(&self) -> Result<Option<String>> {
+        let snapshot = self.snapshot().await?;
+        let share =
+            100.0 * snapshot.available_memory_bytes as f64 / snapshot.total_memory_bytes.max(1) as f64;
+        let limit = self.min_available_percent;
+        Ok((share < limit).then(|| {
+            format!("only {share:.1} % of the machine's memory is available (`guard.min_available_percent` is {limit})")
+        }))
+    }
+}
+
+/// Tasks are in flight as long as this exists.
+#[must_use]
+pub(super) struct Busy<'a>(&'a SamplerClient);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set_busy(false);
+    }
+}
