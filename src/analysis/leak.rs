@@ -2,7 +2,7 @@
 
 use super::WORKER;
 use super::growth::{Growth, Readings, growth};
-use super::held::{Held, held};
+use super::retained::{RetainedSeries, private_series};
 use super::runtime::is_counted;
 use crate::plan::{AudioKind, LeakPlan};
 use crate::record::{Criterion, Event, Footprint, Phase, RunData, TaskRecord, TaskStatus, Verdict};
@@ -95,13 +95,13 @@ impl<'a> LeakTasks<'a> {
             self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some()).collect();
         // Early, since what is mapped hardly changes there.
         let early = read.iter().take(6).rev().find_map(|task| task.worker_after);
-        let file_mb = early.as_ref().and_then(Footprint::beside_mb).filter(|_| !self.counted);
-        match held(read.iter().map(|task| task.worker_after.as_ref())) {
-            Some(Held { private_mb, beside_mb, figure }) => LeakReadings {
+        let file_mb = early.as_ref().and_then(Footprint::shared_mb).filter(|_| !self.counted);
+        match private_series(read.iter().map(|task| task.worker_after.as_ref())) {
+            Some(RetainedSeries { private_mb, shared_mb, figure }) => LeakReadings {
                 after_mb: private_mb,
-                beside_mb,
+                beside_mb: shared_mb,
                 file_mb,
-                figure: format!("worker_after.{figure}"),
+                figure: format!("worker_after.{}", figure.field()),
             },
             None => LeakReadings {
                 after_mb: read.iter().filter_map(|task| task.worker_rss_after_mb).collect(),

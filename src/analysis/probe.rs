@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::compare::{Rate, growth_of};
 use super::growth::{RUNTIME_RISE_MB, is_runtime};
-use super::held::held;
+use super::retained::private_series;
 use super::runtime::is_counted;
 use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
 use crate::units::round;
@@ -58,12 +58,12 @@ fn signals(readings: &[Option<Footprint>], counted: bool) -> [Signal; 4] {
     let all = |pick: fn(&Footprint) -> Option<f64>| -> Option<Vec<f64>> {
         readings.iter().map(|reading| pick(reading.as_ref()?)).collect()
     };
-    let (private_mb, beside_mb) = match held(readings.iter().map(Option::as_ref)) {
-        Some(held) => (Some(held.private_mb), Some(held.beside_mb)),
+    let (private_mb, beside_mb) = match private_series(readings.iter().map(Option::as_ref)) {
+        Some(series) => (Some(series.private_mb), Some(series.shared_mb)),
         None => (all(|found| found.rss_mb), None),
     };
     // In a large runtime a heap rises by itself.
-    let file_mb = readings.iter().flatten().find_map(Footprint::beside_mb);
+    let file_mb = readings.iter().flatten().find_map(Footprint::shared_mb);
     let rise = if is_runtime(file_mb) && !counted { RUNTIME_RISE_MB } else { 2.0 };
     [
         Signal { readings: private_mb, least: 0.05, rise, unit: MB },

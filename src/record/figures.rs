@@ -41,6 +41,12 @@ pub struct TaskFigures {
     /// Private memory (anonymous and swapped) in MB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_mb: Option<f64>,
+    /// The sum of the PSS in MB, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss_mb: Option<f64>,
+    /// The sum of its anonymous part in MB: private memory, with what processes share after a fork counted once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss_anon_mb: Option<f64>,
     /// Open file descriptors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fds: Option<f64>,

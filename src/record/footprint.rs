@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::retained::Retained;
+
 /// What all processes of a role hold together at one moment.
 ///
 /// A figure that could not be read, for one process or for all, is absent: a sum
@@ -41,16 +43,18 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// What is resident beside private memory, in MB: shared segments and mapped files, by the sums over
+    /// What is resident besides private memory, in MB: shared segments and mapped files, by the sums over
     /// the processes.
-    pub fn beside_mb(&self) -> Option<f64> {
-        Some((self.rss_mb? - self.private_mb?).max(0.0))
+    pub fn shared_mb(&self) -> Option<f64> {
+        Retained::Sum.shared(self.into())
     }
 
-    /// The private memory of the tree at both moments in MB, by the better figure that
-    /// both have: the two are never mixed, since their difference would be taken for growth.
+    /// The private memory of the tree at both moments in MB, by the better figure that both have
+    /// ([`Retained::common`]).
     pub fn private_of_both(before: &Footprint, after: &Footprint) -> Option<(f64, f64)> {
-        before.pss_anon_mb.zip(after.pss_anon_mb).or_else(|| before.private_mb.zip(after.private_mb))
+        let both = [before.into(), after.into()];
+        let figure = Retained::common(both.into_iter()).filter(|figure| *figure != Retained::Rss)?;
+        Some((figure.of(both[0])?, figure.of(both[1])?))
     }
 }
 

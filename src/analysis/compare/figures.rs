@@ -41,6 +41,8 @@ fn task_figures(task: &TaskRecord) -> TaskFigures {
         input: format!("{kind} {}", task.audio_file).trim().to_string(),
         rss_mb: task.worker_rss_after_mb,
         private_mb: footprint.private_mb,
+        pss_mb: footprint.pss_mb,
+        pss_anon_mb: footprint.pss_anon_mb,
         fds: footprint.fds.map(|count| count as f64),
         threads: footprint.threads.map(|count| count as f64),
     }

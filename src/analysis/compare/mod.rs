@@ -19,7 +19,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{RunFigures, TaskFigures};
+use crate::record::{Retained, RunFigures, TaskFigures};
 
 pub use baseline::baseline_comparison;
 pub(super) use baseline::hold_against;
@@ -75,10 +75,10 @@ impl Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
-    /// Memory: private memory where both sides have it, else RSS.
+    /// Memory: the best figure of [`Retained`] that both sides have.
     Memory,
-    /// What is resident beside private memory: shared segments, mapped files. Where RSS is
-    /// compared, it is in that already.
+    /// What is resident besides private memory: shared segments, mapped files. Where RSS is
+    /// compared, it is contained in that already.
     Shared,
     /// Open file descriptors.
     Descriptors,
@@ -218,20 +218,27 @@ fn signal(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Signal
     }
 }
 
-/// The readings of both sides, if the same thing was read on both.
+/// The readings of both sides, if the same figure was read on both.
 fn readings(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Option<[Vec<Run>; 2]> {
-    type Pick = fn(&TaskFigures) -> Option<f64>;
-    let picks: &[Pick] = match signal {
-        Signal::Memory => &[|task| task.private_mb, |task| task.rss_mb],
-        Signal::Shared => &[|task| Some((task.rss_mb? - task.private_mb?).max(0.0))],
-        Signal::Descriptors => &[|task| task.fds],
-        Signal::Threads => &[|task| task.threads],
-    };
-    picks.iter().find_map(|&pick| {
+    let both = |pick: &dyn Fn(&TaskFigures) -> Option<f64>| -> Option<[Vec<Run>; 2]> {
         let side = |runs: &[RunFigures]| -> Option<Vec<Run>> {
             let runs: Vec<Run> = runs.iter().map(|run| Run::of(run, pick)).collect::<Option<_>>()?;
             (!runs.is_empty()).then_some(runs)
         };
         Some([side(before)?, side(after)?])
-    })
+    };
+    // The best figure of retained memory that all runs of both sides have, as in the leak check.
+    let retained = || {
+        let figures = Retained::ALL.into_iter();
+        figures.map(|figure| (figure, both(&|task| figure.of(task.into())))).find(|(_, runs)| runs.is_some())
+    };
+    match signal {
+        Signal::Memory => retained()?.1,
+        Signal::Shared => {
+            let (figure, _) = retained()?;
+            both(&|task| figure.shared(task.into()))
+        }
+        Signal::Descriptors => both(&|task| task.fds),
+        Signal::Threads => both(&|task| task.threads),
+    }
 }

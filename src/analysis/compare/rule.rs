@@ -1,10 +1,7 @@
 //! The rule for one signal.
 //!
-//! **Growth of a run**: the first fifth (at least three tasks) is warm-up and left out; the rest is cut into at
-//! most eight batches of equal length, and the lowest reading of each is its floor, since garbage that waits for
-//! its collector lifts readings and never lowers them. Growth per task is the mean of the floors' increments
-//! divided by the batch length (the method of batch means: Law & Kelton, "Simulation Modeling and Analysis",
-//! ch. 9, with minima in the place of means). The increments of a leak that varies are independent; those of a
+//! **Growth of a run**: the first fifth (at least three tasks) is warm-up and left out. The rest is judged by the
+//! verdict's own estimator (`growth::window`): the mean increment of the floors of at most eight batches. The increments of a leak that varies are independent; those of a
 //! flat, noisy level are negatively correlated, which makes the interval wider than it need be, never narrower.
 //!
 //! **Difference**: where both sides were sent the same inputs in the same order, batch by batch (a paired t
@@ -19,17 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use super::words;
 use super::{Change, Signal};
+use crate::analysis::growth::{LEAST_INCREMENTS, Mean, increments_of_floors};
 use crate::analysis::student;
 use crate::record::{RunFigures, TaskFigures};
 
 /// Batches that the tasks after warm-up are cut into, at most.
 const BATCHES: usize = 8;
 
-/// Fewer increments than this have no interval worth the name.
-const LEAST_INCREMENTS: usize = 4;
-
-/// The probability below each end of an interval is 1 minus this.
-const TAIL: f64 = 0.99;
+/// The probability beyond each end of an interval.
+const ERROR: f64 = 0.01;
 
 /// The second half of a leak grows at no less than this share of the first; what fills slows down.
 const STEADY: f64 = 0.5;
@@ -82,7 +77,7 @@ pub(super) struct Run {
 
 impl Run {
     /// The readings that `pick` takes; nothing if one is missing before the last that is there.
-    pub(super) fn of(run: &RunFigures, pick: fn(&TaskFigures) -> Option<f64>) -> Option<Run> {
+    pub(super) fn of(run: &RunFigures, pick: &dyn Fn(&TaskFigures) -> Option<f64>) -> Option<Run> {
         let read = run.tasks.iter().rposition(|task| pick(task).is_some())? + 1;
         let tasks = &run.tasks[..read];
         Some(Run {
@@ -194,12 +189,12 @@ impl Growth {
         let slowing = each.iter().all(|(increments, _)| slows(increments, 1.0));
         let tasks = each.iter().map(|(_, tasks)| tasks).sum();
         let increments: Vec<f64> = each.into_iter().flat_map(|(increments, _)| increments).collect();
-        let (mean, error) = mean_and_error(&increments);
-        let reach = student::quantile(TAIL, increments.len() as f64 - 1.0) * error;
+        let mean = Mean::of(&increments);
+        let (low, high) = mean.interval(ERROR);
         Some(Growth {
-            rate: Rate { per_task: mean, low: mean - reach, high: mean + reach, tasks },
+            rate: Rate { per_task: mean.value, low, high, tasks },
             increments,
-            error,
+            error: mean.error,
             slowing,
             sent: runs.iter().map(|run| run.values.len()).min()?,
         })
@@ -209,15 +204,8 @@ impl Growth {
 /// The increments of a run's floors per task, and the tasks that they are owed to.
 fn increments(values: &[f64]) -> Option<(Vec<f64>, usize)> {
     let warm_up = values.len().div_ceil(5).max(3);
-    let rest = values.get(warm_up..)?;
-    let width = (rest.len() / BATCHES).max(1);
-    let batches = rest.len() / width;
-    // What does not fill a batch is left out at the front, where warm-up may not be over.
-    let kept = &rest[rest.len() - batches * width..];
-    let floors: Vec<f64> =
-        kept.chunks(width).map(|batch| batch.iter().copied().fold(f64::INFINITY, f64::min)).collect();
-    let increments: Vec<f64> = floors.windows(2).map(|pair| (pair[1] - pair[0]) / width as f64).collect();
-    (increments.len() >= LEAST_INCREMENTS).then_some((increments, kept.len()))
+    let found = increments_of_floors(values.get(warm_up..)?, BATCHES)?;
+    Some((found.per_task, found.tasks))
 }
 
 /// True if increments in the direction of `sign` are much smaller in the second half.
@@ -227,24 +215,15 @@ fn slows(increments: &[f64], sign: f64) -> bool {
     mean(late) < STEADY * mean(early)
 }
 
-/// The mean, and its standard error.
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    (mean, (variance / count).sqrt())
-}
-
 /// The difference, and whether it slows down as what fills does: a cache that one version has and the other
 /// has not.
 fn paired_difference(before: &Growth, after: &Growth) -> (Difference, bool) {
     let differences: Vec<f64> =
         before.increments.iter().zip(&after.increments).map(|(before, after)| after - before).collect();
-    let (mean, error) = mean_and_error(&differences);
-    let reach = student::quantile(TAIL, differences.len() as f64 - 1.0) * error;
-    let difference =
-        Difference { per_task: mean, low: mean - reach, high: mean + reach, method: Method::Paired };
-    (difference, slows(&differences, mean.signum()))
+    let mean = Mean::of(&differences);
+    let (low, high) = mean.interval(ERROR);
+    let difference = Difference { per_task: mean.value, low, high, method: Method::Paired };
+    (difference, slows(&differences, mean.value.signum()))
 }
 
 fn welch_difference(before: &Growth, after: &Growth) -> (Difference, bool) {
@@ -254,7 +233,7 @@ fn welch_difference(before: &Growth, after: &Growth) -> (Difference, bool) {
     let degrees = |index: usize| [before, after][index].increments.len() as f64 - 1.0;
     let reach = if sum > 0.0 {
         let satterthwaite = sum.powi(2) / (squares[0].powi(2) / degrees(0) + squares[1].powi(2) / degrees(1));
-        student::quantile(TAIL, satterthwaite) * sum.sqrt()
+        student::quantile(1.0 - ERROR, satterthwaite) * sum.sqrt()
     } else {
         0.0
     };

@@ -3,6 +3,9 @@
 use rstest::rstest;
 
 use super::*;
+use crate::analysis::LeakTasks;
+use crate::analysis::fixtures::{run as fixture, task};
+use crate::record::{Footprint, Phase, RunData, Verdict};
 
 /// A run of `tasks` that alternates short and long, with memory `at(task)`.
 fn run(tasks: usize, at: impl Fn(usize) -> f64) -> RunFigures {
@@ -172,4 +175,36 @@ fn several_runs_a_side_tell_more_than_one() {
     let (one, six) = (of(1), of(6));
     assert!(width(&six) < 0.6 * width(&one), "{} against {}", width(&six), width(&one));
     assert_eq!((one.verdict, six.verdict), (Change::Better, Change::Fixed));
+}
+
+/// A worker that forks: its children stay alive for a while and share its memory. Every process counts `sum_mb`
+/// of it, the tree retains `tree_mb`.
+fn forking(sum_mb: impl Fn(u32) -> f64, tree_mb: impl Fn(u32) -> f64) -> RunData {
+    let task = |index: u32| {
+        let retained = Footprint {
+            rss_mb: Some(sum_mb(index) + 20.0),
+            private_mb: Some(sum_mb(index)),
+            pss_mb: Some(tree_mb(index) + 10.0),
+            pss_anon_mb: Some(tree_mb(index)),
+            ..Footprint::default()
+        };
+        let mut record = task(if index.is_multiple_of(2) { "short" } else { "long" }, 1, 0.2);
+        record.phase = Some(Phase::Leak);
+        record.worker_rss_after_mb = retained.rss_mb;
+        record.worker_after = Some(retained);
+        record
+    };
+    fixture((0..30).map(task).collect(), Vec::new())
+}
+
+#[test]
+fn a_forking_worker_that_the_leak_check_passes_is_not_called_worse() {
+    let (before, after) =
+        (forking(|_| 100.0, |_| 100.0), forking(|task| 100.0 + 5.0 * f64::from(task), |_| 100.0));
+    assert_eq!(LeakTasks::of(&after).growth(1).verdict(), Verdict::Pass);
+    let found = compare(&[run_figures(&before)], &[run_figures(&after)]);
+    assert_eq!(found.verdict, Change::NoChange, "{}", found.reason);
+    // The tree itself growing is worse by either figure.
+    let leak = forking(|task| 100.0 + 5.0 * f64::from(task), |task| 100.0 + 5.0 * f64::from(task));
+    assert_eq!(compare(&[run_figures(&before)], &[run_figures(&leak)]).verdict, Change::Worse);
 }

@@ -31,6 +31,7 @@ pub use bounds::Bounds;
 pub use looks::{FIRST_LOOK, LOOKS, next_look};
 pub use rule::growth_within;
 pub(super) use rule::{RUNTIME_RISE_MB, is_runtime};
+pub(super) use window::{LEAST_INCREMENTS, Mean, increments_of_floors};
 
 /// What the readings say about accumulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

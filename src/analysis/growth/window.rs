@@ -24,6 +24,52 @@ pub(super) struct Window {
     pub(super) rise: f64,
 }
 
+/// Fewer increments than this have no interval worth the name.
+pub(in crate::analysis) const LEAST_INCREMENTS: usize = 4;
+
+/// Growth from the floor of one block to that of the next: what the verdict and a comparison estimate growth by.
+#[derive(Debug, Clone)]
+pub(in crate::analysis) struct Increments {
+    /// Growth from block to block, in the readings' unit per task.
+    pub(in crate::analysis) per_task: Vec<f64>,
+    /// Tasks in the blocks.
+    pub(in crate::analysis) tasks: usize,
+    /// From the first floor to the last, in the readings' unit.
+    pub(in crate::analysis) rise: f64,
+}
+
+/// The increments of `readings` in about `blocks` blocks; none where they are fewer than [`LEAST_INCREMENTS`].
+pub(in crate::analysis) fn increments_of_floors(readings: &[f64], blocks: usize) -> Option<Increments> {
+    let width = (readings.len() / blocks).max(1);
+    let floors = block_floors(readings, width);
+    let per_task: Vec<f64> = floors.windows(2).map(|pair| (pair[1] - pair[0]) / width as f64).collect();
+    let rise = floors.last()? - floors.first()?;
+    (per_task.len() >= LEAST_INCREMENTS).then_some(Increments { per_task, tasks: floors.len() * width, rise })
+}
+
+/// The mean of some increments, with its standard error.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::analysis) struct Mean {
+    pub(in crate::analysis) value: f64,
+    pub(in crate::analysis) error: f64,
+    count: usize,
+}
+
+impl Mean {
+    /// The mean of at least two values.
+    pub(in crate::analysis) fn of(values: &[f64]) -> Mean {
+        let (value, count) = (mean(values), values.len() as f64);
+        let variance = values.iter().map(|step| (step - value).powi(2)).sum::<f64>() / (count - 1.0);
+        Mean { value, error: (variance / count).sqrt(), count: values.len() }
+    }
+
+    /// Student's t interval, which errs with the probability `error` at each end.
+    pub(in crate::analysis) fn interval(&self, error: f64) -> (f64, f64) {
+        let half = student::exceeded(error, self.count - 1) * self.error;
+        (self.value - half, self.value + half)
+    }
+}
+
 /// The window of `readings` from `skip` on, in about `blocks` blocks, with an
 /// interval that errs with the probability `error` at each end; none where it is
 /// too short.
@@ -32,27 +78,19 @@ pub(super) struct Window {
 /// to block (Law, "Simulation Modeling and Analysis", section 9.5.3).
 pub(super) fn window(readings: &[f64], skip: usize, blocks: usize, error: f64) -> Option<Window> {
     let readings = readings.get(skip..)?;
-    let tasks = readings.len();
-    let width = (tasks / blocks).max(1);
-    let floors = block_floors(readings, width);
-    let growth: Vec<f64> = floors.windows(2).map(|pair| (pair[1] - pair[0]) / width as f64).collect();
-    if tasks < 5 || growth.len() < 4 {
-        return None;
-    }
-    let count = growth.len() as f64;
-    let rate = mean(&growth);
-    let variance = growth.iter().map(|step| (step - rate).powi(2)).sum::<f64>() / (count - 1.0);
-    let half = student::exceeded(error, growth.len() - 1) * (variance / count).sqrt();
+    let Increments { per_task: growth, rise, .. } = increments_of_floors(readings, blocks)?;
+    let rate = Mean::of(&growth);
+    let (low, high) = rate.interval(error);
     let (first, last) = growth.split_at(growth.len() - growth.len() / 2);
     Some(Window {
-        tasks,
-        rate,
-        low: rate - half,
-        high: rate + half,
+        tasks: readings.len(),
+        rate: rate.value,
+        low,
+        high,
         early: mean(first),
         late: mean(last),
         slowest_third: thirds(&growth).into_iter().fold(f64::INFINITY, f64::min),
-        rise: floors[floors.len() - 1] - floors[0],
+        rise,
     })
 }
 
