@@ -119,6 +119,13 @@ impl StdError for Error {
     }
 }
 
+impl From<highwater_demo::Error> for Error {
+    fn from(error: highwater_demo::Error) -> Error {
+        let (message, hint) = (error.to_string(), error.hint_text().map(str::to_string));
+        Error { kind: ErrorKind::Demo, message, hint, source: error.into_source() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -208,7 +208,6 @@ pub mod audio;
 pub mod baseline;
 pub mod cli;
 pub mod console;
-pub mod demo;
 pub mod error;
 mod inputs;
 pub mod journal;
@@ -224,5 +223,7 @@ pub mod session;
 pub mod suite;
 
 pub mod units;
+
+pub use highwater_demo as demo;
 
 pub use error::{Error, ErrorKind, Result};

@@ -362,7 +362,7 @@ fn dropping_the_embedded_service_leaves_no_process() {
 #[test]
 fn wrong_switches_are_told_with_their_reason() {
     let error = Embedded::start(program(), &["--leak".to_string(), "lots".to_string()]).unwrap_err();
-    let text = error.render();
+    let text = highwater::Error::from(error).render();
     assert!(text.contains("ended before it was ready") && text.contains("--leak <SIZE>"), "{text}");
 }
 

@@ -15,7 +15,7 @@ const RECORDINGS: &str = "--short short.wav --long long.wav --set settle.quiet_s
 /// A service that outlives the highwater that drives it, and the flags that lead to it.
 fn service() -> (Embedded, String) {
     let program = Path::new(env!("CARGO_BIN_EXE_highwater"));
-    let service = Embedded::start(program, &[]).unwrap_or_else(|error| panic!("{}", error.render()));
+    let service = Embedded::start(program, &[]).map_err(highwater::Error::from).unwrap();
     let worker = service.ready().pids(Role::Worker)[0];
     // Others that the machine has are none of this test's.
     let alone = "--set processes.api.patterns= --set processes.backend.patterns=";

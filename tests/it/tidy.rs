@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Folders and files that know neither tokio nor files nor clocks: they are
 /// tested on constants, and give the same answer in a year.
 const PURE: &[&str] = &[
+    "demo/src/dsp",
     "src/analysis",
     "src/assessment",
     "src/report",
@@ -15,7 +16,6 @@ const PURE: &[&str] = &[
     "src/audio/make.rs",
     "src/cli/misplaced.rs",
     "src/console/lines.rs",
-    "src/demo/dsp",
     "src/error.rs",
     "src/journal/lines.rs",
     "src/phases/late.rs",
@@ -74,10 +74,13 @@ const IMPURE: [&str; 11] = [
 
 /// The only modules with code that the compiler cannot vouch for.
 const UNSAFE: [&str; 3] =
-    ["src/demo/worker/fork.rs", "src/demo/worker/mapping.rs", "src/sampler/wait/pidfd_info.rs"];
+    ["demo/src/worker/fork.rs", "demo/src/worker/mapping.rs", "src/sampler/wait/pidfd_info.rs"];
 
 /// No file of the library is longer.
 const MAX_LINES: usize = 500;
+
+/// The folders of the product's own code.
+const CRATES: [&str; 2] = ["demo/src", "src"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -103,6 +106,11 @@ fn rust_files(path: &str) -> Vec<(String, String)> {
     assert!(!found.is_empty(), "there is no Rust file at {path}");
     found.sort();
     found
+}
+
+/// The Rust files of all crates.
+fn library() -> Vec<(String, String)> {
+    CRATES.into_iter().flat_map(rust_files).collect()
 }
 
 /// The lines of code, with their numbers: no comments, and no tests, which stand
@@ -232,10 +240,8 @@ fn an_impure_module_would_be_found() {
 
 #[test]
 fn unsafe_code_stands_in_the_known_modules_only() {
-    let with: Vec<String> = rust_files("src")
-        .into_iter()
-        .filter_map(|(name, source)| has_unsafe(&source).then_some(name))
-        .collect();
+    let with: Vec<String> =
+        library().into_iter().filter_map(|(name, source)| has_unsafe(&source).then_some(name)).collect();
     assert_eq!(with, UNSAFE);
 }
 
@@ -247,7 +253,7 @@ fn unsafe_code_would_be_found() {
 
 #[test]
 fn no_file_of_the_library_is_long() {
-    for (name, source) in rust_files("src") {
+    for (name, source) in library() {
         let lines = source.lines().count();
         assert!(lines <= MAX_LINES, "{name} has {lines} lines, at most {MAX_LINES} are wanted");
     }
@@ -255,7 +261,7 @@ fn no_file_of_the_library_is_long() {
 
 #[test]
 fn every_ignored_test_says_why() {
-    for (name, source) in rust_files("src").into_iter().chain(rust_files("tests")) {
+    for (name, source) in library().into_iter().chain(rust_files("tests")) {
         // This file holds planted faults.
         let found = if name == "tests/it/tidy.rs" { Vec::new() } else { ignored_without_reason(&source) };
         assert!(found.is_empty(), "{name}: `#[ignore]` without a reason in lines {found:?}");
@@ -277,8 +283,11 @@ fn nextest_reads_the_file_at_the_top() {
 
 #[test]
 fn every_dependency_has_its_line_in_the_architecture() {
-    let missing = unexplained(&text("Cargo.toml"), &text("ARCHITECTURE.md"));
-    assert!(missing.is_empty(), "not in ARCHITECTURE.md, section Dependencies: {}", missing.join(", "));
+    for manifest in ["Cargo.toml", "demo/Cargo.toml"] {
+        let missing = unexplained(&text(manifest), &text("ARCHITECTURE.md"));
+        let missing = missing.join(", ");
+        assert!(missing.is_empty(), "{manifest}: not in ARCHITECTURE.md, section Dependencies: {missing}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn start(args: &str) -> Service {
         let args: Vec<String> = args.split_whitespace().map(String::from).collect();
-        let embedded = Embedded::start(program(), &args).unwrap_or_else(|error| panic!("{}", error.render()));
+        let embedded = Embedded::start(program(), &args).map_err(highwater::Error::from).unwrap();
         let client = Client::new(&embedded.ready().url);
         Service { embedded, client }
     }

@@ -94,7 +94,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A 16-bit WAV whose channels are all equal.
-    pub(in crate::demo::dsp) fn encode(samples: &[f32], rate_hz: u32, channels: u16) -> Vec<u8> {
+    pub(in crate::dsp) fn encode(samples: &[f32], rate_hz: u32, channels: u16) -> Vec<u8> {
         let spec = hound::WavSpec {
             channels,
             sample_rate: rate_hz,

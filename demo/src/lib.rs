@@ -3,7 +3,8 @@
 //! Real processes, so that memory, crashes and CPU are real: a supervisor, an
 //! `api` that answers HTTP and keeps the queue, and one or more `worker`s that
 //! decode WAV audio, compute a spectrogram and find the speech in it. All are
-//! this same binary, re-executed with a hidden `--role`.
+//! the same binary, re-executed as `demo --role …`: a program that has this
+//! service has a subcommand `demo` which calls [`run`].
 //!
 //! - [`DemoOptions`]: the switches, most of which plant a fault;
 //! - [`run`]: be one of the processes (the supervisor, unless told otherwise);
@@ -18,6 +19,7 @@ mod announce;
 mod api;
 mod dsp;
 mod embedded;
+mod error;
 mod lifeline;
 mod options;
 mod supervisor;
@@ -27,10 +29,9 @@ mod worker;
 
 pub use announce::{Event, Process, Ready};
 pub use embedded::Embedded;
+pub use error::{Error, Result};
 pub use options::{DemoOptions, FdKind, LeakHow, LeakWhen, Role};
 pub use units::{ByteSize, CacheSize, parse_duration, parse_factor};
-
-use crate::error::Result;
 
 /// Runs the service until SIGINT or SIGTERM (or, with `--lifeline`, until
 /// stdin closes), or, when the supervisor says so, one process of it.
@@ -39,8 +40,7 @@ use crate::error::Result;
 /// runtime of their own, and a worker that forks should have few threads.
 ///
 /// # Errors
-/// [`ErrorKind::Demo`](crate::error::ErrorKind::Demo) when a process of the
-/// service does not start, or when the api ends.
+/// When a process of the service does not start, or when the api ends.
 pub fn run(options: &DemoOptions) -> Result<()> {
     match options.role {
         None => supervisor::run(options),

@@ -13,9 +13,9 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::super::wire::Outcome;
 use super::hub::{Accepted, Hub};
 use super::ledger::Status;
+use crate::wire::Outcome;
 
 /// The largest upload, in bytes.
 const UPLOAD_LIMIT: usize = 256 * 1000 * 1000;

@@ -9,8 +9,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::announce::{Event, Ready};
-use crate::error::{Error, ErrorKind, Result};
+use crate::announce::{Event, Ready};
+use crate::error::{Error, Result};
 
 /// Longer than the supervisor's own deadline, whose message says more.
 const READY_DEADLINE: Duration = Duration::from_secs(40);
@@ -40,8 +40,8 @@ impl Embedded {
     /// thread and inside a tokio runtime alike.
     ///
     /// # Errors
-    /// [`ErrorKind::Demo`] when the service does not become ready; what it
-    /// wrote to stderr is the cause of the error.
+    /// When the service does not become ready; what it wrote to stderr is the
+    /// cause of the error.
     pub fn start(program: &Path, args: &[String]) -> Result<Embedded> {
         let mut command = Command::new(program);
         command.arg("demo").arg("--lifeline").args(args);
@@ -58,7 +58,7 @@ impl Embedded {
             .process_group(0)
             .spawn()
             .map_err(|error| {
-                Error::new(ErrorKind::Demo, format!("cannot start `{}`", program.display()))
+                Error::new(format!("cannot start `{}`", program.display()))
                     .source(error)
                     .hint("the variable HIGHWATER_BIN may name another highwater program")
             })?;
@@ -94,8 +94,8 @@ impl Embedded {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 let said = said.lock().unwrap_or_else(PoisonError::into_inner).make_contiguous().join("\n");
-                let error = Error::new(ErrorKind::Demo, message)
-                    .hint("`highwater demo --help` lists the switches of the service");
+                let error =
+                    Error::new(message).hint("`highwater demo --help` lists the switches of the service");
                 Err(if said.is_empty() { error } else { error.source(said) })
             }
         }
@@ -106,16 +106,15 @@ impl Embedded {
     /// that cargo built beside it.
     ///
     /// # Errors
-    /// [`ErrorKind::Demo`], with a hint, when none of these is there.
+    /// With a hint, when none of these is there.
     pub fn program() -> Result<PathBuf> {
         if let Some(program) = std::env::var_os("HIGHWATER_BIN").filter(|program| !program.is_empty()) {
             return Ok(PathBuf::from(program));
         }
-        let this = std::env::current_exe().map_err(|error| {
-            Error::new(ErrorKind::Demo, "cannot find this program's own file").source(error)
-        })?;
+        let this = std::env::current_exe()
+            .map_err(|error| Error::new("cannot find this program's own file").source(error))?;
         beside(&this).filter(|program| program.is_file()).ok_or_else(|| {
-            Error::new(ErrorKind::Demo, "cannot find the `highwater` program that holds the embedded service")
+            Error::new("cannot find the `highwater` program that holds the embedded service")
                 .hint("build it with `cargo build`, or name it in the variable HIGHWATER_BIN")
         })
     }

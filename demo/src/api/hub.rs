@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::super::wire::Order;
 use super::ledger::{Ledger, WorkerId};
+use crate::wire::Order;
 
 /// What the HTTP side and the broker side of the api share.
 pub(super) struct Hub {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::Role;
+use crate::options::Role;
 
 /// The first line: everything works, and this is where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ mod mel;
 mod speech;
 mod wav;
 
-use super::wire::Segment;
+use crate::wire::Segment;
 
 /// Everything that a task computes; dropping it frees the task's memory.
 pub(super) struct Recognition {

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-use super::super::options::{DemoOptions, FdKind, LeakHow};
-use super::super::units::ByteSize;
 use super::fork::in_child;
 use super::mapping;
+use crate::options::{DemoOptions, FdKind, LeakHow};
+use crate::units::ByteSize;
 
 /// Blocks of this size come from the allocator's heap: glibc maps those of 128 KiB and more one by one.
 const SMALL: usize = 64 * 1024;

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use self::hub::Hub;
-use super::announce::say;
-use super::lifeline::Assignment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::announce::say;
+use crate::error::{Error, Result};
+use crate::lifeline::Assignment;
 
 /// What the api tells the supervisor, a line each on its stdout.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(super) enum Notice {
 /// One thread is enough for what passes through here, and keeps the process's
 /// memory in one arena.
 pub(super) fn run(assignment: &Assignment) -> Result<()> {
-    let cannot = |error: std::io::Error| Error::new(ErrorKind::Demo, "the api cannot serve").source(error);
+    let cannot = |error: std::io::Error| Error::new("the api cannot serve").source(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     runtime.block_on(serve(assignment)).map_err(cannot)
 }

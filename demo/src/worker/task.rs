@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::dsp::{Recognition, recognise};
-use super::super::options::DemoOptions;
-use super::super::wire::{Broker, Outcome};
 use super::faults::{self, Circumstances, Faults};
+use crate::dsp::{Recognition, recognise};
+use crate::options::DemoOptions;
+use crate::wire::{Broker, Outcome};
 
 /// What a task leaves behind for the worker to know.
 #[derive(Debug, Serialize, Deserialize)]

@@ -16,11 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::announce::{Event, Process, Ready, say};
-use super::api::Notice;
-use super::lifeline::{Assignment, on_end_of_stdin};
-use super::options::{DemoOptions, Role};
-use crate::error::{Error, ErrorKind, Result};
+use crate::announce::{Event, Process, Ready, say};
+use crate::api::Notice;
+use crate::error::{Error, Result};
+use crate::lifeline::{Assignment, on_end_of_stdin};
+use crate::options::{DemoOptions, Role};
 
 /// All processes must be ready within this time, also on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -74,7 +74,7 @@ async fn supervise(options: &DemoOptions) -> Result<()> {
 }
 
 fn fault(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Demo, message)
+    Error::new(message)
 }
 
 /// Ends when somebody asks the service to stop.

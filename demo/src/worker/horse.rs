@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 
 use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
 
-use super::super::options::DemoOptions;
-use super::super::wire::{Broker, Outcome};
 use super::faults::Faults;
 use super::fork::in_child;
 use super::task::{self, Performed};
+use crate::options::DemoOptions;
+use crate::wire::{Broker, Outcome};
 
 /// Does the task in a forked child and reaps it. A child that dies makes the
 /// task fail; the worker lives on.

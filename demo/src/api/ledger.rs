@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::super::wire::Outcome;
+use crate::wire::Outcome;
 
 /// So many results are kept, the newest; without their audio.
 const RESULTS_KEPT: usize = 10_000;

@@ -8,10 +8,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::announce::say;
-use super::super::wire::{AudioHead, Hello, Peak, Report, Wish, line};
 use super::Notice;
 use super::hub::Hub;
+use crate::announce::say;
+use crate::wire::{AudioHead, Hello, Peak, Report, Wish, line};
 
 /// Takes connections for ever.
 pub(super) async fn serve(listener: TcpListener, hub: Arc<Hub>) -> std::io::Result<()> {

@@ -1,6 +1,6 @@
 //! Where speech is: stretches of energy above a threshold that follows the recording.
 
-use super::super::wire::Segment;
+use crate::wire::Segment;
 
 /// Frames per second at which energy is looked at.
 const FRAMES_PER_S: usize = 100;

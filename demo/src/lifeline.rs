@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::DemoOptions;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::options::DemoOptions;
 
 /// What a child is told at its start.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Assignment {
 /// When stdin does not begin with an assignment.
 pub(super) fn assignment() -> Result<Assignment> {
     let broken = || {
-        Error::new(ErrorKind::Demo, "a process of the embedded service was started without its assignment")
+        Error::new("a process of the embedded service was started without its assignment")
             .hint("start the service with `highwater demo`; `--role` is for its own use")
     };
     let mut line = String::new();
@@ -58,5 +58,5 @@ pub(super) fn on_end_of_stdin(then: impl FnOnce() + Send + 'static) -> Result<()
             then();
         })
         .map(drop)
-        .map_err(|error| Error::new(ErrorKind::Demo, "cannot start the lifeline thread").source(error))
+        .map_err(|error| Error::new("cannot start the lifeline thread").source(error))
 }

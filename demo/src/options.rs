@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::units::{ByteSize, CacheSize, parse_duration, parse_factor};
+use crate::units::{ByteSize, CacheSize, parse_duration, parse_factor};
 
 /// Which process of the service this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
@@ -240,7 +240,7 @@ pub(super) mod tests {
     }
 
     /// The options that those arguments give, or the text of the error.
-    pub(in crate::demo) fn parse(arguments: &str) -> Result<DemoOptions, String> {
+    pub(crate) fn parse(arguments: &str) -> Result<DemoOptions, String> {
         Cli::try_parse_from(std::iter::once("demo").chain(arguments.split_whitespace()))
             .map(|cli| cli.options)
             .map_err(|error| error.to_string())

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::super::dsp::Recognition;
-use super::super::options::{DemoOptions, LeakWhen};
-use super::super::units::ByteSize;
 use super::leaks::{Leaked, Resident};
-use crate::error::{Error, ErrorKind, Result};
+use crate::dsp::Recognition;
+use crate::error::{Error, Result};
+use crate::options::{DemoOptions, LeakWhen};
+use crate::units::ByteSize;
 
 /// Audio longer than this is long, in seconds.
 const LONG_S: f64 = 300.0;
@@ -173,9 +173,7 @@ impl LateFree {
                     drop(held);
                 }
             })
-            .map_err(|error| {
-                Error::new(ErrorKind::Demo, "cannot start the late-free thread").source(error)
-            })?;
+            .map_err(|error| Error::new("cannot start the late-free thread").source(error))?;
         Ok(LateFree { delay, queue })
     }
 
@@ -190,8 +188,8 @@ impl LateFree {
 mod tests {
     use rstest::rstest;
 
-    use super::super::super::options::tests::parse;
     use super::*;
+    use crate::options::tests::parse;
 
     fn task() -> Circumstances {
         Circumstances { duration_s: 10.0, failed: false, peak_outstanding: 1 }

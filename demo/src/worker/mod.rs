@@ -17,16 +17,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use self::faults::Faults;
-use super::lifeline::Assignment;
-use super::wire::{Broker, Order, Outcome, Report, Wish, line, read};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::lifeline::Assignment;
+use crate::wire::{Broker, Order, Outcome, Report, Wish, line, read};
 
 /// Works until the process is ended: by its lifeline, by the api's end, or by a fault.
 pub(super) fn run(assignment: &Assignment) -> Result<()> {
-    let cannot = |error: std::io::Error| {
-        Error::new(ErrorKind::Demo, "the worker cannot reach the api's broker").source(error)
-    };
-    let address = assignment.broker.ok_or_else(|| Error::new(ErrorKind::Demo, "a worker needs a broker"))?;
+    let cannot = |error: std::io::Error| Error::new("the worker cannot reach the api's broker").source(error);
+    let address = assignment.broker.ok_or_else(|| Error::new("a worker needs a broker"))?;
     let broker = Broker { address, token: assignment.token.clone() };
     let mut stream = broker.connect(Wish::Work { pid: std::process::id() }).map_err(cannot)?;
     let tasks = listen(stream.try_clone().map_err(cannot)?, assignment.options.crash_at)?;
@@ -72,7 +70,7 @@ fn listen(stream: TcpStream, crash_at: Option<u32>) -> Result<Receiver<String>> 
             // Without the api there is nothing to live for, whatever the main thread is doing.
             std::process::exit(1);
         })
-        .map_err(|error| Error::new(ErrorKind::Demo, "cannot start the orders thread").source(error))?;
+        .map_err(|error| Error::new("cannot start the orders thread").source(error))?;
     Ok(tasks)
 }
 
