@@ -10,6 +10,7 @@ mod cli;
 mod damage;
 mod demo;
 mod discovery;
+mod docs;
 mod driver;
 mod durability;
 mod faults;
