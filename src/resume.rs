@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::analysis::{Condition, Level, WORKER, conditions, levels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Override, Plan};
 use crate::record::{Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
 use crate::units::round;
 
@@ -76,7 +76,7 @@ impl Resume {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if an override does not fit.
-    pub fn plan(&self, overrides: &[(String, String)]) -> Result<Plan> {
+    pub fn plan(&self, overrides: &[Override]) -> Result<Plan> {
         let mut recorded = recorded(&self.run)?.clone();
         if let Some(roles) = recorded.get_mut("processes").and_then(serde_json::Value::as_object_mut) {
             // Those that the program knew itself (the embedded service) are known anew.

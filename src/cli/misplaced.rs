@@ -3,7 +3,7 @@
 use super::args::{PhaseArg, PlanArgs, RunArgs};
 use super::run::Target;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::Plan;
+use crate::plan::{Override, Plan};
 
 /// Keys that say which service is tested and how it is found: the embedded one says that itself.
 const OF_A_SERVICE: [&str; 9] = [
@@ -35,7 +35,7 @@ pub(super) fn misplaced(target: &Target<'_>, plan: &PlanArgs) -> Result<()> {
         ("--worker-port", plan.worker_port.is_some()),
     ];
     let flag = flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag.to_string());
-    let set = || plan.set.iter().map(|(key, _)| key).find(|key| of_a_service(key));
+    let set = || plan.set.iter().map(Override::key).find(|key| of_a_service(key));
     match flag.or_else(|| set().map(|key| format!("--set {key}"))) {
         None => Ok(()),
         Some(flag) => Err(Error::new(

@@ -8,7 +8,7 @@ use super::printed::printed;
 use crate::assessment::{Assessment, assess};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Override, Plan};
 use crate::record::{Event, RunData};
 use crate::report::markdown;
 use crate::session::write_report;
@@ -45,12 +45,12 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
 ///
 /// What the run's log recorded takes the place of the configuration file, so
 /// that overrides rise above it and are checked as everywhere.
-fn plan_of(run: &RunData, overrides: &[(String, String)]) -> Result<Plan> {
-    if let Some(unfit) = overrides.iter().find(|(key, _)| !JUDGED.iter().any(|table| key.starts_with(table)))
+fn plan_of(run: &RunData, overrides: &[Override]) -> Result<Plan> {
+    if let Some(unfit) = overrides.iter().find(|one| !JUDGED.iter().any(|table| one.key().starts_with(table)))
     {
         return Err(Error::new(
             ErrorKind::Config,
-            format!("`{}` decides nothing about a run that is over", unfit.0),
+            format!("`{}` decides nothing about a run that is over", unfit.key()),
         )
         .hint("a report can override thresholds: keys of `leak`, `ramp` and `soak`"));
     }

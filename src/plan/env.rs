@@ -1,13 +1,12 @@
-//! Reads `HIGHWATER_…` variables into assignments.
+//! Reads `HIGHWATER_…` variables into settings.
 //!
 //! The name of a variable is the key's path in capitals, with underscores for
 //! everything else: `HIGHWATER_LEAK_MAX_DELTA_MB` is `leak.max_delta_mb`.
 
-use serde_json::Value;
-
-use super::assignment::{Assignment, Given, Origin};
-use super::keys::{Found, Key, find, known};
+use super::key::Key;
+use super::keys::{Found, find, keys};
 use super::nearest::nearest;
+use super::setting::{Given, Origin, Setting};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the names of all our variables begin with.
@@ -23,35 +22,33 @@ const NOT_KEYS: [&str; 5] =
 /// Shorter names for keys that are often set.
 const ALIASES: [(&str, &str); 1] = [("HIGHWATER_URL", "target.url")];
 
-/// The assignments of `variables`; others than `HIGHWATER_…` are passed over.
-/// `plan` is what the configuration holds so far: its roles and headers are
+/// The settings of `variables`; others than `HIGHWATER_…` are passed over.
+/// `below` are the settings of the layers below: their roles and headers are
 /// recognised in the names of variables.
 ///
 /// # Errors
-/// `Config` for a `HIGHWATER_…` variable that means nothing.
+/// `Config` for a `HIGHWATER_…` variable that means nothing, and for two that set one key.
 pub(super) fn read(
     variables: impl IntoIterator<Item = (String, String)>,
-    plan: &Value,
-) -> Result<Vec<Assignment>> {
+    below: &[Setting],
+) -> Result<Vec<Setting>> {
     let mut ours: Vec<(String, String)> =
         variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
-    // An alias comes first, so that the full name has the last word.
-    ours.sort_by_key(|(name, _)| (alias(name).is_none(), name.clone()));
-    let mut assignments = Vec::new();
+    ours.sort();
+    let mut settings: Vec<Setting> = Vec::new();
     for (name, text) in ours {
         if NOT_KEYS.contains(&name.as_str()) {
             continue;
         }
-        let path = path_of(&name, plan).ok_or_else(|| unknown(&name))?;
+        let path = path_of(&name, below).ok_or_else(|| unknown(&name))?;
         let Found::Key(key) = find(&path) else { return Err(unknown(&name)) };
-        assignments.push(Assignment {
-            path,
-            key,
-            given: Given::Text(text),
-            origin: Origin::Environment { name },
-        });
+        if let Some(other) = settings.iter().find(|setting| setting.path == path) {
+            let message = format!("`{}` is set twice: by {} and by `{name}`", path.join("."), other.origin);
+            return Err(Error::new(ErrorKind::Config, message).hint("unset one of the two variables"));
+        }
+        settings.push(Setting { path, key, given: Given::Text(text), origin: Origin::Environment { name } });
     }
-    Ok(assignments)
+    Ok(settings)
 }
 
 fn alias(name: &str) -> Option<&'static str> {
@@ -59,30 +56,28 @@ fn alias(name: &str) -> Option<&'static str> {
 }
 
 /// The path of the key that the variable `name` sets.
-fn path_of(name: &str, plan: &Value) -> Option<Vec<String>> {
+fn path_of(name: &str, below: &[Setting]) -> Option<Vec<String>> {
     if let Some(key) = alias(name) {
         return Some(key.split('.').map(str::to_string).collect());
     }
-    known().iter().find_map(|key| match key.path.iter().position(|word| word == "*") {
+    keys().iter().find_map(|key| match key.path.iter().position(|word| word == "*") {
         None => (variable(&key.path) == name).then(|| key.path.clone()),
-        Some(star) => free_path(key, star, name, plan),
+        Some(star) => free_path(key, star, name, below),
     })
 }
 
 /// The path of a key with a word of the user's at `star`, if `name` fits it.
-fn free_path(key: &Key, star: usize, name: &str, plan: &Value) -> Option<Vec<String>> {
+fn free_path(key: &Key, star: usize, name: &str, below: &[Setting]) -> Option<Vec<String>> {
     let before = format!("{}_", variable(&key.path[..star]));
     let after: String = key.path[star + 1..].iter().map(|word| format!("_{}", capitals(word))).collect();
     let word = name.strip_prefix(&before)?.strip_suffix(&after)?;
     if word.is_empty() {
         return None;
     }
-    let table = key.path[..star].iter().try_fold(plan, |table, word| table.get(word));
-    let existing = table
-        .and_then(Value::as_object)
-        .and_then(|table| table.keys().find(|existing| capitals(existing) == word));
-    // Headers are the one free table of text: they have hyphens where roles have underscores.
-    let header = after.is_empty();
+    let words = below.iter().filter(|setting| setting.path.starts_with(&key.path[..star]));
+    let existing = words.map(|setting| &setting.path[star]).find(|existing| capitals(existing) == word);
+    // Headers have hyphens where roles and fields have underscores.
+    let header = key.path[..star].last().is_some_and(|table| table == "headers");
     let fresh = || if header { word.to_lowercase().replace('_', "-") } else { word.to_lowercase() };
     let mut path = key.path.clone();
     path[star] = existing.cloned().unwrap_or_else(fresh);
@@ -90,7 +85,7 @@ fn free_path(key: &Key, star: usize, name: &str, plan: &Value) -> Option<Vec<Str
 }
 
 /// The variable that sets the key at `path`.
-fn variable(path: &[String]) -> String {
+pub(super) fn variable(path: &[String]) -> String {
     format!("{PREFIX}{}", path.iter().map(|word| capitals(word)).collect::<Vec<_>>().join("_"))
 }
 
@@ -99,7 +94,7 @@ fn capitals(word: &str) -> String {
 }
 
 fn unknown(name: &str) -> Error {
-    let mut names: Vec<String> = known()
+    let mut names: Vec<String> = keys()
         .iter()
         .map(|key| {
             let words: Vec<String> = key
@@ -124,14 +119,18 @@ fn unknown(name: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::plan::file;
+
+    fn read_all(names: &[&str]) -> Result<Vec<String>> {
+        let text = "[processes.asr-api]\npid = 1\n[target.http.headers]\n'X.Key' = '1'\n";
+        let below = file::read(std::path::Path::new("a.toml"), text)?;
+        let found = read(names.iter().map(|name| (name.to_string(), "1".to_string())), &below)?;
+        Ok(found.iter().map(|setting| setting.path.join("/")).collect())
+    }
 
     fn read_one(name: &str) -> Result<Option<String>> {
-        let plan = json!({"processes": {"asr-api": {}}, "target": {"http": {"headers": {"X.Key": "1"}}}});
-        let found = read([(name.to_string(), "1".to_string())], &plan)?;
-        Ok(found.first().map(|assignment| assignment.path.join("/")))
+        Ok(read_all(&[name])?.pop())
     }
 
     #[test]
@@ -146,12 +145,21 @@ mod tests {
         check("HIGHWATER_PROCESSES_MY_WORKER_PID", "processes/my_worker/pid");
         check("HIGHWATER_PROCESSES_ASR_API_OPTIONAL", "processes/asr-api/optional");
         check("HIGHWATER_TARGET_HTTP_HEADERS_X_API_KEY", "target/http/headers/x-api-key");
+        check("HIGHWATER_TARGET_OPENAI_FIELDS_TOP_P", "target/openai/fields/top_p");
         check("HIGHWATER_TARGET_HTTP_HEADERS_X_KEY", "target/http/headers/X.Key");
     }
 
     #[test]
+    fn two_variables_for_one_key_are_an_error() {
+        let error = read_all(&["HIGHWATER_URL", "HIGHWATER_TARGET_URL"]).unwrap_err();
+        let message = "`target.url` is set twice: by environment variable `HIGHWATER_TARGET_URL` and by `HIGHWATER_URL`";
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.hint_text(), Some("unset one of the two variables"));
+    }
+
+    #[test]
     fn no_two_keys_share_a_variable() {
-        let mut names: Vec<String> = known().iter().map(|key| variable(&key.path)).collect();
+        let mut names: Vec<String> = keys().iter().map(|key| variable(&key.path)).collect();
         names.extend(NOT_KEYS.iter().chain(ALIASES.iter().map(|(name, _)| name)).map(ToString::to_string));
         let count = names.len();
         names.sort();

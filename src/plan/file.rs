@@ -1,22 +1,22 @@
-//! Reads the text of `highwater.toml` into assignments, each with its line.
+//! Reads the text of `highwater.toml` into settings, each with its line.
 
 use std::ops::Range;
 use std::path::Path;
 
-use serde_json::{Map, Number, Value};
+use figment::value::{Dict, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::assignment::{Assignment, Given, Origin};
 use super::keys::{Found, find};
+use super::setting::{Given, Origin, Setting};
 use super::unknown::unknown_key;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The assignments of `text` in the order of the file; `path` is for the messages only.
+/// The settings of `text` in the order of the file; `path` is for the messages only.
 ///
 /// # Errors
 /// `Config` for text that is not TOML and for an unknown key, whichever stands first.
-pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Assignment>> {
+pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Setting>> {
     let document = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(text, span.start));
         let message = format!("cannot read `{}` line {line}: {}", path.display(), one_line(error.message()));
@@ -26,14 +26,14 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Assignment>> {
     let mut file = File { path, text, found: Vec::new() };
     file.table(&[], document.get_ref());
     file.found.sort_by_key(|(start, _)| *start);
-    file.found.into_iter().map(|(_, assignment)| assignment).collect()
+    file.found.into_iter().map(|(_, setting)| setting).collect()
 }
 
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
     /// What was found, each with the place where its key starts.
-    found: Vec<(usize, Result<Assignment>)>,
+    found: Vec<(usize, Result<Setting>)>,
 }
 
 impl File<'_> {
@@ -43,14 +43,15 @@ impl File<'_> {
             path.push(word.get_ref().to_string());
             let start = word.span().start;
             let origin = Origin::File { path: self.path.to_path_buf(), line: line_of(self.text, start) };
-            let assignment = match (find(&path), value.get_ref()) {
+            let setting = match (find(&path), value.get_ref()) {
                 (Found::Table, DeValue::Table(inner)) => {
                     self.table(&path, inner);
                     continue;
                 }
                 (Found::Key(key), _) => {
-                    let given = Given::Typed { value: json(value.get_ref()), shown: self.shown(value) };
-                    Ok(Assignment { path, key, given, origin })
+                    let given =
+                        Given::Typed { value: self::value(value.get_ref()), shown: self.shown(value) };
+                    Ok(Setting { path, key, given, origin })
                 }
                 (Found::Table, _) => {
                     let key = path.join(".");
@@ -60,7 +61,7 @@ impl File<'_> {
                 }
                 (Found::Nothing, _) => Err(unknown_key(&path.join("."), &format!("in {origin}"))),
             };
-            self.found.push((start, assignment));
+            self.found.push((start, setting));
         }
     }
 
@@ -73,19 +74,28 @@ impl File<'_> {
     }
 }
 
-/// The same value in JSON; `None` for what JSON does not have.
-fn json(value: &DeValue<'_>) -> Option<Value> {
+/// The same value as the layers have it; `None` for a whole number that is too large for any key.
+fn value(value: &DeValue<'_>) -> Option<Value> {
     Some(match value {
         DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.into(),
-        DeValue::Float(number) => Value::Number(Number::from_f64(number.as_str().parse().ok()?)?),
+        DeValue::Integer(number) => {
+            let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
+            u64::try_from(number).map_or(Value::from(number), Value::from)
+        }
+        DeValue::Float(number) => Value::from(number.as_str().parse::<f64>().ok()?),
         DeValue::Boolean(flag) => Value::from(*flag),
         DeValue::Datetime(time) => Value::from(time.to_string()),
-        DeValue::Array(items) => items.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?,
+        DeValue::Array(items) => {
+            items.iter().map(|item| self::value(item.get_ref())).collect::<Option<Vec<_>>>()?.into()
+        }
         DeValue::Table(table) => {
-            let entries =
-                table.iter().map(|(word, value)| Some((word.get_ref().to_string(), json(value.get_ref())?)));
-            Value::Object(entries.collect::<Option<Map<_, _>>>()?)
+            let entry = |(word, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+                Some((
+                    ToString::to_string(word.get_ref() as &std::borrow::Cow<'_, str>),
+                    self::value(value.get_ref())?,
+                ))
+            };
+            table.iter().map(entry).collect::<Option<Dict>>()?.into()
         }
     })
 }
@@ -102,7 +112,7 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -112,13 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn each_assignment_has_its_line() {
+    fn each_setting_has_its_line() {
         let text =
             "results = 'out'\n\n[leak]\nrepeats = 0x10\nmax_delta_mb = 1_0.5\n[target.http.json]\na = [1]\n";
         let found: Vec<(String, String, Value)> = read(Path::new("a.toml"), text)
             .unwrap()
             .into_iter()
-            .map(|one| (one.path.join("."), one.origin.to_string(), one.value().unwrap()))
+            .map(|one| {
+                (
+                    one.path.join("."),
+                    one.origin.to_string(),
+                    serde_json::to_value(one.value().unwrap()).unwrap(),
+                )
+            })
             .collect();
         let row =
             |key: &str, line: u32, value: Value| (key.to_string(), format!("`a.toml` line {line}"), value);
@@ -180,7 +196,7 @@ mod tests {
         );
         assert_eq!(
             value("\nsettle.max_s = inf"),
-            "`settle.max_s` must be a number from 0 to 604800, got `inf` (`highwater.toml` line 2)"
+            "`settle.max_s` must be a number of seconds from 0 to 604800, got `inf` (`highwater.toml` line 2)"
         );
         assert_eq!(
             value("target.kind = 'grpc'"),

@@ -1,25 +1,30 @@
 //! Lays the sources of the configuration over one another.
 //!
-//! Pure: the texts and variables come in as arguments.
+//! Pure: the texts and variables come in as arguments. figment holds the layers; each value carries where it
+//! was given, as the name of its source.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use figment::value::{Dict, Empty, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
 
-use super::assignment::{Assignment, Given, Origin};
-use super::keys::{Found, find, split};
+use super::key::Kind;
+use super::keys::{Found, find, keys, split};
 use super::roles::RoleChanges;
+use super::setting::{Origin, Override, Setting, at_path, every};
 use super::target::OPENAI_HEALTH;
 use super::unknown::unknown_key;
 use super::validate::violations;
 use super::{Plan, TargetKind, env, file};
 use crate::error::{Error, ErrorKind, Result};
 
+/// The name of the source of what nobody gave.
+const DEFAULT: &str = "default";
+
 /// The plan of these sources: the defaults, over them `file` (a path for the
 /// messages, and the text), over that the `HIGHWATER_…` variables among
-/// `variables`, over that `overrides` (dotted key and text, such as
-/// `leak.repeats` and `3`).
+/// `variables`, over that `overrides`.
 ///
 /// What a layer says of how a role is found replaces all that the layers below
 /// say of it: a `pid` replaces the patterns, `patterns` replace a pid. A role that
@@ -31,7 +36,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn layer(
     file: Option<(&Path, &str)>,
     variables: impl IntoIterator<Item = (String, String)>,
-    overrides: &[(String, String)],
+    overrides: &[Override],
 ) -> Result<Plan> {
     layer_with_keys(file, variables, overrides).map(|(plan, _)| plan)
 }
@@ -40,24 +45,23 @@ pub fn layer(
 pub(super) fn layer_with_keys(
     file: Option<(&Path, &str)>,
     variables: impl IntoIterator<Item = (String, String)>,
-    overrides: &[(String, String)],
+    overrides: &[Override],
 ) -> Result<(Plan, BTreeSet<String>)> {
-    let mut layers = Layers::new()?;
-    if let Some((path, text)) = file {
-        layers.add(file::read(path, text)?)?;
+    let file = file.map(|(path, text)| file::read(path, text)).transpose()?.unwrap_or_default();
+    let variables = env::read(variables, &file)?;
+    let overrides = read_overrides(overrides)?;
+    let mut layers = Layers::over(&Plan::default())?;
+    for layer in [file, variables, overrides] {
+        layers.add(layer)?;
     }
-    layers.add(env::read(variables, &layers.plan)?)?;
-    layers.add(read_overrides(overrides)?)?;
     layers.finish()
 }
 
-fn read_overrides(overrides: &[(String, String)]) -> Result<Vec<Assignment>> {
-    let one = |(dotted, text): &(String, String)| {
+fn read_overrides(overrides: &[Override]) -> Result<Vec<Setting>> {
+    let one = |Override { key: dotted, given }: &Override| {
         let path = split(dotted);
         match find(&path) {
-            Found::Key(key) => {
-                Ok(Assignment { path, key, given: Given::Text(text.clone()), origin: Origin::CommandLine })
-            }
+            Found::Key(key) => Ok(Setting { path, key, given: given.clone(), origin: Origin::CommandLine }),
             Found::Table => {
                 let message = format!("`{dotted}` is a table and cannot be set as one (command line)");
                 Err(Error::new(ErrorKind::Config, message)
@@ -70,26 +74,26 @@ fn read_overrides(overrides: &[(String, String)]) -> Result<Vec<Assignment>> {
 }
 
 /// The configuration so far.
-struct Layers {
-    /// A serialised [`Plan`].
-    plan: Value,
-    /// Where each key that is not at its default was given, by dotted path.
-    origins: BTreeMap<String, Origin>,
-}
+struct Layers(Figment);
 
 impl Layers {
-    fn new() -> Result<Layers> {
-        let plan = serde_json::to_value(Plan::default()).map_err(internal)?;
-        Ok(Layers { plan, origins: BTreeMap::new() })
+    fn over(plan: &Plan) -> Result<Layers> {
+        let plan = Value::serialize(plan).map_err(|error| refused(&error))?;
+        Ok(Layers(Figment::from(Source { name: DEFAULT.to_string(), tree: plan })))
     }
 
-    fn add(&mut self, layer: Vec<Assignment>) -> Result<()> {
+    fn add(&mut self, layer: Vec<Setting>) -> Result<()> {
         let mut roles = RoleChanges::default();
-        for assignment in layer {
-            let value = assignment.value()?;
-            roles.note(&assignment, &value);
-            self.set(&assignment.path, value);
-            self.origins.insert(assignment.path.join("."), assignment.origin);
+        for setting in layer {
+            let value = setting.value()?;
+            roles.note(&setting, &value);
+            let mut path = setting.path.clone();
+            self.spell_as_before(&mut path);
+            if setting.key.kind == Kind::Json {
+                // JSON of two layers is not mixed.
+                self.put(&path, Empty::None.into(), DEFAULT.to_string());
+            }
+            self.put(&path, value, setting.origin.to_string());
         }
         if let Some((role, other, origin)) = roles.contradiction() {
             let message = format!("`processes.{role}` has both `{other}` and a `pid` ({origin})");
@@ -99,40 +103,34 @@ impl Layers {
         }
         for path in roles.void() {
             let list = path.last().is_some_and(|key| key == "patterns" || key == "argv");
-            self.set(&path, if list { Value::Array(Vec::new()) } else { Value::Null });
-            self.origins.remove(&path.join("."));
+            let nothing = if list { Value::from(Vec::<Value>::new()) } else { Empty::None.into() };
+            self.put(&path, nothing, DEFAULT.to_string());
         }
         Ok(())
     }
 
-    /// Puts `value` at `path`, making the tables on the way; `Null` removes.
-    fn set(&mut self, path: &[String], value: Value) {
-        let Some((last, tables)) = path.split_last() else { return };
-        let mut table = &mut self.plan;
-        for word in tables {
-            if value.is_null() && table.get(word).is_none() {
-                return;
-            }
-            table = &mut table[word.as_str()];
-            if table.is_null() {
-                *table = Value::Object(Map::new());
-            }
+    fn put(&mut self, path: &[String], value: Value, name: String) {
+        let nested = |tree: Value, word: &String| Dict::from([(word.clone(), tree)]).into();
+        let tree = path.iter().rev().fold(value, nested);
+        self.0 = std::mem::take(&mut self.0).merge(Source { name, tree });
+    }
+
+    /// The names of headers are the same in any case of their letters.
+    fn spell_as_before(&self, path: &mut [String]) {
+        let [target, http, table, name] = path else { return };
+        if [target.as_str(), http.as_str(), table.as_str()] != ["target", "http", "headers"] {
+            return;
         }
-        let Some(table) = table.as_object_mut() else { return };
-        // The names of headers are the same in any case of their letters.
-        if path.starts_with(&["target".into(), "http".into(), "headers".into()]) {
-            table.retain(|name, _| !name.eq_ignore_ascii_case(last));
-        }
-        if value.is_null() {
-            table.shift_remove(last);
-        } else {
-            table.insert(last.clone(), value);
-        }
+        let headers = self.0.find_value("target.http.headers").ok().and_then(Value::into_dict);
+        let before =
+            headers.and_then(|table| table.into_keys().find(|known| known.eq_ignore_ascii_case(name)));
+        *name = before.unwrap_or_else(|| name.clone());
     }
 
     fn finish(self) -> Result<(Plan, BTreeSet<String>)> {
-        let mut plan: Plan = serde_json::from_value(self.plan).map_err(internal)?;
-        if !self.origins.contains_key("target.health") {
+        let mut plan: Plan = self.0.extract().map_err(|error| refused(&error))?;
+        let tree = self.0.find_value("").map_err(|error| refused(&error))?;
+        if self.origin(&tree, "target.health").is_none() {
             match plan.target.kind {
                 TargetKind::Asr => {}
                 TargetKind::Openai => plan.target.health = OPENAI_HEALTH.to_string(),
@@ -141,22 +139,54 @@ impl Layers {
             }
         }
         plan.processes.retain(|role, process| {
-            let emptied = self.origins.contains_key(&format!("processes.{role}.patterns"));
+            let emptied = self.origin(&tree, &format!("processes.{role}.patterns")).is_some();
             !(emptied && process.optional && process.says_nothing())
         });
         match violations(&plan).into_iter().next() {
             Some(violation) => {
-                let origin = violation.keys.iter().find_map(|key| self.origins.get(key));
+                let origin = violation.keys.iter().find_map(|key| self.origin(&tree, key));
                 Err(violation.into_error(origin))
             }
-            None => Ok((plan, self.origins.into_keys().collect())),
+            None => Ok((plan, self.given(&tree))),
         }
+    }
+
+    /// Where the value of a key was given; `None` if nobody gave it.
+    fn origin(&self, tree: &Value, key: &str) -> Option<&str> {
+        self.origin_of(at_path(tree, &split(key))?)
+    }
+
+    fn origin_of(&self, value: &Value) -> Option<&str> {
+        self.0.get_metadata(value.tag()).map(|source| source.name.as_ref()).filter(|name| *name != DEFAULT)
+    }
+
+    /// The dotted paths of the keys that a source gave.
+    fn given(&self, tree: &Value) -> BTreeSet<String> {
+        let values = keys().iter().flat_map(|key| every(tree, &key.path));
+        values.filter(|(_, value)| self.origin_of(value).is_some()).map(|(dotted, _)| dotted).collect()
     }
 }
 
-/// For what the checks above should have caught.
-fn internal(error: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Config, "the configuration does not make a plan").source(error)
+/// Values from one place.
+struct Source {
+    name: String,
+    tree: Value,
+}
+
+impl Provider for Source {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> std::result::Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.tree.clone().into_dict().unwrap_or_default()))
+    }
+}
+
+/// For what the checks of each value should have caught.
+fn refused(error: &figment::Error) -> Error {
+    let place = error.metadata.as_ref().map_or(DEFAULT, |source| source.name.as_ref());
+    Error::new(ErrorKind::Config, format!("`{}`: {} ({place})", error.path.join("."), error.kind))
 }
 
 #[cfg(test)]
@@ -173,7 +203,9 @@ mod tests {
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect()
         };
-        layer(Some((Path::new("highwater.toml"), text)), pairs(variables), &pairs(overrides))
+        let overrides: Vec<Override> =
+            pairs(overrides).into_iter().map(|(key, text)| Override::text(key, text)).collect();
+        layer(Some((Path::new("highwater.toml"), text)), pairs(variables), &overrides)
     }
 
     fn refused(text: &str, variables: &[&str], overrides: &[&str]) -> (String, String) {
@@ -197,11 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_gives_way_to_the_full_name() {
+    fn an_alias_stands_for_the_full_name() {
         let url = |variables: &[&str]| lay("", variables, &[]).unwrap().target.url;
         assert_eq!(url(&["HIGHWATER_URL=http://a:1"]), "http://a:1");
-        assert_eq!(url(&["HIGHWATER_URL=http://a:1", "HIGHWATER_TARGET_URL=http://b:2"]), "http://b:2");
-        assert_eq!(url(&["HIGHWATER_TARGET_URL=http://b:2", "HIGHWATER_URL=http://a:1"]), "http://b:2");
+        assert_eq!(url(&["HIGHWATER_TARGET_URL=http://b:2"]), "http://b:2");
     }
 
     #[test]
@@ -220,7 +251,7 @@ mod tests {
         let headers = lay(text, &[], &["target.http.headers.x-key=flag"]).unwrap().target.http.headers;
         assert_eq!(
             headers.into_iter().collect::<Vec<_>>(),
-            [("Accept".to_string(), "a".to_string()), ("x-key".to_string(), "flag".to_string())]
+            [("Accept".to_string(), "a".to_string()), ("X-Key".to_string(), "flag".to_string())]
         );
         let http = lay(text, &["HIGHWATER_TARGET_HTTP_JSON="], &[]).unwrap().target.http;
         assert_eq!(http.json, None, "an empty variable unsets an optional key");
@@ -346,7 +377,7 @@ mod tests {
             "",
             &[],
             &["sampler.interval_s=0.001"],
-            "`sampler.interval_s` must be a number from 0.01 to 3600, got `0.001` (command line)",
+            "`sampler.interval_s` must be a number of seconds from 0.01 to 3600, got `0.001` (command line)",
         );
         // A contradiction names the place of whichever side was given.
         check(

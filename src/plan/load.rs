@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Plan;
 use super::env::{CONFIG_VARIABLE, PREFIX};
 use super::layer::layer_with_keys;
+use super::{Override, Plan};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The configuration file that is looked for in the current directory.
@@ -35,15 +35,14 @@ impl Loaded {
 }
 
 /// The plan of this machine: the defaults, over them the configuration file,
-/// over that the `HIGHWATER_…` variables, over that `overrides` (dotted key and
-/// text).
+/// over that the `HIGHWATER_…` variables, over that `overrides`.
 ///
 /// The file is `explicit_path`, or what `HIGHWATER_CONFIG` names, or
 /// `highwater.toml` in the current directory; only the last may be absent.
 ///
 /// # Errors
 /// `Io` if the file cannot be read, and as [`super::layer()`].
-pub fn load(explicit_path: Option<&Path>, overrides: &[(String, String)]) -> Result<Plan> {
+pub fn load(explicit_path: Option<&Path>, overrides: &[Override]) -> Result<Plan> {
     load_with_origin(explicit_path, overrides).map(|loaded| loaded.plan)
 }
 
@@ -51,7 +50,7 @@ pub fn load(explicit_path: Option<&Path>, overrides: &[(String, String)]) -> Res
 ///
 /// # Errors
 /// As [`load()`].
-pub fn load_with_origin(explicit_path: Option<&Path>, overrides: &[(String, String)]) -> Result<Loaded> {
+pub fn load_with_origin(explicit_path: Option<&Path>, overrides: &[Override]) -> Result<Loaded> {
     let variables = ours(std::env::vars_os())?;
     load_from(explicit_path, Path::new(DEFAULT_FILE), &variables, overrides)
 }
@@ -60,7 +59,7 @@ fn load_from(
     explicit_path: Option<&Path>,
     default_path: &Path,
     variables: &[(String, String)],
-    overrides: &[(String, String)],
+    overrides: &[Override],
 ) -> Result<Loaded> {
     let named = variables.iter().find(|(name, path)| name == CONFIG_VARIABLE && !path.is_empty());
     let file = explicit_path
@@ -108,7 +107,7 @@ mod tests {
             std::fs::write(path(name), format!("[leak]\nrepeats = {repeats}\n")).unwrap();
         };
         let from = |explicit: Option<&Path>, variables: &[(&str, &str)]| {
-            load_from(explicit, &path("default.toml"), &words(variables), &words(&[("ramp.max", "7")]))
+            load_from(explicit, &path("default.toml"), &words(variables), &[Override::value("ramp.max", 7)])
         };
         assert_eq!(from(None, &[]).unwrap().file, None, "the default file may be absent");
         write("default.toml", 2);
@@ -135,7 +134,9 @@ mod tests {
     fn only_a_file_or_a_key_of_the_service_names_a_service() {
         let nowhere = Path::new("/nonexistent/highwater.toml");
         let names = |variables: &[(&str, &str)], overrides: &[(&str, &str)]| {
-            load_from(None, nowhere, &words(variables), &words(overrides)).unwrap().names_a_service()
+            let overrides: Vec<Override> =
+                overrides.iter().map(|(key, text)| Override::text(*key, *text)).collect();
+            load_from(None, nowhere, &words(variables), &overrides).unwrap().names_a_service()
         };
         assert!(!names(&[], &[]));
         assert!(!names(

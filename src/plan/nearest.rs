@@ -40,11 +40,11 @@ fn parts(path: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::keys::known;
+    use crate::plan::keys::keys;
 
     #[test]
     fn finds_what_was_meant() {
-        let keys: Vec<String> = known().iter().map(super::super::keys::Key::dotted).collect();
+        let keys: Vec<String> = keys().iter().map(super::super::key::Key::dotted).collect();
         let check = |word: &str, meant: Option<&str>| {
             assert_eq!(nearest(word, keys.iter().map(String::as_str)), meant, "{word}");
         };

@@ -1,69 +1,81 @@
 //! How the processes of a role are found, as data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the processes of one role are found.
 ///
-/// Whatever is given must hold: a role with `program` and `port` is played by
-/// a process that fulfils both. Where text is compared it must be equal, or,
-/// written between slashes (`/^rq:worker:/`), be a regular expression that is
-/// found in it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// Every condition that is given must be met: a role with `program` and `port` is played by a process that
+/// fulfils both. A text must be equal, or, between slashes (`/^rq:worker:/`), be a regular expression that
+/// is found in it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProcessPlan {
-    /// Words that must all stand in the process's command line, the arguments
-    /// joined by spaces. All processes that match belong to the role.
+    /// Words that all stand in the process's command line, its arguments joined by spaces. All processes that
+    /// match belong to the role. A role other than `worker` with an empty list is not watched.
     pub patterns: Vec<String>,
     /// For each of these, an argument of the process is equal to it.
     pub argv: Vec<String>,
-    /// The name of the program: that of the script or module where an
-    /// interpreter runs one (`uvicorn`, `worker.py`), else of the executable.
+    /// The name of the program: that of the script or module where an interpreter runs one (`uvicorn`,
+    /// `worker.py`), else of the executable.
+    #[schemars(example = "worker.py")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// The executable file: its path, or its base name.
+    #[schemars(example = "/usr/bin/python3.11")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exe: Option<String>,
     /// The name of the process, as `ps -e` and `top` show it.
+    #[schemars(example = "asr-worker")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// An explicit process, instead of everything else.
+    /// One process, instead of every other condition.
+    #[schemars(range(min = 1), example = 12345)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
-    /// Further explicit processes, for programs that know several; not part of the file.
+    /// Further processes, for programs that know several; not part of the file.
     #[serde(skip)]
     pub pids: Vec<u32>,
     /// A file that holds the process's pid.
+    #[schemars(example = "/run/asr/worker.pid")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pidfile: Option<String>,
     /// A TCP port on which the process listens.
+    #[schemars(range(min = 1), example = 8001)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// The systemd unit that the process belongs to.
+    #[schemars(example = "asr-worker.service")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// The control group that the process is in, or below.
+    #[schemars(example = "/system.slice/asr-worker.service")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
     /// The process is a worker of RQ.
     #[serde(skip_serializing_if = "RqPlan::is_empty")]
     pub rq: RqPlan,
-    /// How many processes (each with its descendants) may play the role; see
-    /// [`ProcessPlan::wants_one`] for the default.
+    /// How many processes, each with its descendants, may play the role. Unless given, several candidates are an
+    /// error, except with `patterns` and with what names its processes exactly (`pid`, `pidfile`, `port`,
+    /// `unit`, `cgroup`, `rq.url`).
+    #[schemars(example = &"one")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<Count>,
-    /// True if the run may go on without such a process.
+    /// True lets a run go on without such a process.
     pub optional: bool,
 }
 
 /// A worker of RQ.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RqPlan {
-    /// The queue that it works on. Alone, it is looked for in the command line
-    /// and in the title that RQ gives its workers.
+    /// The queue that the worker works on. Alone, it is looked for in the command line and in the title that
+    /// RQ gives its workers.
+    #[schemars(example = "asr-queue")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
-    /// The Redis that has RQ's registry of workers, which is asked then.
+    /// The Redis whose registry of workers is asked.
+    #[schemars(example = "redis://localhost:6379/0")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
@@ -75,12 +87,12 @@ impl RqPlan {
 }
 
 /// How many processes may play a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Count {
     /// One process with its descendants; several candidates are an error.
     One,
-    /// Every process that fits, each with its descendants.
+    /// Every process that matches, each with its descendants.
     Any,
 }
 

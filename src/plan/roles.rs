@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use figment::value::Value;
 
-use super::assignment::{Assignment, Origin};
+use super::setting::{Origin, Setting};
 
 /// The keys of a role that say how its processes are found. `rq.url` is not
 /// among them: it makes `rq.queue` more exact.
@@ -23,18 +23,19 @@ pub(super) struct RoleChange {
 pub(super) struct RoleChanges(BTreeMap<String, RoleChange>);
 
 impl RoleChanges {
-    /// Notes that a layer gives a key this value; `Null` takes it away. Only
+    /// Notes that a layer gives a key this value; an empty one takes it away. Only
     /// `patterns` say something when they are empty: do not watch this role.
-    pub(super) fn note(&mut self, assignment: &Assignment, value: &Value) {
-        let [table, role, rest @ ..] = assignment.path.as_slice() else { return };
+    pub(super) fn note(&mut self, setting: &Setting, value: &Value) {
+        let [table, role, rest @ ..] = setting.path.as_slice() else { return };
         let field = rest.join(".");
-        let empty = value.is_null() || field == "argv" && value.as_array().is_some_and(Vec::is_empty);
+        let empty = value.to_empty().is_some()
+            || field == "argv" && value.as_array().is_some_and(<[Value]>::is_empty);
         if table != "processes" || rest.is_empty() || empty {
             return;
         }
         let change = self.0.entry(role.clone()).or_default();
         if field == "pid" {
-            change.pid = Some(assignment.origin.clone());
+            change.pid = Some(setting.origin.clone());
         }
         change.given.insert(field);
     }

@@ -1,208 +1,192 @@
-//! How the service that is driven is spoken to.
+//! How the service under test is addressed.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use smart_default::SmartDefault;
+
+use super::WEEK_S;
 
 /// What answers wherever the interface of OpenAI's is, where no other health endpoint is configured.
 pub(super) const OPENAI_HEALTH: &str = "/v1/models";
 
-/// How a service is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a service is addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
-    /// Submit a multipart file, then poll for the result.
+    /// Submit a recording as a multipart upload, then poll for the result (`[target.asr]`).
     Asr,
-    /// `POST /v1/audio/transcriptions`: one upload is one task.
+    /// Post a recording to `/v1/audio/transcriptions`; the answer is the result (`[target.openai]`).
     Openai,
-    /// One synchronous request is one task.
+    /// One synchronous request is one task (`[target.http]`).
     Http,
 }
 
-/// The service that is driven.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The service under test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetPlan {
-    /// How the service is spoken to.
+    /// How the service is addressed.
+    #[default(TargetKind::Asr)]
     pub kind: TargetKind,
     /// Base URL, without a path.
+    #[default = "http://localhost:8000"]
     pub url: String,
-    /// Path of the health endpoint; empty if the service has none.
+    /// The path that answers 2xx while the service is healthy; empty if there is none, and then it is enough
+    /// that the service takes connections.
+    #[default = "/api/v1/health"]
     pub health: String,
-    /// The most a task may take from submission to result, in seconds.
+    /// The most time that a task may take from submission to result.
+    #[default = 600.0]
+    #[schemars(range(max = WEEK_S), extend("exclusiveMinimum" = 0))]
     pub timeout_s: f64,
-    /// The most a connection may take to open, in seconds.
+    /// The most time that a connection may take to open.
+    #[default = 10.0]
+    #[schemars(range(max = WEEK_S), extend("exclusiveMinimum" = 0))]
     pub connect_timeout_s: f64,
-    /// The most an upload may take, in seconds; for a service that is asked for the result
-    /// later, until it has confirmed the submission.
+    /// The most time that an upload may take, including its confirmation where the result is asked for later.
+    #[default = 300.0]
+    #[schemars(range(max = WEEK_S), extend("exclusiveMinimum" = 0))]
     pub upload_timeout_s: f64,
-    /// The most a task may take from the end of its upload to its result, in seconds.
+    /// The most time that a task may take from the end of its upload to its result.
+    #[default = 600.0]
+    #[schemars(range(max = WEEK_S), extend("exclusiveMinimum" = 0))]
     pub processing_timeout_s: f64,
-    /// True lets tasks that follow one another share a connection.
+    /// False opens a connection for each task, as real clients do. True lets consecutive tasks share one.
     pub keep_alive: bool,
-    /// How often a task that was refused for being too many, or cut off, is sent again.
+    /// How often a task is sent again that was refused with 429, 502, 503 or 504, or cut off before the
+    /// service had received it. 0 counts every failure.
+    #[schemars(range(max = 100))]
     pub retries: u32,
-    /// The wait before a task is sent again, in seconds; it doubles each time.
+    /// The wait before the first retry; it doubles with each further one.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     pub retry_wait_s: f64,
-    /// Name of the environment variable with the secret that the service asks for; empty for none.
+    /// The environment variable that holds the secret which the service asks for, such as `OPENAI_API_KEY` (not
+    /// one that begins with `HIGHWATER_`); empty for none. The secret is written to no file.
     pub auth_env: String,
     /// The header that carries the secret.
+    #[default = "Authorization"]
     pub auth_header: String,
     /// The word before the secret in that header; empty for none.
+    #[default = "Bearer"]
     pub auth_scheme: String,
-    /// A PEM file with the certificates of authorities that are trusted beside the system's; empty for none.
+    /// A PEM file with certificates of authorities that are trusted in addition to the system's; empty for none.
     pub ca_file: String,
-    /// Details of `kind = "asr"`.
+    /// `kind = "asr"`: submit a multipart upload, then poll.
     pub asr: AsrPlan,
-    /// Details of `kind = "openai"`.
+    /// `kind = "openai"`: one upload is one task.
     pub openai: OpenAiPlan,
-    /// Details of `kind = "http"`.
+    /// `kind = "http"`: one synchronous request is one task.
     pub http: HttpPlan,
 }
 
 /// The submit-and-poll contract of a speech-recognition service.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct AsrPlan {
-    /// Path that takes the multipart upload.
+    /// The path that takes the upload.
+    #[default = "/api/v1/asr/submit"]
     pub submit: String,
-    /// Path of the result, with `{task_id}` where the task's id goes.
+    /// The path of the result, with `{task_id}` where the task's id goes.
+    #[default = "/api/v1/asr/result/{task_id}"]
     pub result: String,
-    /// Name of the multipart field that carries the audio.
+    /// The name of the multipart field that carries the recording.
+    #[default = "audio"]
     pub field: String,
-    /// Name of the answer's field that holds the task's id.
+    /// The name of the answer's field that holds the task's id.
+    #[default = "task_id"]
     pub id_field: String,
-    /// Name of the result's field that holds the status.
+    /// The name of the result's field that holds the status.
+    #[default = "status"]
     pub status_field: String,
-    /// Name of the result's field that holds the audio's length in seconds.
+    /// The name of the result's field that holds the recording's length in seconds.
+    #[default = "duration"]
     pub duration_field: String,
-    /// Name of the result's field that holds the service's error message.
+    /// The name of the result's field that holds the message of a failed task.
+    #[default = "error"]
     pub error_field: String,
-    /// Status words that mean "not finished yet".
+    /// Status words that mean "not finished".
+    #[default(vec!["queued".to_string(), "processing".to_string()])]
     pub pending: Vec<String>,
-    /// Those of them that mean "not begun yet".
+    /// Those of them that mean "not started": they show how long tasks wait in the queue.
+    #[default(vec!["queued".to_string()])]
     pub queued: Vec<String>,
     /// Status words that mean "finished well".
+    #[default(vec!["done".to_string()])]
     pub done: Vec<String>,
-    /// Status words that mean "finished badly".
+    /// Status words that mean "failed".
+    #[default(vec!["failed".to_string()])]
     pub failed: Vec<String>,
-    /// Name of the result's field that holds the seconds a task waited in the queue; empty if there is
-    /// none, and the wait is seen from the status.
+    /// The name of the result's field that holds the seconds a task waited in the queue; empty if there is none,
+    /// and then the wait is taken from the status.
     pub queue_field: String,
-    /// What is added to the result's path to make the service hold its answer back until there is
-    /// news, such as `wait=30`; empty for a service that answers at once.
+    /// What is added to the result's path to make the service hold its answer back until the status changes, such as
+    /// `wait=30`; empty for a service that answers at once.
     pub wait_query: String,
-    /// True for a service whose result is a stream of statuses: server-sent events, or a line of JSON each.
+    /// True for a service whose result is a stream of statuses: server-sent events, or one line of JSON each.
     pub stream: bool,
-    /// The most questions for results a second, over all tasks.
+    /// The most requests for results per second, over all tasks, evenly spread. A lower rate spares the service; with
+    /// more than some 15 tasks at once, it makes measured times coarser.
+    #[default = 200.0]
+    #[schemars(range(min = 0.1, max = 100_000.0))]
     pub max_polls_per_s: f64,
 }
 
 /// The interface of OpenAI's transcriptions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenAiPlan {
-    /// The path that takes the audio.
+    /// The path that takes the recording.
+    #[default = "/v1/audio/transcriptions"]
     pub path: String,
     /// The model that is asked for.
+    #[default = "whisper-1"]
     pub model: String,
-    /// `verbose_json` (which tells the audio's length) or `json`.
+    /// `verbose_json`, which tells the recording's length, or `json`, for servers that lack it.
+    #[default = "verbose_json"]
     pub response_format: String,
-    /// The language of the audio; empty lets the service find out.
+    /// The language of the recording; empty lets the service find out.
     pub language: String,
-    /// Further fields of the form.
+    /// Further fields of the form, by name.
+    #[schemars(example = BTreeMap::from([("temperature", "0")]))]
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub fields: BTreeMap<String, String>,
 }
 
 /// One synchronous request that is one task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpPlan {
     /// The request's method.
+    #[default = "POST"]
     pub method: String,
-    /// The request's path, appended to the base URL.
+    /// The request's path.
+    #[default = "/"]
     pub path: String,
-    /// Request headers.
+    /// Headers of every request, by name.
+    #[schemars(example = BTreeMap::from([("X-Api-Key", "…")]))]
+    #[serde(deserialize_with = "present")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body. Leave both bodies out for a request without one.
+    /// A JSON body. Leave out both bodies for a request without one.
+    #[schemars(example = serde_json::json!({"text": "hello"}))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
-    /// Name of the multipart field that carries the audio file; empty for none.
+    /// The name of the multipart field that carries the recording; empty for none.
     pub multipart_field: String,
     /// Status codes that count as success.
+    #[default(vec![200])]
+    #[schemars(inner(range(min = 100, max = 599)))]
     pub success_status: Vec<u16>,
-    /// A JSON pointer that the answer's body must have (`/result/text`); empty for none.
+    /// A JSON pointer to what the answer must have, such as `/result/text`; empty for none.
     pub success_pointer: String,
 }
 
-impl Default for TargetPlan {
-    fn default() -> TargetPlan {
-        TargetPlan {
-            kind: TargetKind::Asr,
-            url: "http://localhost:8000".to_string(),
-            health: "/api/v1/health".to_string(),
-            timeout_s: 600.0,
-            connect_timeout_s: 10.0,
-            upload_timeout_s: 300.0,
-            processing_timeout_s: 600.0,
-            keep_alive: false,
-            retries: 0,
-            retry_wait_s: 1.0,
-            auth_env: String::new(),
-            auth_header: "Authorization".to_string(),
-            auth_scheme: "Bearer".to_string(),
-            ca_file: String::new(),
-            asr: AsrPlan::default(),
-            openai: OpenAiPlan::default(),
-            http: HttpPlan::default(),
-        }
-    }
-}
-
-impl Default for AsrPlan {
-    fn default() -> AsrPlan {
-        AsrPlan {
-            submit: "/api/v1/asr/submit".to_string(),
-            result: "/api/v1/asr/result/{task_id}".to_string(),
-            field: "audio".to_string(),
-            id_field: "task_id".to_string(),
-            status_field: "status".to_string(),
-            duration_field: "duration".to_string(),
-            error_field: "error".to_string(),
-            pending: vec!["queued".to_string(), "processing".to_string()],
-            queued: vec!["queued".to_string()],
-            done: vec!["done".to_string()],
-            failed: vec!["failed".to_string()],
-            queue_field: String::new(),
-            wait_query: String::new(),
-            stream: false,
-            max_polls_per_s: 200.0,
-        }
-    }
-}
-
-impl Default for OpenAiPlan {
-    fn default() -> OpenAiPlan {
-        OpenAiPlan {
-            path: "/v1/audio/transcriptions".to_string(),
-            model: "whisper-1".to_string(),
-            response_format: "verbose_json".to_string(),
-            language: String::new(),
-            fields: BTreeMap::new(),
-        }
-    }
-}
-
-impl Default for HttpPlan {
-    fn default() -> HttpPlan {
-        HttpPlan {
-            method: "POST".to_string(),
-            path: "/".to_string(),
-            headers: BTreeMap::new(),
-            json: None,
-            multipart_field: String::new(),
-            success_status: vec![200],
-            success_pointer: String::new(),
-        }
-    }
+/// The entries that are there: a layer of the configuration can take one of a layer below away.
+fn present<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let entries = BTreeMap::<String, Option<String>>::deserialize(source)?;
+    Ok(entries.into_iter().filter_map(|(name, text)| Some((name, text?))).collect())
 }

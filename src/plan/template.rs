@@ -1,24 +1,157 @@
-//! The commented `highwater.toml` that `highwater init` writes.
-//!
-//! It is written by hand to read well, and a test holds it to the default plan:
-//! every key is in it, with its default.
+//! The commented `highwater.toml` that `highwater init` writes, made from the fields of the plan.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
 
+use serde_json::{Map, Value};
+
+use super::key::{Key, Kind};
+use super::keys::{Table, keys, tables};
+use super::{Plan, ProcessPlan};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The text of the file. Lines of the form `#key = value` show defaults.
-pub const TEMPLATE: &str = include_str!("template.toml");
+const HEAD: &str = "\
+# The configuration of highwater.
+#
+# A line `#key = value` shows a default: take the `#` away to change it.
+# Environment variables override this file, and flags override both. The
+# variable of `max_delta_mb` in `[leak]` is HIGHWATER_LEAK_MAX_DELTA_MB; lists
+# are separated by commas. Times are in seconds, the memory of processes in
+# megabytes of 1,048,576 bytes, and relative paths start at the current directory.
+";
+
+const RULE: &str = "\n# ---------------------------------------------------------------------------\n";
+
+/// The width that comments are wrapped to.
+const WIDTH: usize = 84;
+
+/// The text of the file. Lines of the form `#key = value` show defaults, or examples where there is none.
+pub fn template() -> String {
+    // A plan is text, numbers and lists under names that are text: JSON can hold it.
+    let defaults = serde_json::to_value(Plan::default()).unwrap_or_default();
+    let mut text = HEAD.to_string();
+    for key in keys().iter().filter(|key| key.path.len() == 1) {
+        text.push('\n');
+        add_key(&mut text, key, &key.path, &defaults);
+    }
+    for table in tables() {
+        text.push_str(if table.path.len() == 1 { RULE } else { "\n" });
+        comment(&mut text, &table.meaning);
+        match table.path.as_slice() {
+            [processes] if processes == "processes" => add_roles(&mut text, &defaults),
+            // The tables below a role are written with each role.
+            [processes, ..] if processes == "processes" => {}
+            _ => add_table(&mut text, table, &defaults),
+        }
+    }
+    text.push_str(RULE);
+    text.push_str(include_str!("examples.toml"));
+    text
+}
+
+fn add_table(text: &mut String, table: &Table, defaults: &Value) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "[{}]", table.path.join("."));
+    let inside = |key: &&Key| key.path.len() == table.path.len() + 1 && key.path.starts_with(&table.path);
+    for key in keys().iter().filter(inside) {
+        if !table.free {
+            add_key(text, key, &key.path, defaults);
+        } else if let Some(Value::Object(entries)) = &key.example {
+            entries.iter().for_each(|(name, value)| assign(text, name, value));
+        }
+    }
+}
+
+/// Every key with `worker`, and what is set of the others.
+fn add_roles(text: &mut String, defaults: &Value) {
+    let roles = defaults["processes"].as_object().cloned().unwrap_or_default();
+    let of_roles = || keys().iter().filter(|key| key.path[0] == "processes");
+    let (plain, rq): (Vec<&Key>, Vec<&Key>) = of_roles().partition(|key| key.path.len() == 3);
+    text.push_str("[processes.worker]\n");
+    for key in plain {
+        add_key(text, key, &role_path(key, "worker"), defaults);
+    }
+    text.push_str("\n# The process is a worker of RQ.\n[processes.worker.rq]\n");
+    for key in rq {
+        add_key(text, key, &role_path(key, "worker"), defaults);
+    }
+    let unset = serde_json::to_value(ProcessPlan::default()).unwrap_or_default();
+    for (role, process) in roles.iter().filter(|(role, _)| *role != "worker") {
+        let _ = writeln!(text, "\n[processes.{role}]");
+        for (name, value) in process.as_object().unwrap_or(&Map::new()) {
+            if unset.get(name) != Some(value) {
+                assign(text, name, value);
+            }
+        }
+    }
+}
+
+fn role_path(key: &Key, role: &str) -> Vec<String> {
+    key.path.iter().map(|word| if word == "*" { role.to_string() } else { word.clone() }).collect()
+}
+
+/// The comment of a key and its default at `path`, or an example.
+fn add_key(text: &mut String, key: &Key, path: &[String], defaults: &Value) {
+    comment(text, &meaning(key));
+    let default =
+        path.iter().try_fold(defaults, |value, word| value.get(word)).filter(|value| !value.is_null());
+    if let Some(value) = default.or(key.example.as_ref()) {
+        assign(text, key.name(), value);
+    }
+}
+
+/// What a key means, with the words that it can be.
+fn meaning(key: &Key) -> String {
+    let mut meaning = key.meaning.clone();
+    if let Kind::Choice(words) = &key.kind {
+        for (word, what) in words {
+            let _ = write!(meaning, "\n\n- `{word}`: {what}");
+        }
+    }
+    meaning
+}
+
+fn assign(text: &mut String, name: &str, value: &Value) {
+    // JSON without null, which is what defaults and examples are, can be written as TOML.
+    let value = toml::Value::try_from(value).map(|value| value.to_string()).unwrap_or_default();
+    let _ = writeln!(text, "#{name} = {value}");
+}
+
+/// `markdown` as lines of a comment.
+fn comment(text: &mut String, markdown: &str) {
+    for (index, paragraph) in markdown.split("\n\n").enumerate() {
+        let item = paragraph.starts_with("- ");
+        if index > 0 && !item {
+            text.push_str("#\n");
+        }
+        let mut line = "#".to_string();
+        for word in paragraph.split_whitespace() {
+            if line.chars().count() + 1 + word.chars().count() > WIDTH {
+                text.push_str(&line);
+                text.push('\n');
+                line = if item { "#  ".to_string() } else { "#".to_string() };
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+}
 
 /// Writes the commented configuration to `path`; `force` replaces a file that
-/// is there.
+/// exists.
 ///
 /// # Errors
 /// `Io` if the file exists and `force` is false, or if it cannot be written.
 pub fn write_template(path: &Path, force: bool) -> Result<()> {
-    let written = if force { fs::write(path, TEMPLATE) } else { create(path) };
+    write(path, &template(), force)
+}
+
+fn write(path: &Path, text: &str, force: bool) -> Result<()> {
+    let written = if force { fs::write(path, text) } else { create(path, text) };
     written.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Error::new(ErrorKind::Io, format!("`{}` exists already", path.display()))
@@ -31,8 +164,8 @@ pub fn write_template(path: &Path, force: bool) -> Result<()> {
 }
 
 /// Writes the file only if there is none, without a moment between look and write.
-fn create(path: &Path) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(TEMPLATE.as_bytes())
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -40,6 +173,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    const EXAMPLES: &str = include_str!("examples.toml");
     use crate::plan::{Plan, TargetKind, keys, layer};
 
     fn parse(text: &str) -> Plan {
@@ -57,7 +192,7 @@ mod tests {
     fn uncommented(keep: impl Fn(&str, &str) -> bool) -> String {
         let mut table = String::new();
         let mut text = String::new();
-        for line in TEMPLATE.lines() {
+        for line in template().lines() {
             if let Some(name) = line.strip_prefix('[') {
                 table = name.trim_end_matches(']').to_string();
             }
@@ -76,7 +211,7 @@ mod tests {
 
     #[test]
     fn as_written_it_changes_nothing() {
-        assert_eq!(parse(TEMPLATE), Plan::default());
+        assert_eq!(parse(&template()), Plan::default());
     }
 
     #[test]
@@ -91,7 +226,7 @@ mod tests {
     fn it_shows_every_key() {
         let mut table = String::new();
         let mut shown = BTreeSet::new();
-        for line in TEMPLATE.lines() {
+        for line in template().lines() {
             if let Some(name) = line.strip_prefix('[') {
                 table = name.trim_end_matches(']').to_string();
             }
@@ -103,7 +238,7 @@ mod tests {
                 other => panic!("{}: {other:?}", path.join(".")),
             };
         }
-        let known: BTreeSet<String> = keys::known().iter().map(keys::Key::dotted).collect();
+        let known: BTreeSet<String> = keys().iter().map(Key::dotted).collect();
         assert_eq!(shown, known);
     }
 
@@ -122,7 +257,7 @@ mod tests {
     #[test]
     fn its_examples_work() {
         let example = |title: &str| -> String {
-            let (_, rest) = TEMPLATE.split_once(&format!("# EXAMPLE: {title}\n")).expect(title);
+            let (_, rest) = EXAMPLES.split_once(&format!("# EXAMPLE: {title}\n")).expect(title);
             rest.lines()
                 .map_while(|line| line.strip_prefix('#'))
                 .map(|line| format!("{}\n", line.trim()))
@@ -141,7 +276,7 @@ mod tests {
         let home = tempfile::TempDir::new().unwrap();
         let path = home.path().join("highwater.toml");
         write_template(&path, false).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), TEMPLATE);
+        assert_eq!(fs::read_to_string(&path).unwrap(), template());
 
         fs::write(&path, "results = 'mine'\n").unwrap();
         let error = write_template(&path, false).unwrap_err();
@@ -150,7 +285,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "results = 'mine'\n");
 
         write_template(&path, true).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), TEMPLATE);
+        assert_eq!(fs::read_to_string(&path).unwrap(), template());
 
         let nowhere = home.path().join("no/such/directory.toml");
         let error = write_template(&nowhere, false).unwrap_err();

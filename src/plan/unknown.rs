@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::keys::known;
+use super::keys::keys;
 use super::nearest::nearest;
 use crate::error::{Error, ErrorKind};
 
@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) fn unknown_key(key: &str, place: &str) -> Error {
     let role = key.strip_prefix("processes.").and_then(|rest| rest.split_once('.')).map(|(role, _)| role);
     let mut candidates = BTreeSet::new();
-    for known in known() {
+    for known in keys() {
         // Roles are the user's words: the suggestion keeps the one that was written.
         let path: Vec<&str> =
             known.path.iter().map(|word| if word == "*" { role.unwrap_or("worker") } else { word }).collect();

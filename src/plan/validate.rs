@@ -3,12 +3,12 @@
 mod roles;
 mod target;
 
-use serde_json::Value;
+use figment::value::Value;
 
 use self::roles::processes;
 use super::Plan;
-use super::assignment::Origin;
-use super::keys::known;
+use super::keys::keys;
+use super::setting::{every, shown};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The conditions that can be tried after the leak check.
@@ -34,7 +34,7 @@ impl Violation {
     }
 
     /// The error, with the place where the value was given if that is known.
-    pub(super) fn into_error(self, origin: Option<&Origin>) -> Error {
+    pub(super) fn into_error(self, origin: Option<&str>) -> Error {
         let message = match origin {
             Some(origin) => format!("{} ({origin})", self.message),
             None => self.message,
@@ -66,39 +66,19 @@ pub(super) fn violations(plan: &Plan) -> Vec<Violation> {
     found
 }
 
-/// Every number against its range (also what JSON cannot hold: NaN and infinity).
+/// Every value against what its key holds, and its range.
 fn ranges(plan: &Plan) -> Vec<Violation> {
-    let Ok(tree) = serde_json::to_value(plan) else {
+    let Ok(tree) = Value::serialize(plan) else {
         return vec![Violation::new(&[], "the plan holds what cannot be written down".to_string())];
     };
     let mut found = Vec::new();
-    for key in known() {
-        for (path, value) in at(&tree, &key.path) {
-            let absent = key.optional && value.is_null();
-            if !absent && !key.accepts(value) {
-                let message = format!("`{path}` must be {}, got `{value}`", key.expected());
+    for key in keys() {
+        for (path, value) in every(&tree, &key.path) {
+            if !key.accepts(value) {
+                let message = format!("`{path}` must be {}, got `{}`", key.expected(), shown(value));
                 found.push(Violation::new(&[&path], message));
             }
         }
-    }
-    found
-}
-
-/// The values at `path`, in which `*` stands for every key of a table.
-fn at<'a>(tree: &'a Value, path: &[String]) -> Vec<(String, &'a Value)> {
-    let mut found = vec![(String::new(), tree)];
-    for word in path {
-        let below = |(dotted, value): (String, &'a Value)| -> Vec<(String, &'a Value)> {
-            let Some(table) = value.as_object() else { return Vec::new() };
-            table
-                .iter()
-                .filter(|(name, _)| word == "*" || word == *name)
-                .map(|(name, value)| {
-                    (format!("{dotted}{}{name}", if dotted.is_empty() { "" } else { "." }), value)
-                })
-                .collect()
-        };
-        found = found.into_iter().flat_map(below).collect();
     }
     found
 }
@@ -170,11 +150,11 @@ mod tests {
     fn numbers_have_ranges() {
         assert_eq!(
             complaint(|plan| plan.sampler.interval_s = 0.0),
-            "`sampler.interval_s` must be a number from 0.01 to 3600, got `0.0`"
+            "`sampler.interval_s` must be a number of seconds from 0.01 to 3600, got `0.0`"
         );
         assert_eq!(
             complaint(|plan| plan.target.timeout_s = f64::NAN),
-            "`target.timeout_s` must be a number above 0, at most 604800, got `null`"
+            "`target.timeout_s` must be a number of seconds above 0, at most 604800, got `NaN`"
         );
         assert_eq!(
             complaint(|plan| plan.ramp.step = 0),

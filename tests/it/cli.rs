@@ -355,7 +355,7 @@ fn init_writes_a_file_that_loads_and_overwrites_none() {
     ended.says(0, &[]);
     assert!(ended.stdout.contains("highwater.toml"), "{}", ended.stdout);
     let template = fs::read_to_string(home.path("highwater.toml")).unwrap();
-    assert_eq!(template, highwater::plan::TEMPLATE);
+    assert_eq!(template, highwater::plan::template());
     let doctor = home.run(&["doctor", "--url", &service::nobody()]);
     assert!(doctor.stdout.starts_with("configuration: highwater.toml\n"), "it loads: {}", doctor.stdout);
 

@@ -13,6 +13,7 @@ pub(super) use run::{InFlight, PhaseArg, RunArgs};
 use super::judge::{JUDGE_HELP, JudgeArgs};
 use super::watch::args::{WATCH_EXAMPLES, WatchArgs};
 use crate::demo::DemoOptions;
+use crate::plan::Override;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -93,7 +94,7 @@ pub(super) struct ReportArgs {
 
     /// Overrides any threshold of the run, e.g. `--set leak.severe_delta_mb=400`
     #[arg(long, value_name = "KEY=VALUE", value_parser = plan::assignment, help_heading = "Criteria")]
-    pub(super) set: Vec<(String, String)>,
+    pub(super) set: Vec<Override>,
 
     /// Print the report as JSON instead of Markdown
     #[arg(long, help_heading = "Output")]

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::plan::Override;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Preset {
@@ -34,7 +37,7 @@ pub(in crate::cli) struct PlanArgs {
 
     /// Sets any key of the configuration, e.g. `--set settle.max_s=20`
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, help_heading = "Configuration")]
-    pub(in crate::cli) set: Vec<(String, String)>,
+    pub(in crate::cli) set: Vec<Override>,
 
     /// Directory for the data files and the report [default: results]
     #[arg(long, value_name = "DIR", help_heading = "Configuration")]
@@ -93,20 +96,18 @@ pub(in crate::cli) struct ThresholdArgs {
     pub(in crate::cli) stop_at_rtf: bool,
 }
 
-pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
+pub(super) fn assignment(text: &str) -> Result<Override, String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_string(), value.trim().to_string()))
-        }
+        Some((key, value)) if !key.trim().is_empty() => Ok(Override::text(key.trim(), value.trim())),
         _ => Err("expected KEY=VALUE, e.g. `leak.repeats=8`".to_string()),
     }
 }
 
-/// The dotted overrides that flags stand for.
-pub(in crate::cli) type Overrides = Vec<(String, String)>;
+/// The overrides that flags stand for.
+pub(in crate::cli) type Overrides = Vec<Override>;
 
-pub(in crate::cli) fn put(overrides: &mut Overrides, key: &str, value: Option<impl ToString>) {
-    overrides.extend(value.map(|value| (key.to_string(), value.to_string())));
+pub(in crate::cli) fn put(overrides: &mut Overrides, key: &str, value: Option<impl Serialize>) {
+    overrides.extend(value.map(|value| Override::value(key, value)));
 }
 
 impl PlanArgs {

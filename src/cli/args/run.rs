@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::plan::{Overrides, PlanArgs, ThresholdArgs, put};
+use crate::plan::Override;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum PhaseArg {
@@ -109,7 +110,7 @@ impl RunArgs {
         overrides.extend(self.thresholds.overrides());
         put(&mut overrides, "baseline", self.baseline.as_ref());
         put(&mut overrides, "leak.repeats", self.repeats);
-        put(&mut overrides, "leak.probes", self.probe.as_ref());
+        overrides.extend(self.probe.as_ref().map(|words| Override::text("leak.probes", words)));
         put(&mut overrides, "leak.bad_input", self.bad_input.as_ref());
         put(&mut overrides, "ramp.max", self.max_concurrency);
         put(

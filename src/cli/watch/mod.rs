@@ -16,15 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{output, signals};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Override, Plan};
 use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOptions, default_source};
 use args::WatchArgs;
 use show::Show;
 use tally::Tally;
 
 pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
-    let overrides: Vec<(String, String)> =
-        args.results.iter().map(|results| ("results".to_string(), results.clone())).collect();
+    let overrides: Vec<Override> =
+        args.results.iter().map(|results| Override::value("results", results)).collect();
     let plan = plan::load_with_origin(args.config.as_deref(), &overrides)?.plan;
     let roles = roles::chosen(args, &plan)?;
     // Where every process is named by its pid, nothing can come after their ends.

@@ -1,0 +1,112 @@
+//! The page `docs/src/configuration.md`, made from the fields of the plan.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Plan;
+use super::env::variable;
+use super::key::{Key, Kind};
+use super::keys::{keys, split, tables};
+
+const HEAD: &str = "\
+# Configuration
+
+<!-- Made from the fields in src/plan by `cargo test --lib plan::page -- --ignored`. Change those. -->
+
+Keys can be set in three places. Each overrides the one before:
+
+1. `highwater.toml` in the current directory, or the file that `--config` or `HIGHWATER_CONFIG` names;
+2. environment variables: `leak.max_delta_mb` is `HIGHWATER_LEAK_MAX_DELTA_MB`, and `HIGHWATER_URL` is short for
+   `HIGHWATER_TARGET_URL`;
+3. flags: `--url`, `--max-delta-mb`, …, and `--set leak.max_delta_mb=100` for any key.
+
+An unknown key is an error that names the nearest known one.
+
+```sh
+highwater init
+```
+
+writes a `highwater.toml` in which every key stands with its default and its explanation. `highwater doctor` checks the
+result.
+
+Times are in seconds and the memory of processes is in megabytes of 1,048,576 bytes; the end of a key's name says so.
+In a variable and in `--set`, a list is separated by commas (`200,202`), and may be written as JSON where an item has
+a comma. An empty variable unsets a key that has no default.
+";
+
+/// The text of the page.
+pub fn page() -> String {
+    let defaults = serde_json::to_value(Plan::default()).unwrap_or_default();
+    let mut text = HEAD.to_string();
+    section(&mut text, "General", "", &[], &defaults);
+    for table in tables() {
+        let title = format!("`[{}]`", table.path.join(".").replace("*", "ROLE"));
+        section(&mut text, &title, &table.meaning, &table.path, &defaults);
+    }
+    text
+}
+
+fn section(text: &mut String, title: &str, meaning: &str, table: &[String], defaults: &Value) {
+    let inside = |key: &&Key| {
+        let path = &key.path[..key.path.len() - 1];
+        path == table || path.strip_suffix(&["*".to_string()]) == Some(table)
+    };
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "\n## {title}");
+    if !meaning.is_empty() {
+        let _ = writeln!(text, "\n{meaning}");
+    }
+    for key in keys().iter().filter(inside) {
+        let dotted = key.dotted().replace('*', "NAME");
+        let _ = writeln!(text, "\n### `{dotted}`\n\n{}", key.meaning);
+        if let Kind::Choice(words) = &key.kind {
+            text.push('\n');
+            for (word, what) in words {
+                let _ = writeln!(text, "- `{word}`: {what}");
+            }
+        }
+        let default = key.path.iter().try_fold(defaults, |value, word| value.get(word));
+        let default = default.filter(|value| !value.is_null());
+        let default = default.map_or("no default".to_string(), |value| format!("default `{value}`"));
+        let _ = writeln!(text, "\n{}; {default}; `{}`", capital(&key.expected()), variable(&split(&dotted)));
+    }
+}
+
+/// `text` with a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn path() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/src/configuration.md")
+    }
+
+    #[test]
+    fn the_page_is_what_the_fields_say() {
+        let written = std::fs::read_to_string(path()).unwrap_or_default();
+        assert!(written == page(), "make it anew: `cargo test --lib plan::page -- --ignored`");
+    }
+
+    #[test]
+    #[ignore = "writes docs/src/configuration.md"]
+    fn write_the_page() {
+        std::fs::write(path(), page()).unwrap();
+    }
+
+    #[test]
+    fn every_key_is_on_the_page() {
+        let page = page();
+        for key in keys() {
+            let heading = format!("### `{}`\n", key.dotted().replace('*', "NAME"));
+            assert_eq!(page.matches(&heading).count(), 1, "{heading}");
+        }
+    }
+}

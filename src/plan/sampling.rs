@@ -1,0 +1,66 @@
+//! How processes are sampled, when their memory counts as quiet, and when the machine comes first.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+
+use super::{MOST_MB, WEEK_S};
+
+/// How the processes are sampled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplerPlan {
+    /// Time between two rows of a process in the CSV.
+    #[default = 1.0]
+    #[schemars(range(min = 0.01, max = 3600.0))]
+    pub interval_s: f64,
+    /// Time between two readings while a task is in flight, so that peaks shorter than `interval_s` are
+    /// not missed.
+    #[default = 0.02]
+    #[schemars(range(min = 0.01, max = 3600.0))]
+    pub busy_interval_s: f64,
+    /// The most CPU time that these readings may take, in percent of one core; where a reading costs more,
+    /// they become rarer.
+    #[default = 5.0]
+    #[schemars(range(max = 100.0), extend("exclusiveMinimum" = 0))]
+    pub busy_cpu_percent: f64,
+    /// The most time that reading the PSS (which counts shared pages once) of a process tree may take before
+    /// and after a task. The processes stand still meanwhile, some 8 ms per GB. For a larger tree, the sum of
+    /// private memory is reported instead. 0 never reads PSS.
+    #[default = 0.05]
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub pss_budget_s: f64,
+}
+
+/// When memory counts as quiet, before and after a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct SettlePlan {
+    /// Memory is quiet when it has not moved for this long.
+    #[default = 0.5]
+    #[schemars(range(min = 0.0, max = WEEK_S))]
+    pub quiet_s: f64,
+    /// Changes within this range do not count as movement.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0, max = MOST_MB))]
+    pub quiet_mb: f64,
+    /// After this time the reading is taken, quiet or not.
+    #[default = 10.0]
+    #[schemars(range(min = 0.0, max = WEEK_S))]
+    pub max_s: f64,
+    /// Services free late: memory that is quiet, but above its baseline by more than
+    /// `leak.baseline_tolerance_mb`, is watched for this much longer.
+    #[default = 8.0]
+    #[schemars(range(min = 0.0, max = WEEK_S))]
+    pub late_free_s: f64,
+}
+
+/// When highwater stops for the sake of the machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardPlan {
+    /// No task is sent while less than this share of the machine's memory is available, in percent.
+    #[default = 10.0]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub min_available_percent: f64,
+}
