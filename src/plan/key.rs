@@ -110,7 +110,9 @@ impl Key {
     /// True if `value` is what this key holds, and within its range.
     pub(super) fn accepts(&self, value: &Value) -> bool {
         let in_range = |number: f64| self.range.is_none_or(|range| range.holds(number));
-        let whole = |value: &Value| value.to_u128().is_some_and(|number| in_range(number as f64));
+        let whole = |value: &Value| {
+            value.to_num().and_then(Num::to_u128_lossy).is_some_and(|number| in_range(number as f64))
+        };
         let all =
             |test: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|items| items.iter().all(test));
         match &self.kind {
