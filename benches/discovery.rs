@@ -72,7 +72,7 @@ mod linux {
     /// disturbs them alike.
     fn search() -> [f64; 4] {
         let mut kept = LinuxSource::new().expect("/proc is readable");
-        kept.scan().expect("a list");
+        kept.list().expect("a list");
         let mut portable = SysinfoSource::new();
         let mut times = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
@@ -83,13 +83,13 @@ mod linux {
             // a second of it, as at 1 Hz.
             std::thread::sleep(Duration::from_secs(1));
             times[1].push(time(|| {
-                black_box(kept.news().expect("a list"));
+                black_box(kept.changes().expect("a list"));
             }));
             times[2].push(time(|| {
-                black_box(LinuxSource::new().expect("readable").scan().expect("a list"));
+                black_box(LinuxSource::new().expect("readable").list().expect("a list"));
             }));
             times[3].push(time(|| {
-                black_box(portable.scan().expect("a list"));
+                black_box(portable.list().expect("a list"));
             }));
         }
         times.map(|mut times| {

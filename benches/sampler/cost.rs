@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 
 use highwater::sampler::source::LinuxSource;
-use highwater::sampler::{ProcessId, ProcessSource};
+use highwater::sampler::{ProcessId, ProcessSource, Wanted};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::children::{Children, thread_cpu};
@@ -74,7 +74,7 @@ fn floor(pids: &[u32]) -> impl FnMut() {
 
 fn ours(pids: &[u32]) -> impl FnMut() {
     let mut source = LinuxSource::new().expect("/proc is readable");
-    let all = source.scan().expect("/proc is readable");
+    let all = source.list().expect("/proc is readable");
     let ids: Vec<ProcessId> =
         all.into_iter().map(|process| process.id).filter(|id| pids.contains(&id.pid)).collect();
     for &id in &ids {
@@ -82,7 +82,7 @@ fn ours(pids: &[u32]) -> impl FnMut() {
     }
     move || {
         for &id in &ids {
-            black_box(source.read(id).expect("the child is alive"));
+            black_box(source.read(id, Wanted::CPU).expect("the child is alive"));
         }
     }
 }

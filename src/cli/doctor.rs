@@ -94,7 +94,7 @@ fn reading(source: &mut dyn ProcessSource) -> Result<String> {
     let machine = source.machine().map_err(|error| {
         Error::new(ErrorKind::Io, "cannot read the machine's memory").source(error).hint("is /proc mounted?")
     })?;
-    let processes = source.scan().map_err(|error| {
+    let processes = source.list().map_err(|error| {
         Error::new(ErrorKind::Io, "cannot list the processes").source(error).hint("is /proc mounted?")
     })?;
     let memory = to_mb(machine.total_memory_bytes);

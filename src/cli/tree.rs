@@ -1,6 +1,6 @@
 //! A process with its descendants, as they are now.
 
-use crate::sampler::{ProcessInfo, ProcessSource};
+use crate::sampler::{ProcessInfo, ProcessSource, Wanted};
 use crate::units::{span, to_mb};
 
 /// So much of a command line is shown.
@@ -30,7 +30,8 @@ pub(super) fn lines(root: &ProcessInfo, source: &mut dyn ProcessSource) -> Strin
 
 fn line(process: &ProcessInfo, source: &mut dyn ProcessSource) -> String {
     let age = source.clock().map(|clock| format!("up {}, ", span(clock.age_s(process.id))));
-    let rss = source.read(process.id).map(|reading| format!("{:.0} MB", to_mb(reading.rss_bytes)));
+    let rss =
+        source.read(process.id, Wanted::MEMORY).map(|reading| format!("{:.0} MB", to_mb(reading.rss_bytes)));
     let command = process.command_line();
     let mut shown: String = command.chars().take(MOST).collect();
     if shown.len() < command.len() {

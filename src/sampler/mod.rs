@@ -37,8 +37,8 @@ pub use csv::HEADER as CSV_HEADER;
 pub use event::{EventKind, ProcessEvent};
 pub use find::{Candidate, Evidence, Found, NearMiss, RoleFound, RqWorker, find, find_processes};
 pub use process::{
-    Clock, Details, Machine, Memory, Newborn, ProcessId, ProcessInfo, ProcessSource, Proportional, ReadError,
-    Reading,
+    Clock, CpuTime, Details, MachineMemory, Newborns, ProcessFacts, ProcessId, ProcessInfo, ProcessSource,
+    Proportional, Question, ReadError, Reading, Wanted,
 };
 pub use snapshot::{Boundary, ProcessReading, Pss, RoleReading, Snapshot};
 pub use source::default_source;

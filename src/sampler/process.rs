@@ -1,6 +1,6 @@
 //! What a process is to the sampler, and the trait that reads one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 
@@ -67,49 +67,83 @@ impl Clock {
     }
 }
 
-/// One measurement of one process.
+/// The figures that a reading should have besides memory, which every reading has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// CPU time and threads. They triple the cost of a reading of memory alone.
+    pub cpu: bool,
+    /// The highest RSS so far.
+    pub peak: bool,
+}
+
+impl Wanted {
+    /// Memory, CPU time and threads.
+    pub const CPU: Wanted = Wanted { cpu: true, peak: false };
+    /// Memory alone.
+    pub const MEMORY: Wanted = Wanted { cpu: false, peak: false };
+}
+
+/// One measurement of one process. A source may give more figures than were wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
     /// Resident memory in bytes, shared pages included. Never 0: a process
     /// without memory is [`ReadError::Exiting`].
     pub rss_bytes: u64,
-    /// Resident memory that no file stands behind and that nobody shares by design
-    /// (`resident` − `shared` of statm on Linux), in bytes; what is swapped out is
-    /// not in it. `None` where the system does not tell it cheaply.
+    /// Resident memory that is neither backed by a file nor shared by design
+    /// (`resident` − `shared` of statm on Linux), in bytes, without swapped pages.
+    /// `None` where the system does not report it cheaply.
     pub private_bytes: Option<u64>,
-    /// CPU time so far, user and system, all threads, in seconds. On Linux in
-    /// steps of a clock tick (10 ms).
-    pub cpu_seconds: f64,
-    /// CPU time of its children that have ended and that it has waited for, with that of theirs, in
-    /// seconds; 0 where the system does not tell.
-    pub reaped_cpu_seconds: f64,
-    /// Number of threads, where the system tells it cheaply.
+    /// CPU time; always present if [`Wanted::cpu`] was set.
+    pub cpu: Option<CpuTime>,
+    /// Number of threads, where the system reports it cheaply.
     pub threads: Option<u32>,
+    /// The highest RSS since the program began, in bytes. It also covers peaks between two
+    /// readings. `None` where the system has no such figure or it could not be read.
+    pub peak_bytes: Option<u64>,
 }
 
-/// The memory of one process: the part of a [`Reading`] that moves from one moment
-/// to the next, and costs a third of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
-    /// As [`Reading::rss_bytes`].
-    pub rss_bytes: u64,
-    /// As [`Reading::private_bytes`].
-    pub private_bytes: Option<u64>,
+/// CPU time of a process, user and system, in seconds. On Linux in steps of a clock tick (10 ms).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CpuTime {
+    /// Used by all its threads so far.
+    pub own_s: f64,
+    /// Used by children that have ended and that it has waited for, and by theirs;
+    /// 0 where the system does not report it.
+    pub reaped_s: f64,
 }
 
-impl From<Reading> for Memory {
-    fn from(reading: Reading) -> Memory {
-        Memory { rss_bytes: reading.rss_bytes, private_bytes: reading.private_bytes }
-    }
+/// The processes that were born since they were last asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Newborns {
+    /// These, each after its parent.
+    Known(Vec<ProcessInfo>),
+    /// Too many to look at one by one, or this is the first time:
+    /// [`ProcessSource::children`] finds them.
+    Many,
+    /// This source cannot tell; [`ProcessSource::children`] finds them.
+    Unknown,
 }
 
-/// A process that was born.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Newborn {
-    /// Its pid.
-    pub pid: u32,
-    /// The pid of its parent.
-    pub parent: u32,
+/// What a search for processes asks about besides the list of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question<'a> {
+    /// Ask for the executable of each process.
+    pub exe: bool,
+    /// Ask for the control group of each process.
+    pub cgroup: bool,
+    /// Ask which processes listen on these TCP ports.
+    pub ports: &'a [u16],
+}
+
+/// The answers to a [`Question`], by pid and by port.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProcessFacts {
+    /// Executable files; a process whose executable may not be read is absent.
+    pub exe: HashMap<u32, String>,
+    /// Control groups, as paths from the root of their hierarchy.
+    pub cgroup: HashMap<u32, String>,
+    /// The processes that hold a socket listening on a port, or why none is known.
+    pub listeners: BTreeMap<u16, Result<Vec<u32>, String>>,
 }
 
 /// What is read of a process at the boundaries of tasks only, since it costs
@@ -159,51 +193,69 @@ pub enum ReadError {
 
 /// Memory of the whole machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Machine {
+pub struct MachineMemory {
     /// All of it, in bytes.
     pub total_memory_bytes: u64,
     /// What can be had without swapping, in bytes.
     pub available_memory_bytes: u64,
 }
 
-/// Where the sampler gets its facts: the one seam between it and the system.
+/// Where the sampler gets its facts: the only interface between it and the system.
 ///
-/// Only the sampler's thread calls it, hence `Send` and `&mut self`.
+/// A source must list and read processes. The other methods have defaults for a source that
+/// knows no cheaper way. Only the sampler's thread calls a source, hence `Send` and `&mut self`.
 pub trait ProcessSource: Send {
-    /// All processes that are alive; zombies are left out. A source that
-    /// remembers may list one that has ended since it was read:
-    /// [`ProcessSource::read`] tells, and the next scan knows.
+    /// All live processes; zombies are left out.
+    ///
+    /// A source that remembers may list a process that has ended since it was read. Reading that
+    /// process fails, and the next list is right.
     ///
     /// # Errors
     /// If the list of processes cannot be read at all. A process that ends
-    /// during the scan, or that may not be read, is left out silently.
-    fn scan(&mut self) -> io::Result<Vec<ProcessInfo>>;
+    /// while the list is read, or that may not be read, is left out silently.
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>>;
 
-    /// The processes that are new, or have become another program or title,
-    /// since the last call of this or of [`ProcessSource::scan`]; `None` from a
-    /// source that cannot tell, which costs a scan then.
+    /// Measures `id` now, tracked or not.
     ///
     /// # Errors
-    /// As [`ProcessSource::scan`].
-    fn news(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
+    /// See [`ReadError`]. A process that has ended is never a reading of 0 bytes; if only its
+    /// memory was wanted, it may be [`ReadError::Exiting`] before it is [`ReadError::Gone`].
+    fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError>;
+
+    /// The machine's memory now.
+    ///
+    /// # Errors
+    /// If the system does not report it.
+    fn machine(&mut self) -> io::Result<MachineMemory>;
+
+    /// The processes that are new, or run another program or carry another title,
+    /// since the last call of this or of [`ProcessSource::list`]. `None` from a
+    /// source that cannot tell and has to list everything.
+    ///
+    /// # Errors
+    /// As [`ProcessSource::list`].
+    fn changes(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
         Ok(None)
     }
 
-    /// The executable file of `id`; `None` if it may not be read.
-    fn exe(&mut self, _id: ProcessId) -> Option<String> {
-        None
+    /// The live processes born since the last call that descend from a process whose pid
+    /// satisfies `is_parent`.
+    fn newborns(&mut self, _is_parent: &dyn Fn(u32) -> bool) -> Newborns {
+        Newborns::Unknown
     }
 
-    /// The control group of `id`, as a path from the root of its hierarchy.
-    fn cgroup(&mut self, _id: ProcessId) -> Option<String> {
-        None
+    /// The live direct children of any of `parents`.
+    fn children(&mut self, parents: &[ProcessId]) -> Vec<ProcessInfo> {
+        let mut all = self.list().unwrap_or_default();
+        all.retain(|process| parents.iter().any(|parent| parent.pid == process.parent));
+        all
     }
 
-    /// For each of `ports`, the processes that hold a TCP socket which listens
-    /// on it, or why none is known.
-    fn listeners(&mut self, ports: &[u16]) -> BTreeMap<u16, Result<Vec<u32>, String>> {
+    /// Answers `question` about `processes`, which were just listed.
+    fn facts(&mut self, _processes: &[ProcessInfo], question: Question<'_>) -> ProcessFacts {
         let unknown = || Err("this system does not tell which process listens on a port".to_string());
-        ports.iter().map(|&port| (port, unknown())).collect()
+        let listeners = question.ports.iter().map(|&port| (port, unknown())).collect();
+        ProcessFacts { listeners, ..ProcessFacts::default() }
     }
 
     /// The clock that start times are on; `None` if it is not known.
@@ -211,83 +263,37 @@ pub trait ProcessSource: Send {
         None
     }
 
-    /// The direct children, alive, of any of `parents`.
-    fn children(&mut self, parents: &[ProcessId]) -> Vec<ProcessInfo>;
-
-    /// A number that has changed if a process was born anywhere since the last
-    /// call; `None` where the system has no such number. It saves looking for
-    /// children where there can be no new ones.
-    fn births(&mut self) -> Option<u64>;
-
-    /// The processes born since the last call that are alive; `None` if that cannot be
-    /// told, or is too much to tell: [`ProcessSource::children`] finds them then.
-    fn newborns(&mut self) -> Option<Vec<Newborn>> {
-        None
-    }
-
-    /// Who has this pid now; `None` for nobody, or where [`ProcessSource::newborns`] is.
-    fn identify(&mut self, _pid: u32) -> Option<ProcessInfo> {
-        None
-    }
-
     /// Prepares for many readings of `id`, for example by keeping files open.
     ///
     /// # Errors
     /// [`ReadError::Gone`] if the process that has this pid is not `id`.
-    fn track(&mut self, id: ProcessId) -> Result<(), ReadError>;
-
-    /// Undoes [`ProcessSource::track`].
-    fn untrack(&mut self, id: ProcessId);
-
-    /// Measures `id` now, tracked or not.
-    ///
-    /// # Errors
-    /// See [`ReadError`]; a process that is gone is always
-    /// [`ReadError::Gone`], and never a reading of 0 bytes.
-    fn read(&mut self, id: ProcessId) -> Result<Reading, ReadError>;
-
-    /// The memory alone of `id`, tracked or not; cheaper where the system allows it.
-    ///
-    /// # Errors
-    /// As [`ProcessSource::read`]; one that has just ended may be
-    /// [`ReadError::Exiting`] until its end is told.
-    fn memory(&mut self, id: ProcessId) -> Result<Memory, ReadError> {
-        self.read(id).map(Memory::from)
+    fn track(&mut self, id: ProcessId) -> Result<(), ReadError> {
+        match self.read(id, Wanted::CPU) {
+            Ok(_) | Err(ReadError::Exiting) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
-    /// What costs more than a reading. Nothing is known where this is not overridden.
+    /// Undoes [`ProcessSource::track`].
+    fn untrack(&mut self, _id: ProcessId) {}
+
+    /// Reads what costs more than a reading. By default nothing is known.
     ///
     /// # Errors
     /// [`ReadError::Gone`] if the process has ended; a single figure that cannot
-    /// be had is `None` in the answer.
+    /// be read is `None` in the answer.
     fn details(&mut self, _id: ProcessId) -> Result<Details, ReadError> {
         Ok(Details::default())
     }
 
-    /// The highest RSS of `id` since its program began, in bytes: it rises also for
-    /// peaks between two readings. Cheap enough for a look while a task is in
-    /// flight; `None` where the system has no such figure.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    fn peak(&mut self, _id: ProcessId) -> Result<Option<u64>, ReadError> {
-        Ok(None)
-    }
-
     /// The proportional set size of `id`. `None` where the system has no such figure.
     ///
-    /// Reading it walks the page tables of the process, which stands still for
-    /// as long (7 to 8 ms per GB on Linux): never to be read on a tick.
+    /// Reading it walks the page tables of the process and stalls the process meanwhile
+    /// (7 to 8 ms per GB on Linux): never read it on a tick.
     ///
     /// # Errors
     /// See [`ReadError`].
     fn pss(&mut self, _id: ProcessId) -> Result<Option<Proportional>, ReadError> {
         Ok(None)
     }
-
-    /// The memory of the machine now.
-    ///
-    /// # Errors
-    /// If the system does not tell.
-    fn machine(&mut self) -> io::Result<Machine>;
 }

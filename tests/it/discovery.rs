@@ -7,7 +7,9 @@ use crate::support::helper::{Helper, until};
 use highwater::ErrorKind;
 use highwater::plan::{Count, ProcessPlan};
 use highwater::sampler::source::LinuxSource;
-use highwater::sampler::{Found, ProcessSource, Sampler, SamplerOptions, default_source, find_processes};
+use highwater::sampler::{
+    Found, ProcessSource, Sampler, SamplerOptions, Wanted, default_source, find_processes,
+};
 
 fn search(plan: ProcessPlan) -> Found {
     let roles = BTreeMap::from([("worker".to_string(), plan)]);
@@ -96,18 +98,18 @@ fn a_role_of_one_goes_on_with_its_successor_and_ignores_a_second() {
 #[test]
 fn a_source_tells_what_is_new_and_who_has_ended() {
     let mut source = LinuxSource::new().expect("/proc is readable");
-    let all = source.scan().expect("a list").len();
+    let all = source.list().expect("a list").len();
     let mut helper = Helper::spawn();
     let has = |processes: &[highwater::sampler::ProcessInfo], pid: u32| {
         processes.iter().any(|process| process.id.pid == pid)
     };
-    let news = source.news().expect("a list").expect("this source tells");
+    let news = source.changes().expect("a list").expect("this source tells");
     assert!(has(&news, helper.pid) && news.len() < all, "{} of {all} are new", news.len());
     let id = news.iter().find(|process| process.id.pid == helper.pid).expect("found").id;
     let child: u32 = helper.tell("spawn").parse().expect("the pid");
     assert!(has(&source.children(&[id]), child));
     helper.kill();
     // Not reaped before the test ends; a reading tells the source.
-    until("the reading fails", || source.read(id).is_err());
-    assert!(!has(&source.scan().expect("a list"), helper.pid), "a zombie is listed");
+    until("the reading fails", || source.read(id, Wanted::CPU).is_err());
+    assert!(!has(&source.list().expect("a list"), helper.pid), "a zombie is listed");
 }

@@ -15,8 +15,8 @@ use highwater::plan::ProcessPlan;
 use highwater::record::ExitKind;
 use highwater::sampler::source::{LinuxSource, SysinfoSource};
 use highwater::sampler::{
-    CSV_HEADER, EventKind, Machine, ProcessEvent, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading,
-    RoleReading, Sampler, SamplerOptions, default_source,
+    CSV_HEADER, CpuTime, EventKind, MachineMemory, ProcessEvent, ProcessId, ProcessInfo, ProcessSource,
+    ReadError, Reading, RoleReading, Sampler, SamplerOptions, Wanted, default_source,
 };
 use highwater::units::to_mb;
 use tokio::sync::broadcast::Receiver;
@@ -107,19 +107,19 @@ fn a_zombie_is_gone() {
     helper.kill();
     // Nobody reaps it before the test ends.
     for (source, id) in sources.iter_mut().zip(ids) {
-        until("the zombie is gone", || match source.read(id) {
+        until("the zombie is gone", || match source.read(id, Wanted::CPU) {
             Ok(reading) => {
                 assert!(reading.rss_bytes > 0, "a reading of nothing");
                 false
             }
             Err(error) => matches!(error, ReadError::Gone),
         });
-        assert!(source.scan().expect("a list").iter().all(|process| process.id != id));
+        assert!(source.list().expect("a list").iter().all(|process| process.id != id));
     }
 }
 
 fn identity(source: &mut dyn ProcessSource, pid: u32) -> ProcessId {
-    let all = source.scan().expect("a list of processes");
+    let all = source.list().expect("a list of processes");
     all.into_iter().find(|process| process.id.pid == pid).expect("it is alive").id
 }
 
@@ -133,11 +133,13 @@ fn both_sources_agree() {
     let (our_id, their_id) = (identity(&mut ours, helper.pid), identity(&mut theirs, helper.pid));
     ours.track(our_id).expect("alive");
     theirs.track(their_id).expect("alive");
-    let (one, other) = (ours.read(our_id).expect("alive"), theirs.read(their_id).expect("alive"));
+    let (one, other) =
+        (ours.read(our_id, Wanted::CPU).expect("alive"), theirs.read(their_id, Wanted::CPU).expect("alive"));
     let (rss, their_rss) = (to_mb(one.rss_bytes), to_mb(other.rss_bytes));
     assert!((rss - their_rss).abs() < 1.0, "{rss:.2} MB, sysinfo {their_rss:.2} MB");
-    assert!((one.cpu_seconds - other.cpu_seconds).abs() < 0.05, "{one:?} {other:?}");
-    assert!(one.cpu_seconds > 0.1);
+    let cpu_s = |reading: Reading| reading.cpu.map_or(0.0, |cpu: CpuTime| cpu.own_s);
+    assert!((cpu_s(one) - cpu_s(other)).abs() < 0.05, "{one:?} {other:?}");
+    assert!(cpu_s(one) > 0.1);
     let (machine, theirs) = (ours.machine().expect("facts"), theirs.machine().expect("facts"));
     assert_eq!(machine.total_memory_bytes, theirs.total_memory_bytes);
 }
@@ -289,25 +291,13 @@ impl Drop for Told {
 }
 
 impl ProcessSource for Told {
-    fn scan(&mut self) -> io::Result<Vec<ProcessInfo>> {
-        self.0.scan()
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
+        self.0.list()
     }
-    fn children(&mut self, parents: &[ProcessId]) -> Vec<ProcessInfo> {
-        self.0.children(parents)
+    fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError> {
+        self.0.read(id, wanted)
     }
-    fn births(&mut self) -> Option<u64> {
-        self.0.births()
-    }
-    fn track(&mut self, id: ProcessId) -> Result<(), ReadError> {
-        self.0.track(id)
-    }
-    fn untrack(&mut self, id: ProcessId) {
-        self.0.untrack(id);
-    }
-    fn read(&mut self, id: ProcessId) -> Result<Reading, ReadError> {
-        self.0.read(id)
-    }
-    fn machine(&mut self) -> io::Result<Machine> {
+    fn machine(&mut self) -> io::Result<MachineMemory> {
         self.0.machine()
     }
 }

@@ -3,20 +3,16 @@
 //! Plain data: it is gathered in [`super::gather`], only as far as the roles
 //! ask for it, and written down in tests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::rq::RqWorker;
-use crate::sampler::process::Clock;
+use crate::sampler::process::{Clock, ProcessFacts};
 
 /// Facts that the list of processes does not hold. What no role asks for is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
-    /// The executable of each process, where it may be read.
-    pub exe: HashMap<u32, String>,
-    /// The control group of each process, as in `/proc/PID/cgroup`.
-    pub cgroup: HashMap<u32, String>,
-    /// The processes that hold a socket which listens on a port, or why there is none.
-    pub listeners: BTreeMap<u16, Result<Vec<u32>, String>>,
+    /// Executables, control groups and listeners.
+    pub facts: ProcessFacts,
     /// The pid in each pidfile, or why it cannot be had.
     pub pidfiles: BTreeMap<String, Result<u32, String>>,
     /// The workers in RQ's registry by (URL, queue), or why it cannot be read.

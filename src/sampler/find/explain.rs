@@ -45,7 +45,7 @@ pub(super) fn trouble(plan: &ProcessPlan, evidence: &Evidence) -> Option<String>
         Ok(pid) => Some(format!("`{path}` names the process {pid}, which is not what the role asks for")),
         Err(reason) => Some(reason.clone()),
     });
-    let port = plan.port.and_then(|port| evidence.listeners.get(&port)?.as_ref().err().cloned());
+    let port = plan.port.and_then(|port| evidence.facts.listeners.get(&port)?.as_ref().err().cloned());
     let registry = plan.rq.url.as_ref().zip(plan.rq.queue.as_ref()).and_then(|(url, queue)| {
         match evidence.registries.get(&(url.clone(), queue.clone()))? {
             Ok(workers) if workers.is_empty() => {

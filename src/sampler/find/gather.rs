@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use super::evidence::Evidence;
 use super::registry::Lookup;
 use crate::plan::ProcessPlan;
-use crate::sampler::process::{ProcessInfo, ProcessSource};
+use crate::sampler::process::{ProcessInfo, ProcessSource, Question};
 
 /// Gathers again and again, and remembers what takes its time.
 #[derive(Default)]
@@ -35,20 +35,16 @@ impl Gatherer {
         source: &mut dyn ProcessSource,
         patience: Patience,
     ) -> Evidence {
-        let mut evidence = Evidence { clock: source.clock(), hostname: hostname(), ..Evidence::default() };
         let any = |asks: fn(&ProcessPlan) -> bool| roles.values().any(asks);
-        if any(|plan| plan.exe.is_some()) {
-            let exe = |process: &ProcessInfo| Some((process.id.pid, source.exe(process.id)?));
-            evidence.exe = processes.iter().filter_map(exe).collect();
-        }
-        if any(|plan| plan.unit.is_some() || plan.cgroup.is_some()) {
-            let cgroup = |process: &ProcessInfo| Some((process.id.pid, source.cgroup(process.id)?));
-            evidence.cgroup = processes.iter().filter_map(cgroup).collect();
-        }
         let ports: Vec<u16> = roles.values().filter_map(|plan| plan.port).collect();
-        if !ports.is_empty() {
-            evidence.listeners = source.listeners(&ports);
-        }
+        let question = Question {
+            exe: any(|plan| plan.exe.is_some()),
+            cgroup: any(|plan| plan.unit.is_some() || plan.cgroup.is_some()),
+            ports: &ports,
+        };
+        let facts = source.facts(processes, question);
+        let mut evidence =
+            Evidence { facts, clock: source.clock(), hostname: hostname(), ..Evidence::default() };
         for path in roles.values().filter_map(|plan| plan.pidfile.as_ref()) {
             let pid = read_pidfile(path, processes, &evidence);
             evidence.pidfiles.insert(path.clone(), pid);

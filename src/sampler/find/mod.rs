@@ -21,7 +21,7 @@ pub use self::evidence::Evidence;
 use self::family::Family;
 pub use self::rq::RqWorker;
 use self::select::Selector;
-use super::process::{ProcessInfo, ProcessSource};
+use super::process::{ProcessInfo, ProcessSource, Wanted};
 use super::source;
 use crate::plan::ProcessPlan;
 use crate::{Error, ErrorKind, Result};
@@ -91,11 +91,12 @@ pub fn find_processes(
             return Err(Error::new(ErrorKind::Config, message).hint(hint));
         }
     }
-    let processes = source.scan().map_err(source::unreadable)?;
+    let processes = source.list().map_err(source::unreadable)?;
     let evidence = gather::Gatherer::default().gather(roles, &processes, source, gather::Patience::Wait);
     let mut found = find(&processes, roles, &evidence, std::process::id());
     for candidate in found.roles.values_mut().flat_map(|role| &mut role.surplus) {
-        candidate.rss_bytes = source.read(candidate.process.id).ok().map(|reading| reading.rss_bytes);
+        candidate.rss_bytes =
+            source.read(candidate.process.id, Wanted::MEMORY).ok().map(|reading| reading.rss_bytes);
     }
     Ok(found)
 }

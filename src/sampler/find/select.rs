@@ -85,7 +85,7 @@ impl<'a> Selector<'a> {
             }
         }
         if let Some(port) = self.plan.port {
-            let held = self.evidence.listeners.get(&port).and_then(|found| found.as_ref().ok());
+            let held = self.evidence.facts.listeners.get(&port).and_then(|found| found.as_ref().ok());
             if !held.is_some_and(|pids| pids.contains(&pid)) {
                 return rejected(0, format!("it does not listen on port {port}"));
             }
@@ -97,7 +97,7 @@ impl<'a> Selector<'a> {
         if self.unit.is_none() && self.cgroup.is_none() {
             return Ok(());
         }
-        let group = self.evidence.cgroup.get(&process.id.pid).map_or("", String::as_str);
+        let group = self.evidence.facts.cgroup.get(&process.id.pid).map_or("", String::as_str);
         if let Some(wanted) = &self.unit {
             // A unit without a suffix is a service, as systemctl has it.
             let fits = |part: &str| {
@@ -174,7 +174,7 @@ impl<'a> Selector<'a> {
             return rejected(u32::from(carries) * 3, format!("its name is `{}`", process.name));
         }
         if let Some(wanted) = &self.exe {
-            let exe = self.evidence.exe.get(&process.id.pid).map_or("", String::as_str);
+            let exe = self.evidence.facts.exe.get(&process.id.pid).map_or("", String::as_str);
             if !(wanted.fits(exe) || wanted.fits(base_name(exe))) || exe.is_empty() {
                 let carries = self.plan.exe.as_ref().is_some_and(|word| mentions(process, word));
                 let reason = if exe.is_empty() {

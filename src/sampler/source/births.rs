@@ -9,11 +9,31 @@ use std::time::{Duration, Instant};
 
 use super::linux::{STATUS_BYTES, read_path};
 use super::parse;
-use crate::sampler::process::{Newborn, ReadError};
+use crate::sampler::process::{ProcessInfo, ReadError};
 
-/// Where the last pid is told, and where it stood.
+/// A process that was born.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Birth {
+    /// Its pid.
+    pub(super) pid: u32,
+    /// The pid of its parent.
+    pub(super) parent: u32,
+}
+
+/// The births since the last call.
+#[derive(Debug)]
+pub(super) enum Since {
+    /// These, of processes that can be seen.
+    Born(Vec<Birth>),
+    /// Too many to look at, or this is the first call.
+    Many,
+    /// The kernel does not report the last pid here.
+    Unknown,
+}
+
+/// Reports the births since it was last asked.
 pub(super) struct Births {
-    /// `None` where it is not told, or is told of other processes than `/proc` lists.
+    /// `None` where it cannot be read, or reports other processes than `/proc` lists.
     loadavg: Option<File>,
     seen: Option<u64>,
     /// Pids that were given out and had nobody yet, and until when that may change.
@@ -38,34 +58,59 @@ impl Births {
     }
 
     /// The pid that was given out last.
-    pub(super) fn last_pid(&self) -> Option<u64> {
+    fn last_pid(&self) -> Option<u64> {
         let mut buffer = [0; 128];
         let length = rustix::io::pread(self.loadavg.as_ref()?, &mut buffer, 0).ok()?;
         parse::last_pid(&buffer[..length])
     }
 
-    /// The processes born since the last call that can be seen; `None` if they are
-    /// too many, or it cannot be told.
-    pub(super) fn since_last(&mut self, now: Instant) -> Option<Vec<Newborn>> {
-        let last = self.last_pid()?;
+    /// The processes born since the last call.
+    pub(super) fn since_last(&mut self, now: Instant) -> Since {
+        let Some(last) = self.last_pid() else { return Since::Unknown };
         let before = self.seen.replace(last);
-        let Some(given) = given_out(before?, last) else {
+        let Some(given) = before.and_then(|before| given_out(before, last)) else {
             self.unborn.clear();
-            return None;
+            return Since::Many;
         };
         let mut pids = std::mem::take(&mut self.unborn);
         pids.extend(given.map(|pid| (pid, now + GESTATION)));
         let mut born = Vec::new();
         for (pid, until) in pids {
             match parent(pid) {
-                Ok(Some(parent)) => born.push(Newborn { pid, parent }),
+                Ok(Some(parent)) => born.push(Birth { pid, parent }),
                 // A thread has a pid, too.
                 Ok(None) => {}
                 Err(ReadError::Gone) if now < until => self.unborn.push((pid, until)),
                 Err(_) => {}
             }
         }
-        Some(born)
+        Since::Born(born)
+    }
+}
+
+/// Those of `born` that descend from a process whose pid satisfies `is_parent`, each after its
+/// parent. `identify` reads a process; it may have ended, or have another parent by now.
+pub(super) fn descendants(
+    mut born: Vec<Birth>,
+    is_parent: &dyn Fn(u32) -> bool,
+    mut identify: impl FnMut(u32) -> Option<ProcessInfo>,
+) -> Vec<ProcessInfo> {
+    let mut found: Vec<ProcessInfo> = Vec::new();
+    // A child may be listed before its parent: repeat as long as one more descendant is found.
+    loop {
+        let before = born.len();
+        let is_family =
+            |pid, found: &[ProcessInfo]| is_parent(pid) || found.iter().any(|process| process.id.pid == pid);
+        born.retain(|birth| {
+            if !is_family(birth.parent, &found) {
+                return true;
+            }
+            found.extend(identify(birth.pid).filter(|child| is_family(child.parent, &found)));
+            false
+        });
+        if born.is_empty() || born.len() == before {
+            return found;
+        }
     }
 }
 
@@ -90,6 +135,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+    use crate::sampler::process::ProcessId;
 
     #[test]
     fn pids_in_between() {
@@ -99,6 +145,31 @@ mod tests {
         assert_eq!(pids(10, 10 + MOST).map(|pids| pids.len() as u64), Some(MOST));
         assert_eq!(pids(10, 11 + MOST), None, "many");
         assert_eq!(pids(4_194_303, 301), None, "they have begun anew");
+    }
+
+    #[test]
+    fn descendants_are_found_in_any_order_and_strangers_are_not() {
+        let birth = |pid, parent| Birth { pid, parent };
+        let born = vec![
+            birth(32, 31), // listed before its parent
+            birth(31, 20),
+            birth(41, 40), // a child of a stranger
+            birth(40, 1),
+            birth(33, 20), // ended since
+            birth(34, 20), // adopted by another process since
+        ];
+        let identify = |pid: u32| {
+            let parent = match pid {
+                31 => 20,
+                32 => 31,
+                34 => 1,
+                _ => return None,
+            };
+            let id = ProcessId { pid, start_ticks: 1 };
+            Some(ProcessInfo { id, parent, name: String::new(), argv: Vec::new() })
+        };
+        let found = descendants(born, &|pid| pid == 20, identify);
+        assert_eq!(found.iter().map(|process| process.id.pid).collect::<Vec<_>>(), [31, 32]);
     }
 
     #[test]
@@ -120,7 +191,9 @@ mod tests {
             threads.push(tid.recv().expect("sent"));
             let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn();
             children.push(child.expect("`sleep` starts"));
-            told.extend(births.since_last(Instant::now()).into_iter().flatten());
+            if let Since::Born(born) = births.since_last(Instant::now()) {
+                told.extend(born);
+            }
             drop(stop);
             thread.join().expect("no panic");
         }

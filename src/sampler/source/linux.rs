@@ -5,7 +5,7 @@
 //! `stat` for everything else. An open file also pins the identity: once the
 //! process is gone, reading it fails, whoever has the pid by then.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::births::Births;
+use super::births::{Births, Since, descendants};
 use super::listing::Listing;
 use super::sockets::Sockets;
 use super::table::{Procfs, Table};
 use super::{details, parse};
 use crate::sampler::process::{
-    Clock, Details, Machine, Memory, Newborn, ProcessId, ProcessInfo, ProcessSource, Proportional, ReadError,
-    Reading,
+    Clock, CpuTime, Details, MachineMemory, Newborns, ProcessFacts, ProcessId, ProcessInfo, ProcessSource,
+    Proportional, Question, ReadError, Reading, Wanted,
 };
 
 /// Reads processes from `/proc`.
@@ -100,20 +100,24 @@ impl LinuxSource {
         })
     }
 
-    fn memory_of(&self, statm: &[u8]) -> Result<Memory, ReadError> {
+    /// Memory alone, from the content of `statm`.
+    fn memory(&self, statm: &[u8]) -> Result<Reading, ReadError> {
         let (resident, shared) = parse::resident_and_shared(statm).ok_or_else(|| malformed("statm"))?;
         if resident == 0 {
             return Err(ReadError::Exiting);
         }
-        Ok(Memory {
+        Ok(Reading {
             rss_bytes: resident * self.facts.page_bytes,
             private_bytes: Some(resident.saturating_sub(shared) * self.facts.page_bytes),
+            cpu: None,
+            threads: None,
+            peak_bytes: None,
         })
     }
 
-    fn measure(&self, id: ProcessId) -> Result<Reading, ReadError> {
+    /// Memory, CPU time and threads.
+    fn measure(&self, id: ProcessId, kept: Option<&Kept>) -> Result<Reading, ReadError> {
         let mut buffer = [0; STAT_BYTES];
-        let kept = self.kept.get(&id);
         let bytes = match kept {
             Some(kept) => read_open(&kept.stat, &mut buffer)?,
             None => read_path(id.pid, "stat", &mut buffer)?,
@@ -122,19 +126,40 @@ impl LinuxSource {
         if stat.has_ended() || stat.start_ticks != id.start_ticks {
             return Err(ReadError::Gone);
         }
-        let (cpu_ticks, reaped_ticks, threads) = (stat.cpu_ticks, stat.reaped_ticks, stat.threads);
+        let seconds = |ticks: u64| ticks as f64 / self.facts.ticks_per_second;
+        let cpu = CpuTime { own_s: seconds(stat.cpu_ticks), reaped_s: seconds(stat.reaped_ticks) };
+        let threads = stat.threads;
         let bytes = match kept {
             Some(kept) => read_open(&kept.statm, &mut buffer)?,
             None => read_path(id.pid, "statm", &mut buffer)?,
         };
-        let memory = self.memory_of(bytes)?;
-        Ok(Reading {
-            rss_bytes: memory.rss_bytes,
-            private_bytes: memory.private_bytes,
-            cpu_seconds: cpu_ticks as f64 / self.facts.ticks_per_second,
-            reaped_cpu_seconds: reaped_ticks as f64 / self.facts.ticks_per_second,
-            threads: Some(threads),
+        Ok(Reading { cpu: Some(cpu), threads: Some(threads), ..self.memory(bytes)? })
+    }
+
+    /// The highest RSS of a process whose files are kept open; one of too many to keep has none.
+    fn peak(&mut self, id: ProcessId) -> Option<u64> {
+        let mut buffer = [0; STATUS_BYTES];
+        let kept = self.kept.get_mut(&id)?;
+        if kept.status.is_none() {
+            kept.status = File::open(format!("/proc/{}/status", id.pid)).ok();
+        }
+        // A process that ends just now has given its last reading.
+        parse::kilobytes(read_open(kept.status.as_ref()?, &mut buffer).ok()?, b"VmHWM:")
+    }
+
+    /// The executable of `id`; `None` if it may not be read.
+    fn exe(&mut self, id: ProcessId) -> Option<String> {
+        self.table.exe(id.pid, || {
+            let path = fs::read_link(format!("/proc/{}/exe", id.pid)).ok()?;
+            let path = path.to_string_lossy().into_owned();
+            // The file was replaced by a newer one after the program was started.
+            Some(path.strip_suffix(" (deleted)").map_or(path.clone(), str::to_string))
         })
+    }
+
+    fn cgroup(&mut self, id: ProcessId) -> Option<String> {
+        self.table
+            .cgroup(id.pid, || parse::control_group(&fs::read(format!("/proc/{}/cgroup", id.pid)).ok()?))
     }
 
     /// Brings the table up to date; with `all`, nobody stands in it who has gone.
@@ -142,8 +167,10 @@ impl LinuxSource {
         let now = Instant::now();
         let mut procfs = Proc { clock: self.facts.clock(), listing: &mut self.listing };
         // Before the list, so that nobody is missed who is born meanwhile.
-        let born = self.unlisted.since_last(now);
-        let born: Option<Vec<u32>> = born.map(|born| born.iter().map(|one| one.pid).collect());
+        let born: Option<Vec<u32>> = match self.unlisted.since_last(now) {
+            Since::Born(born) => Some(born.iter().map(|birth| birth.pid).collect()),
+            Since::Many | Since::Unknown => None,
+        };
         self.table.refresh(&mut procfs, born.as_deref().filter(|_| !all), now)
     }
 
@@ -160,35 +187,33 @@ impl LinuxSource {
 }
 
 impl ProcessSource for LinuxSource {
-    fn scan(&mut self) -> io::Result<Vec<ProcessInfo>> {
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
         self.refresh(true)?;
-        // Whoever is given all has no need to be told what is new.
-        self.table.take_news();
+        // The list holds every change.
+        self.table.take_changes();
         Ok(self.table.all().cloned().collect())
     }
 
-    fn news(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
+    fn changes(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
         self.refresh(false)?;
-        Ok(Some(self.table.take_news()))
+        Ok(Some(self.table.take_changes()))
     }
 
-    fn exe(&mut self, id: ProcessId) -> Option<String> {
-        self.table.exe(id.pid, || {
-            let path = fs::read_link(format!("/proc/{}/exe", id.pid)).ok()?;
-            let path = path.to_string_lossy().into_owned();
-            // A program that was replaced by a newer one since it was started.
-            Some(path.strip_suffix(" (deleted)").map_or(path.clone(), str::to_string))
-        })
-    }
-
-    fn cgroup(&mut self, id: ProcessId) -> Option<String> {
-        self.table
-            .cgroup(id.pid, || parse::control_group(&fs::read(format!("/proc/{}/cgroup", id.pid)).ok()?))
-    }
-
-    fn listeners(&mut self, ports: &[u16]) -> BTreeMap<u16, Result<Vec<u32>, String>> {
-        let alive: Vec<ProcessId> = self.table.all().map(|process| process.id).collect();
-        self.sockets.listeners(ports, &alive)
+    fn facts(&mut self, processes: &[ProcessInfo], question: Question<'_>) -> ProcessFacts {
+        let mut facts = ProcessFacts::default();
+        if question.exe {
+            let exe = |process: &ProcessInfo| Some((process.id.pid, self.exe(process.id)?));
+            facts.exe = processes.iter().filter_map(exe).collect();
+        }
+        if question.cgroup {
+            let cgroup = |process: &ProcessInfo| Some((process.id.pid, self.cgroup(process.id)?));
+            facts.cgroup = processes.iter().filter_map(cgroup).collect();
+        }
+        if !question.ports.is_empty() {
+            let alive: Vec<ProcessId> = processes.iter().map(|process| process.id).collect();
+            facts.listeners = self.sockets.listeners(question.ports, &alive);
+        }
+        facts
     }
 
     fn clock(&mut self) -> Option<Clock> {
@@ -208,16 +233,12 @@ impl ProcessSource for LinuxSource {
         found
     }
 
-    fn births(&mut self) -> Option<u64> {
-        self.births.last_pid()
-    }
-
-    fn newborns(&mut self) -> Option<Vec<Newborn>> {
-        self.births.since_last(Instant::now())
-    }
-
-    fn identify(&mut self, pid: u32) -> Option<ProcessInfo> {
-        info(pid).ok()
+    fn newborns(&mut self, is_parent: &dyn Fn(u32) -> bool) -> Newborns {
+        match self.births.since_last(Instant::now()) {
+            Since::Born(born) => Newborns::Known(descendants(born, is_parent, |pid| info(pid).ok())),
+            Since::Many => Newborns::Many,
+            Since::Unknown => Newborns::Unknown,
+        }
     }
 
     fn track(&mut self, id: ProcessId) -> Result<(), ReadError> {
@@ -225,8 +246,7 @@ impl ProcessSource for LinuxSource {
             let open = |file| File::open(format!("/proc/{}/{file}", id.pid)).map_err(classify);
             self.kept.insert(id, Kept { stat: open("stat")?, statm: open("statm")?, status: None });
         }
-        let read = self.read(id);
-        match read {
+        match self.read(id, Wanted::CPU) {
             Ok(_) | Err(ReadError::Exiting) => Ok(()),
             Err(error) => {
                 self.kept.remove(&id);
@@ -239,48 +259,36 @@ impl ProcessSource for LinuxSource {
         self.kept.remove(&id);
     }
 
-    fn read(&mut self, id: ProcessId) -> Result<Reading, ReadError> {
-        let reading = self.measure(id);
+    fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError> {
+        let reading = match self.kept.get(&id) {
+            // An open file is of this process or of none; without one, only `stat` tells whose memory it is.
+            Some(kept) if !wanted.cpu => {
+                let mut buffer = [0; STATM_BYTES];
+                read_open(&kept.statm, &mut buffer).and_then(|statm| self.memory(statm))
+            }
+            kept => self.measure(id, kept),
+        };
         if matches!(reading, Err(ReadError::Gone)) {
             self.table.forget(id.pid);
         }
-        reading
-    }
-
-    fn memory(&mut self, id: ProcessId) -> Result<Memory, ReadError> {
-        // An open file is of this process or of none; without one, only `stat` tells who it is.
-        let Some(kept) = self.kept.get(&id) else { return self.read(id).map(Memory::from) };
-        let mut buffer = [0; STATM_BYTES];
-        self.memory_of(read_open(&kept.statm, &mut buffer)?)
+        let peak_bytes = if wanted.peak && reading.is_ok() { self.peak(id) } else { None };
+        reading.map(|reading| Reading { peak_bytes, ..reading })
     }
 
     fn details(&mut self, id: ProcessId) -> Result<Details, ReadError> {
         details::read(id, self.lists_children, self.counts_fds)
     }
 
-    fn peak(&mut self, id: ProcessId) -> Result<Option<u64>, ReadError> {
-        let mut buffer = [0; STATUS_BYTES];
-        let Some(kept) = self.kept.get_mut(&id) else {
-            // Not kept open, so many processes there are: its readings have to do.
-            return Ok(None);
-        };
-        if kept.status.is_none() {
-            kept.status = Some(File::open(format!("/proc/{}/status", id.pid)).map_err(classify)?);
-        }
-        let Some(status) = &kept.status else { return Ok(None) };
-        Ok(parse::kilobytes(read_open(status, &mut buffer)?, b"VmHWM:"))
-    }
-
     fn pss(&mut self, id: ProcessId) -> Result<Option<Proportional>, ReadError> {
         details::pss(id)
     }
 
-    fn machine(&mut self) -> io::Result<Machine> {
+    fn machine(&mut self) -> io::Result<MachineMemory> {
         let mut buffer = [0; 4096];
         let length = rustix::io::pread(&self.meminfo, &mut buffer, 0)?;
         let (total_memory_bytes, available_memory_bytes) = parse::memory(&buffer[..length])
             .ok_or_else(|| io::Error::other("cannot parse `/proc/meminfo`"))?;
-        Ok(Machine { total_memory_bytes, available_memory_bytes })
+        Ok(MachineMemory { total_memory_bytes, available_memory_bytes })
     }
 }
 

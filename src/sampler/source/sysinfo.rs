@@ -3,12 +3,13 @@
 //! It costs some seven times as much as our own reader, and a read that fails
 //! is silent, so a process counts only if the refresh found it.
 
-use std::collections::HashSet;
 use std::io;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
-use crate::sampler::process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading};
+use crate::sampler::process::{
+    CpuTime, MachineMemory, ProcessId, ProcessInfo, ProcessSource, ReadError, Reading, Wanted,
+};
 
 /// Reads processes through the sysinfo crate.
 pub struct SysinfoSource {
@@ -29,7 +30,7 @@ impl Default for SysinfoSource {
 }
 
 impl ProcessSource for SysinfoSource {
-    fn scan(&mut self) -> io::Result<Vec<ProcessInfo>> {
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
         let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).without_tasks();
         if self.system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind) == 0 {
             return Err(io::Error::other("sysinfo found no process at all"));
@@ -38,27 +39,7 @@ impl ProcessSource for SysinfoSource {
         Ok(alive.map(info).collect())
     }
 
-    fn children(&mut self, parents: &[ProcessId]) -> Vec<ProcessInfo> {
-        let parents: HashSet<u32> = parents.iter().map(|id| id.pid).collect();
-        let mut all = self.scan().unwrap_or_default();
-        all.retain(|process| parents.contains(&process.parent));
-        all
-    }
-
-    fn births(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn track(&mut self, id: ProcessId) -> Result<(), ReadError> {
-        match self.read(id) {
-            Ok(_) | Err(ReadError::Exiting) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn untrack(&mut self, _id: ProcessId) {}
-
-    fn read(&mut self, id: ProcessId) -> Result<Reading, ReadError> {
+    fn read(&mut self, id: ProcessId, _wanted: Wanted) -> Result<Reading, ReadError> {
         let pid = Pid::from_u32(id.pid);
         let kind = ProcessRefreshKind::nothing().with_memory().with_cpu().without_tasks();
         self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind);
@@ -72,15 +53,15 @@ impl ProcessSource for SysinfoSource {
         Ok(Reading {
             rss_bytes: process.memory(),
             private_bytes: None,
-            reaped_cpu_seconds: 0.0,
-            cpu_seconds: process.accumulated_cpu_time() as f64 / 1000.0,
+            cpu: Some(CpuTime { own_s: process.accumulated_cpu_time() as f64 / 1000.0, reaped_s: 0.0 }),
             threads: None,
+            peak_bytes: None,
         })
     }
 
-    fn machine(&mut self) -> io::Result<Machine> {
+    fn machine(&mut self) -> io::Result<MachineMemory> {
         self.system.refresh_memory();
-        Ok(Machine {
+        Ok(MachineMemory {
             total_memory_bytes: self.system.total_memory(),
             available_memory_bytes: self.system.available_memory(),
         })

@@ -38,7 +38,7 @@ pub(crate) struct Table {
     listed: Option<Instant>,
     /// Where the slice that is read again goes on.
     cursor: u32,
-    news: Vec<u32>,
+    changed: Vec<u32>,
 }
 
 struct Entry {
@@ -99,14 +99,14 @@ impl Table {
                     let has_aged = entry.reread_at.is_some_and(|at| now >= at);
                     let was_reused = born.is_some_and(|born| born.contains(&pid));
                     if everything || has_aged || was_reused || chosen(index) {
-                        reread(entry, procfs.info(pid), &mut self.news);
+                        reread(entry, procfs.info(pid), &mut self.changed);
                         entry.reread_at = reread_at(procfs, entry.info.as_ref(), now);
                     }
                 }
                 None => {
                     let info = procfs.info(pid);
                     if info.is_some() {
-                        self.news.push(pid);
+                        self.changed.push(pid);
                     }
                     let reread_at = reread_at(procfs, info.as_ref(), now);
                     let entry = Entry { info, seen: self.round, reread_at, exe: None, cgroup: None };
@@ -127,11 +127,11 @@ impl Table {
     }
 
     /// Who is new or has changed since the last call.
-    pub(crate) fn take_news(&mut self) -> Vec<ProcessInfo> {
-        let mut news = std::mem::take(&mut self.news);
-        news.sort_unstable();
-        news.dedup();
-        news.iter().filter_map(|pid| self.entries.get(pid)?.info.clone()).collect()
+    pub(crate) fn take_changes(&mut self) -> Vec<ProcessInfo> {
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        changed.iter().filter_map(|pid| self.entries.get(pid)?.info.clone()).collect()
     }
 
     /// The process that has this pid is not what it was, and is read again.
@@ -168,14 +168,14 @@ fn reread_at(procfs: &dyn Procfs, info: Option<&ProcessInfo>, now: Instant) -> O
     (age < YOUNG).then(|| now + (age / 2).max(SHORTEST_REST))
 }
 
-fn reread(entry: &mut Entry, info: Option<ProcessInfo>, news: &mut Vec<u32>) {
+fn reread(entry: &mut Entry, info: Option<ProcessInfo>, changed: &mut Vec<u32>) {
     (entry.exe, entry.cgroup) = (None, None);
     if entry.info != info {
         let differs = |one: &ProcessInfo, other: &ProcessInfo| one.id != other.id || one.argv != other.argv;
         if let Some(new) = &info
             && entry.info.as_ref().is_none_or(|old| differs(old, new))
         {
-            news.push(new.id.pid);
+            changed.push(new.id.pid);
         }
         entry.info = info;
     }
@@ -217,9 +217,9 @@ mod tests {
         }
     }
 
-    fn news(table: &mut Table) -> Vec<String> {
+    fn changes(table: &mut Table) -> Vec<String> {
         table
-            .take_news()
+            .take_changes()
             .into_iter()
             .map(|process| format!("{} {}", process.id.pid, process.argv[0]))
             .collect()
@@ -231,7 +231,7 @@ mod tests {
         world.alive.extend((1..=1000).map(|pid| (pid, (1, "old"))));
         let (mut table, now) = (Table::default(), Instant::now());
         table.refresh(&mut world, None, now).expect("a list");
-        assert_eq!((world.reads, news(&mut table).len()), (1000, 1000));
+        assert_eq!((world.reads, changes(&mut table).len()), (1000, 1000));
         world.reads = 0;
         (world, table, now)
     }
@@ -245,7 +245,7 @@ mod tests {
         table.refresh(&mut world, None, now).expect("a list");
         // A sixtieth of a thousand, and the new one.
         assert_eq!(world.reads, 17 + 1);
-        assert_eq!((news(&mut table), table.len()), (vec!["2000 new".to_string()], 1000));
+        assert_eq!((changes(&mut table), table.len()), (vec!["2000 new".to_string()], 1000));
         assert!(table.all().all(|process| process.id.pid != 7));
     }
 
@@ -257,11 +257,11 @@ mod tests {
         world.alive.remove(&7);
         now += Duration::from_secs(1);
         table.refresh(&mut world, Some(&[2000, 2001]), now).expect("no list");
-        assert_eq!((world.lists, news(&mut table)), (0, vec!["2000 new".to_string()]));
+        assert_eq!((world.lists, changes(&mut table)), (0, vec!["2000 new".to_string()]));
         world.alive.insert(8, (6, "reused"));
         now += Duration::from_secs(1);
         table.refresh(&mut world, Some(&[8]), now).expect("no list");
-        assert_eq!((world.lists, news(&mut table)), (0, vec!["8 reused".to_string()]));
+        assert_eq!((world.lists, changes(&mut table)), (0, vec!["8 reused".to_string()]));
         now += Duration::from_secs(4);
         table.refresh(&mut world, Some(&[]), now).expect("a list");
         assert_eq!((world.lists, table.len()), (1, 1000), "who has gone is known by now");
@@ -274,11 +274,11 @@ mod tests {
         world.alive.insert(2000, (5, "sh"));
         now += Duration::from_secs(1);
         table.refresh(&mut world, None, now).expect("a list");
-        assert_eq!(news(&mut table), ["2000 sh"]);
+        assert_eq!(changes(&mut table), ["2000 sh"]);
         world.alive.insert(2000, (5, "rq worker"));
         now += Duration::from_millis(20);
         table.refresh(&mut world, None, now).expect("a list");
-        assert_eq!(news(&mut table), ["2000 rq worker"]);
+        assert_eq!(changes(&mut table), ["2000 rq worker"]);
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
         for _ in 0..61 {
             now += Duration::from_secs(1);
             table.refresh(&mut world, None, now).expect("a list");
-            seen.extend(news(&mut table));
+            seen.extend(changes(&mut table));
         }
         assert_eq!(seen, ["500 rq:worker:a: Listening"]);
     }
@@ -315,6 +315,6 @@ mod tests {
         world.alive.insert(500, (99, "other"));
         table.refresh(&mut world, None, now + Duration::from_secs(60)).expect("a list");
         assert_eq!(world.reads, 1000);
-        assert_eq!(news(&mut table), ["500 other"]);
+        assert_eq!(changes(&mut table), ["500 other"]);
     }
 }

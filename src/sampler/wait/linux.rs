@@ -182,7 +182,7 @@ mod tests {
 
     fn identity(child: &Child) -> ProcessId {
         let mut source = source::LinuxSource::new().expect("/proc is readable");
-        let all = source.scan().expect("/proc is readable");
+        let all = source.list().expect("/proc is readable");
         all.into_iter().find(|process| process.id.pid == child.id()).expect("the child is alive").id
     }
 

@@ -1,15 +1,15 @@
 //! Descendants join the role of their parent.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use super::tracked::Tracked;
 use super::{Moment, Watch};
-use crate::sampler::process::{Newborn, ProcessId, ProcessInfo};
+use crate::sampler::process::{Newborns, ProcessId, ProcessInfo};
 
 /// When descendants were last looked for.
 #[derive(Default)]
 pub(super) struct Adoption {
-    births: Option<u64>,
     at: Option<Instant>,
 }
 
@@ -18,26 +18,16 @@ pub(super) struct Adoption {
 const BLIND_PAUSE: Duration = Duration::from_millis(500);
 
 impl Adoption {
-    /// True if there may be children that were not there the last time.
-    /// `births` was read before the search that follows, so that a process
-    /// born during that search counts for the next one.
-    fn is_due(&mut self, births: Option<u64>, now: Instant) -> bool {
-        let due = match (births, self.at) {
-            (_, None) => true,
-            (Some(_), _) => births != self.births,
-            (None, Some(at)) => now.saturating_duration_since(at) >= BLIND_PAUSE,
-        };
-        if due {
-            self.births = births;
-            self.at = Some(now);
-        }
-        due
-    }
-
     /// The next look searches, whatever the births say.
     pub(super) fn expect(&mut self) {
         self.at = None;
     }
+}
+
+/// The role in which the process with this pid is tracked.
+fn tracked_as(tracked: &BTreeMap<ProcessId, Tracked>, pid: u32) -> Option<&str> {
+    let ids = ProcessId { pid, start_ticks: 0 }..=ProcessId { pid, start_ticks: u64::MAX };
+    tracked.range(ids).next_back().map(|(_, tracked)| tracked.role.as_str())
 }
 
 impl Watch {
@@ -48,48 +38,29 @@ impl Watch {
         if self.tracked.is_empty() {
             return;
         }
-        // Asked for each time, since it counts from one time to the next.
-        let newborns = self.source.newborns();
+        // Asked for at every look: the source counts from one call to the next.
+        let tracked = &self.tracked;
+        let newborns = self.source.newborns(&|pid| tracked_as(tracked, pid).is_some());
+        let last = self.adoption.at;
+        let pause_is_over = last.is_none_or(|at| moment.at.saturating_duration_since(at) >= BLIND_PAUSE);
         match newborns {
-            Some(newborns) if self.adoption.at.is_some() => self.adopt_newborns(newborns, moment, tell),
-            _ => {
-                let births = self.source.births();
-                if self.adoption.is_due(births, moment.at) {
-                    self.adopt_children(moment, tell);
+            Newborns::Known(newborns) if last.is_some() => {
+                for child in newborns {
+                    let role = tracked_as(&self.tracked, child.parent).map(str::to_string);
+                    if let Some(role) = role {
+                        self.adopt_one(&role, child, moment, tell);
+                    }
                 }
+            }
+            Newborns::Unknown if !pause_is_over => {}
+            Newborns::Known(_) | Newborns::Many | Newborns::Unknown => {
+                self.adoption.at = Some(moment.at);
+                self.adopt_children(moment, tell);
             }
         }
     }
 
-    /// Of those that were just born, the descendants of whoever is tracked.
-    fn adopt_newborns(&mut self, mut newborns: Vec<Newborn>, moment: Moment, tell: bool) {
-        // A child may be told before its parent: as long as one joins, others may follow.
-        loop {
-            let before = newborns.len();
-            let mut rest = Vec::new();
-            for newborn in newborns {
-                if self.role_of(newborn.parent).is_none() {
-                    rest.push(newborn);
-                    continue;
-                }
-                // It may have ended, or have another parent, since it was told.
-                let Some(child) = self.source.identify(newborn.pid) else { continue };
-                if let Some(role) = self.role_of(child.parent) {
-                    self.adopt_one(&role, child, moment, tell);
-                }
-            }
-            if rest.is_empty() || rest.len() == before {
-                return;
-            }
-            newborns = rest;
-        }
-    }
-
-    fn role_of(&self, pid: u32) -> Option<String> {
-        let ids = ProcessId { pid, start_ticks: 0 }..=ProcessId { pid, start_ticks: u64::MAX };
-        self.tracked.range(ids).next_back().map(|(_, tracked)| tracked.role.clone())
-    }
-
+    /// Looks for children of every tracked process, and for theirs.
     fn adopt_children(&mut self, moment: Moment, tell: bool) {
         let mut parents: Vec<ProcessId> = self.tracked.keys().copied().collect();
         while !parents.is_empty() {

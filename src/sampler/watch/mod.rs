@@ -24,7 +24,7 @@ use self::tracked::Tracked;
 use super::event::{EventKind, ProcessEvent};
 use super::find::Found;
 use super::find::gather::Gatherer;
-use super::process::{Machine, ProcessId, ProcessInfo, ProcessSource, ReadError};
+use super::process::{MachineMemory, ProcessId, ProcessInfo, ProcessSource, ReadError, Wanted};
 use super::series::Series;
 use super::snapshot::{ProcessReading, RoleReading};
 use super::summary::{RoleSummary, Tallies};
@@ -118,7 +118,7 @@ impl Watch {
         moment: Moment,
     ) -> Watch {
         let mut source = source;
-        let tells_news = matches!(source.news(), Ok(Some(_)));
+        let tells_changes = matches!(source.changes(), Ok(Some(_)));
         let role = |plan: &ProcessPlan| Role {
             plan: plan.clone(),
             summary: RoleSummary::default(),
@@ -134,7 +134,7 @@ impl Watch {
             series,
             tallies: Tallies::default(),
             adoption: Adoption::default(),
-            search: Search::new(moment.at, tells_news),
+            search: Search::new(moment.at, tells_changes),
             gatherer: Gatherer::default(),
             events: Vec::new(),
             fresh: Vec::new(),
@@ -161,19 +161,16 @@ impl Watch {
         let mut series = lock(&series);
         for (&id, tracked) in &mut self.tracked {
             let fresh = tracked.wants_all(moment.at, look);
-            match tracked.read(&mut *self.source, fresh) {
+            match tracked.read(&mut *self.source, Wanted { cpu: fresh, peak: self.busy }) {
                 Ok(reading) => {
-                    let cpu_percent = tracked.cpu_percent(moment.at, &reading, fresh, look);
-                    let excess = if self.busy {
-                        // A process that ends just now has told its last reading.
-                        let peak = self.source.peak(id).ok().flatten();
-                        tracked.high.excess(peak, reading.rss_bytes)
-                    } else {
-                        0
+                    let cpu_percent = tracked.cpu_percent(moment.at, fresh, look);
+                    let excess = match self.busy {
+                        true => tracked.high.excess(reading.peak_bytes, reading.rss_bytes),
+                        false => 0,
                     };
                     let who = (tracked.role.as_str(), tracked.info.name.as_str(), id, tracked.is_root);
                     let at_tick = (look == Look::Tick).then_some(cpu_percent);
-                    let cpu = fresh.then_some((reading.cpu_seconds, at_tick));
+                    let cpu = fresh.then_some((tracked.cpu_seconds(), at_tick));
                     self.tallies.add(who, moment.at, reading.rss_bytes, excess, cpu);
                     series.push_process(id, moment.at, reading.rss_bytes, excess);
                     let seen = seen.entry(&tracked.role).or_default();
@@ -276,7 +273,7 @@ impl Watch {
     }
 
     /// The memory of the machine.
-    pub(crate) fn machine(&mut self) -> std::io::Result<Machine> {
+    pub(crate) fn machine(&mut self) -> std::io::Result<MachineMemory> {
         self.source.machine()
     }
 

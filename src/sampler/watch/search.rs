@@ -1,5 +1,5 @@
-//! Searching for new roots: seldom, more often after one has ended, and not at
-//! all while no process was born.
+//! Searching for new roots: seldom, and more often after one has ended. Where the source
+//! reports changes, a search that could find nothing new is skipped.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,7 +9,7 @@ use super::{Moment, Watch};
 use crate::plan::ProcessPlan;
 use crate::sampler::find::gather::Patience;
 use crate::sampler::find::{Found, depends_on_evidence, find, may_play};
-use crate::sampler::process::{ProcessId, ProcessInfo, ReadError};
+use crate::sampler::process::{ProcessId, ProcessInfo, ReadError, Wanted};
 
 /// An explicit pid is not searched for: nothing can replace it.
 fn is_searched(plan: &ProcessPlan) -> bool {
@@ -21,11 +21,7 @@ pub(super) struct Search {
     /// When a search was last considered, and when everything was last compared.
     last: Instant,
     looked: Instant,
-    tells_news: bool,
-    births: Option<u64>,
-    /// A process may have been born before the last search and have become
-    /// what it is (by exec) after it: one more search tells.
-    settled: bool,
+    tells_changes: bool,
     root_ended: Option<Instant>,
     /// By role: the last of several processes of which none was taken.
     untaken: BTreeMap<String, Vec<u32>>,
@@ -48,17 +44,9 @@ const TRIES: u32 = 3;
 
 impl Search {
     /// `now` counts as the last search, since the sampler starts with one.
-    /// `tells_news` is true for a source that tells which processes are new.
-    pub(super) fn new(now: Instant, tells_news: bool) -> Search {
-        Search {
-            last: now,
-            looked: now,
-            tells_news,
-            births: None,
-            settled: false,
-            root_ended: None,
-            untaken: BTreeMap::new(),
-        }
+    /// `tells_changes` is true for a source that tells which processes are new.
+    pub(super) fn new(now: Instant, tells_changes: bool) -> Search {
+        Search { last: now, looked: now, tells_changes, root_ended: None, untaken: BTreeMap::new() }
     }
 
     pub(super) fn root_ended(&mut self, now: Instant) {
@@ -66,28 +54,12 @@ impl Search {
     }
 
     fn pause(&self, alert: bool) -> Duration {
-        match (self.tells_news, alert) {
+        match (self.tells_changes, alert) {
             (true, false) => CALM_PAUSE,
             (true, true) => ALERT_PAUSE,
             (false, false) => BLIND_CALM_PAUSE,
             (false, true) => BLIND_ALERT_PAUSE,
         }
-    }
-
-    /// True if a search now could find what the last one did not.
-    fn is_due(&mut self, births: Option<u64>, now: Instant) -> bool {
-        self.last = now;
-        if self.tells_news {
-            // A title may change although nothing is born, and asking is cheap.
-            return true;
-        }
-        let unchanged = births.is_some() && births == self.births;
-        if unchanged && self.settled {
-            return false;
-        }
-        self.settled = unchanged;
-        self.births = births;
-        true
     }
 }
 
@@ -111,7 +83,6 @@ impl Watch {
 
     /// Searches for roots that are not tracked yet, and tracks them.
     pub(crate) fn search(&mut self, moment: Moment) {
-        let births = self.source.births();
         // A successor is in a registry or holds a socket only some time after it was born.
         let missed =
             self.roles.iter().any(|(name, role)| role.summary.roots_exited > 0 && !self.has_root(name));
@@ -124,11 +95,9 @@ impl Watch {
             .map(|(name, role)| (name.clone(), role.plan.clone()))
             .collect();
         let by_evidence = evidence_is_old && searched.values().any(depends_on_evidence);
-        if !self.search.is_due(births, moment.at) && !by_evidence {
-            return;
-        }
-        match self.source.news() {
-            Ok(Some(news)) if !by_evidence && !may_play(&news, &searched) => return,
+        self.search.last = moment.at;
+        match self.source.changes() {
+            Ok(Some(changed)) if !by_evidence && !may_play(&changed, &searched) => return,
             Ok(_) => {}
             Err(error) => tracing::warn!("cannot search for new processes: {error}"),
         }
@@ -157,7 +126,7 @@ impl Watch {
     fn found(&mut self, roles: &BTreeMap<String, ProcessPlan>) -> io::Result<Found> {
         let mut tries = 0;
         loop {
-            let processes = self.source.scan()?;
+            let processes = self.source.list()?;
             let evidence = self.gatherer.gather(roles, &processes, &mut *self.source, Patience::None);
             let found = find(&processes, roles, &evidence, self.own_pid);
             let all = found.roles.values().flat_map(|role| {
@@ -166,7 +135,7 @@ impl Watch {
             let ids: Vec<ProcessId> = all.filter(|id| !self.tracked.contains_key(id)).collect();
             let mut ended = 0;
             for id in ids {
-                ended += u32::from(matches!(self.source.read(id), Err(ReadError::Gone)));
+                ended += u32::from(matches!(self.source.read(id, Wanted::CPU), Err(ReadError::Gone)));
             }
             // One that ended since the source last read it hides its successor.
             tries += 1;

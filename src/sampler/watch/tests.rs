@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::sampler::find::{Evidence, find};
-use crate::sampler::process::{Clock, Memory, Newborn, Reading};
+use crate::sampler::process::{Clock, CpuTime, Newborns, Reading};
 
 const OWN: u32 = 10;
 const MIB: u64 = 1 << 20;
@@ -16,12 +16,13 @@ struct World(Arc<Mutex<Facts>>);
 #[derive(Default)]
 struct Facts {
     alive: BTreeMap<ProcessId, (ProcessInfo, u64)>,
-    births: u64,
-    scans: u32,
-    child_searches: u32,
+    lists: u32,
+    /// Readings of more than memory.
     reads: u32,
-    /// Those born since it was last asked, where that is told.
-    newborns: Option<Vec<Newborn>>,
+    /// The pids born since the last call; `None` for too many.
+    newborns: Option<Vec<u32>>,
+    /// The processes that changed since the last call; `None` for a source that cannot tell.
+    changed: Option<Vec<ProcessInfo>>,
     tracked: HashSet<ProcessId>,
     cpu: HashMap<ProcessId, f64>,
     reaped: HashMap<ProcessId, f64>,
@@ -39,9 +40,9 @@ impl World {
         let argv: Vec<String> = line.split(' ').map(ToString::to_string).collect();
         let info = ProcessInfo { id, parent, name: argv[0].clone(), argv };
         self.with(|facts| {
+            facts.changed.iter_mut().for_each(|changed| changed.push(info.clone()));
             facts.alive.insert(id, (info, mib * MIB));
-            facts.births += 1;
-            facts.newborns.iter_mut().for_each(|newborns| newborns.push(Newborn { pid, parent }));
+            facts.newborns.iter_mut().for_each(|newborns| newborns.push(pid));
         });
         id
     }
@@ -51,70 +52,59 @@ impl World {
     }
 
     fn watch(&self, roles: &BTreeMap<String, ProcessPlan>, moment: Moment) -> Watch {
-        let found = find(&self.clone().scan().expect("a list"), roles, &Evidence::default(), OWN);
+        let found = find(&self.clone().list().expect("a list"), roles, &Evidence::default(), OWN);
         let series = Arc::new(Mutex::new(Series::new(moment.at)));
         Watch::new(Box::new(self.clone()), &found, series, OWN, moment)
     }
 }
 
 impl ProcessSource for World {
-    fn scan(&mut self) -> io::Result<Vec<ProcessInfo>> {
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
         self.with(|facts| {
-            facts.scans += 1;
+            facts.lists += 1;
             Ok(facts.alive.values().map(|(info, _)| info.clone()).collect())
         })
     }
 
-    fn children(&mut self, parents: &[ProcessId]) -> Vec<ProcessInfo> {
+    fn changes(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
+        self.with(|facts| Ok(facts.changed.as_mut().map(std::mem::take)))
+    }
+
+    fn newborns(&mut self, is_parent: &dyn Fn(u32) -> bool) -> Newborns {
         self.with(|facts| {
-            facts.child_searches += 1;
-            let is_child = |info: &&ProcessInfo| parents.iter().any(|id| id.pid == info.parent);
-            facts.alive.values().map(|(info, _)| info).filter(is_child).cloned().collect()
+            let Some(born) = facts.newborns.replace(Vec::new()) else { return Newborns::Many };
+            let all = facts.alive.values().map(|(info, _)| info);
+            let born = all.filter(|info| born.contains(&info.id.pid) && is_parent(info.parent));
+            Newborns::Known(born.cloned().collect())
         })
-    }
-
-    fn births(&mut self) -> Option<u64> {
-        self.with(|facts| Some(facts.births))
-    }
-
-    fn newborns(&mut self) -> Option<Vec<Newborn>> {
-        self.with(|facts| facts.newborns.as_mut().map(std::mem::take))
-    }
-
-    fn identify(&mut self, pid: u32) -> Option<ProcessInfo> {
-        let is = |info: &&ProcessInfo| info.id.pid == pid;
-        self.with(|facts| facts.alive.values().map(|(info, _)| info).find(is).cloned())
-    }
-
-    fn memory(&mut self, id: ProcessId) -> Result<Memory, ReadError> {
-        let reading = self.read(id)?;
-        self.with(|facts| facts.reads -= 1);
-        Ok(reading.into())
     }
 
     fn track(&mut self, id: ProcessId) -> Result<(), ReadError> {
         self.with(|facts| facts.tracked.insert(id));
-        self.read(id).map(|_| ())
+        self.read(id, Wanted::CPU).map(|_| ())
     }
 
     fn untrack(&mut self, id: ProcessId) {
         self.with(|facts| facts.tracked.remove(&id));
     }
 
-    fn read(&mut self, id: ProcessId) -> Result<Reading, ReadError> {
+    fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError> {
         self.with(|facts| {
             if facts.exiting.contains(&id) {
                 return Err(ReadError::Exiting);
             }
-            facts.reads += 1;
+            facts.reads += u32::from(wanted.cpu);
             let (_, rss_bytes) = facts.alive.get(&id).ok_or(ReadError::Gone)?;
-            let cpu_seconds = facts.cpu.get(&id).copied().unwrap_or(0.0);
+            let cpu = CpuTime {
+                own_s: facts.cpu.get(&id).copied().unwrap_or(0.0),
+                reaped_s: facts.reaped.get(&id).copied().unwrap_or(0.0),
+            };
             Ok(Reading {
                 rss_bytes: *rss_bytes,
                 private_bytes: Some(rss_bytes / 2),
-                cpu_seconds,
-                reaped_cpu_seconds: facts.reaped.get(&id).copied().unwrap_or(0.0),
-                threads: Some(2),
+                cpu: wanted.cpu.then_some(cpu),
+                threads: wanted.cpu.then_some(2),
+                peak_bytes: None,
             })
         })
     }
@@ -124,8 +114,8 @@ impl ProcessSource for World {
         Some(Clock { now_ticks, ticks_per_second: 100.0, booted_at_s: 0.0 })
     }
 
-    fn machine(&mut self) -> io::Result<Machine> {
-        Ok(Machine { total_memory_bytes: 1 << 30, available_memory_bytes: 1 << 29 })
+    fn machine(&mut self) -> io::Result<MachineMemory> {
+        Ok(MachineMemory { total_memory_bytes: 1 << 30, available_memory_bytes: 1 << 29 })
     }
 }
 
@@ -176,11 +166,11 @@ fn children_are_not_searched_for_while_nothing_is_born() {
     world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     watch.look(start, Look::Tick);
-    let before = world.with(|facts| facts.child_searches);
+    let before = world.with(|facts| facts.lists);
     for n in 0..100 {
         watch.look(later(start, n * 20), Look::Between);
     }
-    assert_eq!(world.with(|facts| facts.child_searches), before);
+    assert_eq!(world.with(|facts| facts.lists), before);
 }
 
 #[test]
@@ -230,20 +220,35 @@ fn a_reused_pid_is_another_process() {
 }
 
 #[test]
-fn searches_are_rare_and_skipped_while_nothing_is_born() {
+fn searches_are_rare_and_more_frequent_while_a_root_is_missing() {
     let (world, start) = (World::default(), Moment::now());
     let id = world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     assert_eq!(watch.next_search(), Some(later(start, 5000).at));
-    let before = world.with(|facts| facts.scans);
-    for n in 1..=10 {
-        watch.search(later(start, n * 5000));
-    }
-    // The first sees births for the first time, the second that they have settled.
-    assert_eq!(world.with(|facts| facts.scans) - before, 2);
+    watch.search(later(start, 5000));
+    assert_eq!(watch.next_search(), Some(later(start, 10_000).at));
     world.dies(id);
-    watch.ended(id, ExitKind::Code(0), later(start, 50_100));
-    assert_eq!(watch.next_search(), Some(later(start, 51_000).at), "once a second while it is missing");
+    watch.ended(id, ExitKind::Code(0), later(start, 5100));
+    assert_eq!(watch.next_search(), Some(later(start, 6000).at), "once a second while it is missing");
+}
+
+#[test]
+fn a_search_is_skipped_while_no_process_changed_into_one_that_could_match() {
+    let (world, start) = (World::default(), Moment::now());
+    world.with(|facts| facts.changed = Some(Vec::new()));
+    world.born(20, 1, 1, "rq worker", 100);
+    let mut watch = world.watch(&worker(), start);
+    let lists = |watch: &mut Watch, millis| {
+        let before = world.with(|facts| facts.lists);
+        watch.search(later(start, millis));
+        world.with(|facts| facts.lists) - before
+    };
+    assert_eq!(lists(&mut watch, 1000), 0);
+    world.born(30, 1, 2, "something else", 1);
+    assert_eq!(lists(&mut watch, 2000), 0);
+    world.born(40, 1, 3, "rq worker", 1);
+    assert_eq!(lists(&mut watch, 3000), 1);
+    assert_eq!(events(&mut watch), ["worker root 40 appeared"]);
 }
 
 #[test]
@@ -358,22 +363,20 @@ fn of_those_that_were_born_descendants_join_and_strangers_do_not() {
     world.born(20, 1, 1, "rq worker", 100);
     world.with(|facts| facts.newborns = Some(Vec::new()));
     let mut watch = world.watch(&worker(), start);
-    let searches = world.with(|facts| facts.child_searches);
+    let lists = world.with(|facts| facts.lists);
 
-    // The child is told after its own child, the stranger has a child, too.
-    world.born(32, 31, 3, "grandchild", 7);
     world.born(31, 20, 2, "horse", 50);
-    world.born(41, 40, 2, "of a stranger", 5);
     world.born(40, 1, 2, "stranger", 5);
-    // It has ended since it was told.
+    // It has ended since it was born.
     world.dies(world.born(33, 20, 3, "brief", 1));
     let worker = watch.look(later(start, 20), Look::Between).roles["worker"].clone();
     let pids: Vec<_> = worker.processes.iter().map(|process| process.id.pid).collect();
-    assert_eq!(pids, [20, 31, 32]);
-    assert_eq!(world.with(|facts| facts.child_searches), searches, "nobody else was looked at");
+    assert_eq!(pids, [20, 31]);
+    assert_eq!(world.with(|facts| facts.lists), lists, "no other process was looked at");
 
-    // Too many to tell: all are looked at.
+    // Too many were born: all processes are looked at.
     world.born(34, 20, 4, "horse", 1);
+    world.born(35, 34, 4, "grandchild", 1);
     world.with(|facts| facts.newborns = None);
     assert_eq!(watch.look(later(start, 40), Look::Between).roles["worker"].processes.len(), 4);
 }

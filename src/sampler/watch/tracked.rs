@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::peaks::High;
 use super::{Look, Moment};
 use crate::sampler::event::{EventKind, ProcessEvent};
-use crate::sampler::process::{ProcessInfo, ProcessSource, ReadError, Reading};
+use crate::sampler::process::{CpuTime, ProcessInfo, ProcessSource, ReadError, Reading, Wanted};
 use crate::sampler::snapshot::ProcessReading;
 
 /// A process of a role.
@@ -19,13 +19,12 @@ pub(super) struct Tracked {
     name: Arc<str>,
     /// When it was last measured at a tick, with its CPU time then.
     mark: Option<(Instant, f64)>,
-    /// CPU time and threads when all of it was last read.
-    known: Option<(f64, Option<u32>)>,
+    /// CPU time and threads when they were last read.
+    cpu: Option<CpuTime>,
+    threads: Option<u32>,
     /// The CPU use that the last tick told.
     cpu_percent: f64,
-    /// CPU time of it and of its children that are gone, when all of it was last read.
-    used_s: f64,
-    /// What of that it had used before it was met.
+    /// CPU time of it and of its children that have ended, when tracking began.
     used_before_s: Option<f64>,
 }
 
@@ -46,9 +45,9 @@ impl Tracked {
             is_root,
             high: High::default(),
             mark: None,
-            known: None,
+            cpu: None,
+            threads: None,
             cpu_percent: 0.0,
-            used_s: 0.0,
             used_before_s: is_new.then_some(0.0),
         }
     }
@@ -70,24 +69,34 @@ impl Tracked {
         }
     }
 
-    /// Reads it: all, or its memory beside what is known of the rest.
-    pub(super) fn read(&mut self, source: &mut dyn ProcessSource, all: bool) -> Result<Reading, ReadError> {
-        if let (false, Some((cpu_seconds, threads))) = (all, self.known) {
-            let memory = source.memory(self.info.id)?;
-            let (rss_bytes, private_bytes) = (memory.rss_bytes, memory.private_bytes);
-            let reaped_cpu_seconds = 0.0;
-            return Ok(Reading { rss_bytes, private_bytes, cpu_seconds, reaped_cpu_seconds, threads });
+    /// Reads its memory and what else is `wanted`.
+    pub(super) fn read(
+        &mut self,
+        source: &mut dyn ProcessSource,
+        wanted: Wanted,
+    ) -> Result<Reading, ReadError> {
+        let reading = source.read(self.info.id, wanted)?;
+        if wanted.cpu {
+            (self.cpu, self.threads) = (reading.cpu, reading.threads);
+            let used_s = self.total_s();
+            self.used_before_s.get_or_insert(used_s);
         }
-        let reading = source.read(self.info.id)?;
-        self.known = Some((reading.cpu_seconds, reading.threads));
-        self.used_s = reading.cpu_seconds + reading.reaped_cpu_seconds;
-        self.used_before_s.get_or_insert(self.used_s);
         Ok(reading)
     }
 
-    /// CPU time of it and of its children that are gone, since it was met.
+    /// CPU time of its own when that was last read, in seconds.
+    pub(super) fn cpu_seconds(&self) -> f64 {
+        self.cpu.unwrap_or_default().own_s
+    }
+
+    /// CPU time of it and of its children that have ended, since its start.
+    fn total_s(&self) -> f64 {
+        self.cpu.map_or(0.0, |cpu| cpu.own_s + cpu.reaped_s)
+    }
+
+    /// CPU time of it and of its children that have ended, since tracking began.
     pub(super) fn used_s(&self) -> f64 {
-        self.used_s - self.used_before_s.unwrap_or(self.used_s)
+        self.used_before_s.map_or(0.0, |before| self.total_s() - before)
     }
 
     /// What the one that waited for it will be charged with beside [`Tracked::used_s`].
@@ -96,7 +105,7 @@ impl Tracked {
     }
 
     /// CPU use since the last tick that read all, in percent of one core.
-    pub(super) fn cpu_percent(&mut self, at: Instant, reading: &Reading, fresh: bool, look: Look) -> f64 {
+    pub(super) fn cpu_percent(&mut self, at: Instant, fresh: bool, look: Look) -> f64 {
         if !fresh {
             return self.cpu_percent;
         }
@@ -107,11 +116,11 @@ impl Tracked {
                 if elapsed < SHORTEST_ASKED_SPAN_S {
                     return 0.0;
                 }
-                (reading.cpu_seconds - cpu_seconds).max(0.0) / elapsed * 100.0
+                (self.cpu_seconds() - cpu_seconds).max(0.0) / elapsed * 100.0
             }
         };
         if look == Look::Tick || self.mark.is_none() {
-            self.mark = Some((at, reading.cpu_seconds));
+            self.mark = Some((at, self.cpu_seconds()));
             self.cpu_percent = percent;
         }
         percent
@@ -124,9 +133,9 @@ impl Tracked {
             is_root: self.is_root,
             rss_bytes: reading.rss_bytes,
             private_bytes: reading.private_bytes,
-            cpu_seconds: reading.cpu_seconds,
+            cpu_seconds: self.cpu_seconds(),
             cpu_percent,
-            threads: reading.threads,
+            threads: self.threads,
         }
     }
 

@@ -68,7 +68,7 @@ fn patterns_that_fit_nothing_are_quoted() {
 #[test]
 fn evidence_that_names_nobody_is_the_reason() {
     let mut evidence = Evidence::default();
-    evidence.listeners.insert(8000, Err("nobody listens on port 8000 of this machine".to_string()));
+    evidence.facts.listeners.insert(8000, Err("nobody listens on port 8000 of this machine".to_string()));
     let port = worker(ProcessPlan { port: Some(8000), ..ProcessPlan::default() });
     assert_eq!(
         error(&port, &machine(&[]), &evidence).to_string(),

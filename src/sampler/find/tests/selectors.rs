@@ -38,7 +38,7 @@ fn by_program_name_and_executable() {
     check(&with(|plan| plan.program = Some("python3".into())), &others, "worker -");
     check(&with(|plan| plan.name = Some("a-very-long-pro".into())), &others, "worker 201");
     let mut evidence = Evidence::default();
-    evidence.exe.insert(200, "/usr/bin/python3.11".to_string());
+    evidence.facts.exe.insert(200, "/usr/bin/python3.11".to_string());
     for exe in ["/usr/bin/python3.11", "python3.11", "/python3/"] {
         assert_eq!(found(&with(|plan| plan.exe = Some(exe.into())), &others, &evidence), "worker 200");
     }
@@ -60,12 +60,12 @@ fn by_pidfile() {
 #[test]
 fn by_port() {
     let mut evidence = Evidence::default();
-    evidence.listeners.insert(8000, Ok(vec![1, 200, 201, 202]));
+    evidence.facts.listeners.insert(8000, Ok(vec![1, 200, 201, 202]));
     let api = "python /venv/bin/uvicorn app:app --workers 2";
     let others = [(200, 1, api), (201, 200, "python -c spawn"), (202, 200, "python -c spawn"), (300, 1, api)];
     let roles = with(|plan| plan.port = Some(8000));
     assert_eq!(found(&roles, &others, &evidence), "worker 200", "init holds the socket of a socket unit");
-    evidence.listeners.insert(8000, Ok(vec![200]));
+    evidence.facts.listeners.insert(8000, Ok(vec![200]));
     assert_eq!(found(&roles, &[(200, 1, "docker-proxy -host-port 8000")], &evidence), "worker -");
 }
 
@@ -73,9 +73,9 @@ fn by_port() {
 fn by_unit_and_control_group() {
     let mut evidence = Evidence::default();
     for pid in [200, 201, 202] {
-        evidence.cgroup.insert(pid, "/system.slice/asr-worker.service".to_string());
+        evidence.facts.cgroup.insert(pid, "/system.slice/asr-worker.service".to_string());
     }
-    evidence.cgroup.insert(300, "/system.slice/asr-worker.service2".to_string());
+    evidence.facts.cgroup.insert(300, "/system.slice/asr-worker.service2".to_string());
     let others =
         [(200, 1, "sh -c 'a; b'"), (201, 200, "a"), (202, 201, "a"), (300, 1, "other"), (301, 1, "none")];
     for unit in ["asr-worker", "asr-worker.service", "/^asr-worker.service$/"] {
