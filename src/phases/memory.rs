@@ -80,7 +80,7 @@ impl MemoryReader {
         let Some(boundary) = boundary.filter(|found| found.footprint != Footprint::default()) else {
             return Ok(None);
         };
-        if let (Pss::TooDear { estimate_s }, Some(budget)) = (boundary.pss, budget)
+        if let (Pss::TooExpensive { estimate_s }, Some(budget)) = (boundary.pss, budget)
             && !self.pss_warned.swap(true, Ordering::Relaxed)
         {
             let message = format!(

@@ -1,4 +1,4 @@
-//! How everyone else speaks to the sampler's thread.
+//! The handle through which the rest of highwater talks to the sampler's thread.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +48,7 @@ impl SamplerClient {
     pub async fn observe(&self) -> Result<Snapshot> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Observe(Box::new(move |snapshot| {
-            // Whoever asked may have been cancelled since.
+            // The caller may have been cancelled since.
             let _ = reply.send(snapshot);
         })))?;
         answer.await.map_err(|_| stopped())?
@@ -67,10 +67,10 @@ impl SamplerClient {
         answer.recv().map_err(|_| stopped())?
     }
 
-    /// What the trees of `roles` (all, if it is empty) hold now: a look as
-    /// [`SamplerClient::observe`] takes one, and what costs more than a look.
-    /// With `pss_budget` also the PSS of each, if it can be read in that time:
-    /// the processes stand still while it is read.
+    /// The footprints of the trees of `roles` (of all, if it is empty): a look like that of
+    /// [`SamplerClient::observe`], and the figures that cost more than a look.
+    /// With `pss_budget` also the PSS of each role, if it can be read in that time:
+    /// reading it stalls the processes.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the sampler has stopped.
@@ -82,33 +82,33 @@ impl SamplerClient {
         let (reply, answer) = oneshot::channel();
         let roles = roles.iter().map(ToString::to_string).collect();
         let reply = Box::new(move |boundaries| {
-            // Whoever asked may have been cancelled since.
+            // The caller may have been cancelled since.
             let _ = reply.send(boundaries);
         });
         self.send(Command::Boundaries { roles, pss_budget, reply })?;
         answer.await.map_err(|_| stopped())
     }
 
-    /// Every process that appears or ends from now on. A receiver that is more
-    /// than 1024 events behind loses the oldest, and is told so.
+    /// The processes that appear or end from now on. A receiver that is more
+    /// than 1024 events behind loses the oldest, and gets an error that says so.
     pub fn subscribe(&self) -> broadcast::Receiver<ProcessEvent> {
         self.events.subscribe()
     }
 
-    /// True while a task is in flight: the sampler then looks more often than
-    /// it ticks, so that short peaks are not missed.
+    /// Set it to true while a task is in flight: the sampler then looks more often than
+    /// it ticks, so that it misses no short peak.
     pub fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
         self.waker.wake();
     }
 
-    /// The highest memory of the role's tree, in bytes, that was seen from
-    /// `from` to `to`; `None` if nobody looked then or nobody played the role.
+    /// The highest memory of the role's tree, in bytes, that was sampled from
+    /// `from` to `to`; `None` if there was no sample or no live process then.
     pub fn peak_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
         lock(&self.series).peak_between(role, from, to)
     }
 
-    /// The lowest memory of the role's tree, in bytes, that was seen from `from`
+    /// The lowest memory of the role's tree, in bytes, that was sampled from `from`
     /// to `to`; `None` as in [`SamplerClient::peak_between`].
     pub fn low_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
         lock(&self.series).low_between(role, from, to)

@@ -1,15 +1,16 @@
-//! What the kernel counts of highwater itself and of the machine: two readings say what went on between them.
+//! The kernel's counters for highwater itself and for the machine. The difference of two readings
+//! shows what went on in between.
 
 #[cfg(target_os = "linux")]
 use super::source::parse::{resident_and_shared, stat};
 #[cfg(target_os = "linux")]
 use crate::units::to_mb;
 
-/// What the kernel counts since it or highwater started; absent where it does not say.
+/// Counters since the start of the machine or of highwater; absent where the kernel does not report them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counters {
     pub(crate) cpu_s: Option<f64>,
-    /// Seconds in which the thread that reads this could have run, and waited for a CPU.
+    /// How long the thread that reads this was runnable and waited for a CPU, in seconds.
     pub(crate) cpu_wait_s: Option<f64>,
     pub(crate) rss_mb: Option<f64>,
     pub(crate) cpu_pressure_s: Option<f64>,

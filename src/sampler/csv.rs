@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::civil::DateTime;
 
-/// The header, exactly as the older script wrote it.
+/// The header, exactly as the script before highwater wrote it.
 pub const HEADER: &str =
     "timestamp,elapsed_seconds,process_name,pid,cpu_percent,memory_rss_mb,memory_percent";
 
@@ -24,17 +24,17 @@ pub(crate) struct Row<'a> {
     pub(crate) memory_percent: f64,
 }
 
-/// What the rows of a tick begin with, local time and seconds since the sampler's
-/// start, so that it is made once. Times have milliseconds where `interval` is below
-/// one second, since rows could not be told apart otherwise.
+/// The first two fields of a tick's rows, made once a tick: local time, and seconds since the
+/// sampler's start. They have milliseconds if `interval` is below one second; otherwise two
+/// ticks could carry the same time.
 fn moment(at: DateTime, elapsed_s: f64, interval: Duration) -> String {
     let fine = interval < Duration::from_secs(1);
     let stamp = at.strftime(if fine { "%Y-%m-%dT%H:%M:%S.%3f" } else { "%Y-%m-%dT%H:%M:%S" });
     format!("{stamp},{elapsed_s:.*}", if fine { 3 } else { 1 })
 }
 
-/// Appends the row as a line of CSV. By hand and not by a CSV writer, since this is
-/// done for each process at each tick; a test holds it against one.
+/// Appends the row as a line of CSV. Not with a CSV writer, since this runs for each process
+/// at each tick; a test compares the result with that of a writer.
 fn append(bytes: &mut Vec<u8>, moment: &str, row: &Row<'_>) {
     bytes.extend(moment.as_bytes());
     bytes.push(b',');
@@ -48,7 +48,7 @@ fn append(bytes: &mut Vec<u8>, moment: &str, row: &Row<'_>) {
     bytes.push(b'\n');
 }
 
-/// A field that may hold anything, in quotes where it needs them (RFC 4180).
+/// A text field, quoted where necessary (RFC 4180).
 fn text(bytes: &mut Vec<u8>, text: &str) {
     if !text.contains(['"', ',', '\n', '\r']) {
         bytes.extend(text.as_bytes());
@@ -82,14 +82,14 @@ fn integer(bytes: &mut Vec<u8>, mut value: u64) {
 
 /// Writes ticks to the file, and goes on when that fails.
 ///
-/// A full disk must not end the sampling, nor go unsaid: the first error is
-/// kept, all are counted.
+/// A full disk must neither end the sampling nor go unreported: the first error is
+/// kept, and all are counted.
 pub(crate) struct CsvFile<W> {
     output: W,
     interval: Duration,
     /// The rows of the tick that is being written.
     bytes: Vec<u8>,
-    /// A write failed, perhaps half-way: the next one starts a new line.
+    /// The last write failed, perhaps half-way: the next one starts a new line.
     torn: bool,
     pub(crate) rows: u64,
     pub(crate) failed_writes: u64,

@@ -1,4 +1,4 @@
-//! What happens to the processes of a role.
+//! Events of the processes of a role.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub struct ProcessEvent {
     /// Its name.
     pub name: String,
     /// True for a process that itself matches the role; false for a descendant.
-    /// Only the end of a root means that "the worker died".
+    /// Only the end of a root means that the worker died.
     pub is_root: bool,
     /// What happened.
     pub kind: EventKind,

@@ -2,12 +2,12 @@
 //!
 //! One std thread ([`Sampler`]) owns the [`ProcessSource`], writes the CSV at
 //! each tick, keeps a bounded series in memory and learns of the end of a
-//! process at once. Everyone else talks to it through a [`SamplerClient`].
+//! process at once. The rest of highwater talks to it through a [`SamplerClient`].
 //!
 //! A role is a tree: its *roots* are the processes that match the role's
 //! patterns (or its explicit pid), and every descendant of a root belongs to
-//! it. A process is (pid, start time), see [`ProcessId`]; one that is gone is
-//! an exit, and never a reading of 0 bytes.
+//! it. A process is (pid, start time), see [`ProcessId`]. The end of a process is an
+//! exit, and never a reading of 0 bytes.
 //!
 //! It is a thread and not a tokio task because a task dies with its runtime,
 //! and each test has a runtime of its own.

@@ -1,4 +1,4 @@
-//! What a process is to the sampler, and the trait that reads one.
+//! The sampler's view of a process, and the trait that reads processes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,7 +13,7 @@ pub struct ProcessId {
     pub pid: u32,
     /// When it started. Clock ticks since boot on Linux (`starttime` of
     /// proc_pid_stat(5)); elsewhere any number that differs between two
-    /// processes that had the same pid. Only compared, never calculated with.
+    /// processes that had the same pid. Only for comparing, never for calculating.
     pub start_ticks: u64,
 }
 
@@ -23,15 +23,15 @@ impl fmt::Display for ProcessId {
     }
 }
 
-/// A process as discovery sees it: who it is, not how big it is.
+/// A process as the search sees it: its identity and its arguments, not its size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessInfo {
     /// Its identity.
     pub id: ProcessId,
     /// The pid of its parent; 0 if it has none.
     pub parent: u32,
-    /// Its name as psutil's `name()` has it: `comm`, or the whole base name of
-    /// the program where `comm` is that name cut off at 15 bytes.
+    /// Its name as psutil's `name()` gives it: `comm`, or the whole base name of
+    /// the program if `comm` is that name cut off at 15 bytes.
     pub name: String,
     /// Its arguments, the program first. Empty for a kernel thread.
     pub argv: Vec<String>,
@@ -49,7 +49,7 @@ impl ProcessInfo {
 pub struct Clock {
     /// When the machine started, in seconds since 1970.
     pub booted_at_s: f64,
-    /// Ticks of [`ProcessId::start_ticks`] in a second.
+    /// The unit of [`ProcessId::start_ticks`], in ticks per second.
     pub ticks_per_second: f64,
     /// Now, in ticks since the machine started.
     pub now_ticks: f64,
@@ -146,8 +146,8 @@ pub struct ProcessFacts {
     pub listeners: BTreeMap<u16, Result<Vec<u32>, String>>,
 }
 
-/// What is read of a process at the boundaries of tasks only, since it costs
-/// more than a [`Reading`]. A figure that cannot be had is `None`.
+/// Figures that are read only at the boundaries of tasks, since they cost
+/// more than a [`Reading`]. A figure that cannot be read is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Details {
     /// Private memory that is swapped out, in bytes.
@@ -156,7 +156,7 @@ pub struct Details {
     pub peak_bytes: Option<u64>,
     /// Open file descriptors.
     pub fds: Option<u64>,
-    /// Children that have ended and that it has not waited for.
+    /// Ended children that it has not waited for.
     pub zombies: Option<u64>,
 }
 
@@ -167,23 +167,23 @@ pub struct Details {
 pub struct Proportional {
     /// All of it (`Pss`).
     pub pss_bytes: u64,
-    /// What no file stands behind, swapped or not (`Pss_Anon` + `SwapPss`): shared
-    /// are the pages from before a fork that neither side has written to since.
-    /// `None` where the system does not tell it apart (Linux before 5.9).
+    /// The part that is not backed by a file, swapped or not (`Pss_Anon` + `SwapPss`). Its
+    /// shared pages date from before a fork, and neither side has written to them since.
+    /// `None` where the system does not report it separately (Linux before 5.9).
     pub anon_bytes: Option<u64>,
 }
 
 /// Why a process could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It has ended: no such pid, a zombie, or another process has the pid now.
+    /// It has ended: there is no such pid, it is a zombie, or another process has the pid now.
     #[error("the process has ended")]
     Gone,
-    /// It has given its memory back and is about to end; the next look will
+    /// It has freed its memory and is about to end; the next look will
     /// find it [`ReadError::Gone`].
     #[error("the process is about to end")]
     Exiting,
-    /// We may not look at it.
+    /// We lack the permission to read it.
     #[error("not allowed to read the process")]
     Denied,
     /// Anything else, for example an answer that could not be parsed.
@@ -194,9 +194,9 @@ pub enum ReadError {
 /// Memory of the whole machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MachineMemory {
-    /// All of it, in bytes.
+    /// The total, in bytes.
     pub total_memory_bytes: u64,
-    /// What can be had without swapping, in bytes.
+    /// The memory that is available without swapping, in bytes.
     pub available_memory_bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The sampler's thread: waits for the next thing to do, and does it.
+//! The sampler's thread: waits for the next thing to do and does it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,20 +21,20 @@ use super::watch::{Look, Moment, Watch};
 use crate::units::to_mb;
 use crate::{Error, ErrorKind, Result};
 
-/// What the thread can be asked to do.
+/// A command to the thread.
 pub(crate) enum Command {
-    /// Measure now, and hand the snapshot to this.
+    /// Measure now, and pass the snapshot to this function.
     Observe(Box<dyn FnOnce(Result<Snapshot>) + Send>),
-    /// Measure now, read all that the trees of these roles hold, and hand it to this.
+    /// Measure now, and read the footprints of the trees of these roles.
     Boundaries {
         /// The roles; empty for all.
         roles: Vec<String>,
-        /// The most that reading the PSS of one role may take; `None` to leave it out.
+        /// The longest that reading the PSS of one role may take; `None` to leave it out.
         pss_budget: Option<Duration>,
-        /// Who is told.
+        /// Gets the result.
         reply: Box<dyn FnOnce(BTreeMap<String, Boundary>) + Send>,
     },
-    /// End.
+    /// End the thread.
     Stop,
 }
 
@@ -55,22 +55,22 @@ pub(crate) struct Run {
     pub(crate) next_look: Instant,
     /// The CPU time that such looks may take.
     pub(crate) allowance: Allowance,
-    /// A task was in flight when that was last asked.
+    /// Whether a task was in flight at the last check.
     pub(crate) was_busy: bool,
 }
 
-/// While memory is on its way up, looks follow so many times as fast.
+/// How many times as often to look while memory is rising.
 const RISING_FACTOR: u32 = 4;
 
 impl Run {
-    /// Runs until it is told to stop, or nobody is left to tell it.
+    /// Runs until a stop command arrives or no client is left.
     pub(crate) fn run(mut self) -> SamplerSummary {
         loop {
             self.after_change(Vec::new());
             let timeout = self.deadline().saturating_duration_since(Instant::now());
             let ended = self.waiter.wait(timeout);
             self.after_change(ended);
-            self.turn();
+            self.on_busy_change();
             if !self.obey() {
                 return self.summary();
             }
@@ -98,8 +98,9 @@ impl Run {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// A task has begun or ended: what peaked up to now belongs before it, or to it.
-    fn turn(&mut self) {
+    /// Looks if a task has begun or ended: peaks up to now belong to the time before the task,
+    /// or to the task.
+    fn on_busy_change(&mut self) {
         let busy = self.is_busy();
         if busy == self.was_busy {
             return;
@@ -114,7 +115,7 @@ impl Run {
         }
     }
 
-    /// Carries out what was asked; false if that is to stop.
+    /// Carries out the waiting commands; false if one of them is to stop.
     fn obey(&mut self) -> bool {
         loop {
             match self.commands.try_recv() {
@@ -179,7 +180,7 @@ impl Run {
         })
     }
 
-    /// Brings waiter and subscribers up to date with the watch.
+    /// Passes the watch's changes on to the waiter and the subscribers.
     fn after_change(&mut self, ended: Vec<ProcessId>) {
         for id in self.watch.take_fresh() {
             self.waiter.watch(id);
@@ -190,7 +191,7 @@ impl Run {
             self.watch.ended(id, how, Moment::now());
         }
         for event in self.watch.take_events() {
-            // That nobody listens is fine.
+            // It is no error if nobody has subscribed.
             let _ = self.events.send(event);
         }
     }
@@ -215,8 +216,8 @@ impl Run {
     }
 }
 
-/// The CPU time that this thread has used so far: what other programs take of the
-/// machine meanwhile must not make the looks rarer.
+/// The CPU time that this thread has used so far. Wall time would make looks rarer while
+/// other programs use the machine.
 #[cfg(unix)]
 fn cpu_time(_now: Instant) -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -224,7 +225,7 @@ fn cpu_time(_now: Instant) -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanos)
 }
 
-/// Where the system does not tell, the time that passes stands for it.
+/// Elapsed time, on systems that do not report CPU time.
 #[cfg(not(unix))]
 fn cpu_time(now: Instant) -> Duration {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();

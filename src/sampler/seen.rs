@@ -1,11 +1,11 @@
-//! What a run's log keeps of the processes.
+//! The summary of all processes for a run's log.
 
 use super::summary::{ProcessSummary, SamplerSummary};
 use crate::record::{Event, ProcessSeen};
 use crate::units::{round, to_mb};
 
 impl SamplerSummary {
-    /// The event that tells of all processes that were watched.
+    /// The event that lists all processes that were watched.
     pub fn processes_seen(&self) -> Event {
         let processes = self.processes.iter().map(seen).collect();
         Event::ProcessesSeen { processes, unlisted: self.unlisted_processes }

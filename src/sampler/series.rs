@@ -1,15 +1,15 @@
-//! What was measured, kept in memory, bounded.
+//! The measurements, kept in bounded memory.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use super::process::ProcessId;
 
-/// Points of a process that are kept.
+/// The points kept of a process.
 const PROCESS_POINTS: usize = 2048;
-/// Points of a role that are kept.
+/// The points kept of a role.
 const ROLE_POINTS: usize = 7200;
-/// Ended processes whose series are kept; a forking worker makes one a task.
+/// The number of ended processes whose series are kept; a forking worker ends one a task.
 const ENDED_PROCESSES: usize = 64;
 
 /// The series of every role and process, from the sampler's start.
@@ -17,8 +17,7 @@ const ENDED_PROCESSES: usize = 64;
 /// The newest points are kept as they were measured. When a series is full,
 /// neighbours in its older half are merged two by two: a merged point keeps
 /// the highest memory of its span, so peaks survive and only their place
-/// blurs. A question about a span of old points may thus be answered with a
-/// peak from just outside it.
+/// blurs. The answer for a span of old points may thus be a peak from just outside it.
 pub(crate) struct Series {
     start: Instant,
     roles: BTreeMap<String, Ring>,
@@ -41,7 +40,7 @@ struct Point {
     last_kib: u32,
 }
 
-/// No process was alive: not the same as 0 bytes.
+/// No process was alive, which is not the same as 0 bytes.
 const NOTHING: u32 = u32::MAX;
 
 struct Ring {
@@ -56,7 +55,7 @@ impl Series {
     }
 
     /// Records the memory of a role's whole tree; `None` if none of it is alive.
-    /// `excess_bytes` is by how much more it was for a moment since the last look.
+    /// `excess_bytes` is how far it rose above that for a moment since the last look.
     pub(crate) fn push_role(&mut self, role: &str, at: Instant, rss_bytes: Option<u64>, excess_bytes: u64) {
         let at = self.offset(at);
         match self.roles.get_mut(role) {
@@ -69,14 +68,14 @@ impl Series {
         }
     }
 
-    /// Records the memory of one process, and by how much more it was for a moment.
+    /// Records the memory of one process, and how far it rose above that for a moment.
     pub(crate) fn push_process(&mut self, id: ProcessId, at: Instant, rss_bytes: u64, excess_bytes: u64) {
         let at = self.offset(at);
         let ring = self.processes.entry(id).or_insert_with(|| Ring::new(PROCESS_POINTS));
         ring.push(at, Some(rss_bytes), excess_bytes);
     }
 
-    /// The process has ended: its series may be forgotten when others have, too.
+    /// The process has ended: its series is dropped once enough others have ended, too.
     pub(crate) fn ended(&mut self, id: ProcessId) {
         self.ended.push_back(id);
         if self.ended.len() > ENDED_PROCESSES
@@ -86,12 +85,12 @@ impl Series {
         }
     }
 
-    /// The highest memory of the role's tree that was seen from `from` to `to`.
+    /// The highest memory of the role's tree that was sampled from `from` to `to`.
     pub(crate) fn peak_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
         self.roles.get(role)?.peak_between(self.offset(from), self.offset(to))
     }
 
-    /// The lowest memory of the role's tree that was seen from `from` to `to`.
+    /// The lowest memory of the role's tree that was sampled from `from` to `to`.
     pub(crate) fn low_between(&self, role: &str, from: Instant, to: Instant) -> Option<u64> {
         self.roles.get(role)?.low_between(self.offset(from), self.offset(to))
     }
@@ -106,7 +105,7 @@ impl Series {
         self.processes.get(&id)?.at(self.offset(at))
     }
 
-    /// The highest memory of the process that was seen from `from` to `to`.
+    /// The highest memory of the process that was sampled from `from` to `to`.
     pub(crate) fn process_peak_between(&self, id: ProcessId, from: Instant, to: Instant) -> Option<u64> {
         self.processes.get(&id)?.peak_between(self.offset(from), self.offset(to))
     }
@@ -165,7 +164,7 @@ fn merge(pair: &[Point]) -> Point {
         (NOTHING, other) | (other, NOTHING) => other,
         (one, other) => one.max(other),
     };
-    // Nothing is the highest number: the lowest of both is right as it is.
+    // NOTHING is the highest number, so the lower of the two is right.
     let min_kib = first.min_kib.min(last.min_kib);
     Point { from_us: first.from_us, to_us: last.to_us, max_kib, min_kib, last_kib: last.last_kib }
 }

@@ -14,9 +14,9 @@ pub struct Snapshot {
     pub at: Instant,
     /// When, on the calendar.
     pub timestamp: jiff::Timestamp,
-    /// Every role of the sampler, also one that nobody plays at the moment.
+    /// Every role of the sampler, including one without a live process.
     pub roles: BTreeMap<String, RoleReading>,
-    /// What the machine has left without swapping, in bytes.
+    /// The memory that the machine can give without swapping, in bytes.
     pub available_memory_bytes: u64,
     /// All memory of the machine, in bytes.
     pub total_memory_bytes: u64,
@@ -26,19 +26,19 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RoleReading {
     /// Resident memory of all its processes, in bytes; `None` if none is
-    /// alive, or if one that is could not be read. Pages that two processes
-    /// share count in both.
+    /// alive, or if a live one could not be read. A page that two processes
+    /// share counts in both.
     pub rss_bytes: Option<u64>,
-    /// Processes that are alive and could not be read: no sum leaves them out.
+    /// The number of live processes that could not be read. If there are any, there is no sum.
     pub unread: usize,
-    /// CPU time, user and system, that its processes used since the sampler
-    /// started, in seconds; what its children used that have ended among it.
+    /// CPU time, user and system, that its processes have used since the sampler
+    /// started, in seconds, including processes that have ended.
     pub cpu_seconds: f64,
-    /// Its processes that are alive, roots first, by pid.
+    /// Its live processes, roots first, by pid.
     pub processes: Vec<ProcessReading>,
 }
 
-/// What the tree of one role holds at the boundary of a task.
+/// The footprint of one role's tree at the boundary of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Boundary {
     /// Its sums; figures that could not be read are absent.
@@ -47,20 +47,20 @@ pub struct Boundary {
     pub peak_bytes: Option<u64>,
     /// Whether the PSS was read.
     pub pss: Pss,
-    /// Its processes that are alive, roots first, each with what it holds.
+    /// Its live processes, roots first, each with its details.
     pub processes: Vec<(ProcessReading, Details)>,
 }
 
-/// Whether the PSS of a tree was read, and why not.
+/// Whether the PSS of a tree was read, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pss {
-    /// It was.
+    /// It was read.
     Read,
-    /// It was not asked for, nobody is alive, or the system does not tell.
+    /// It was not asked for, no process is alive, or the system does not report it.
     Unread,
     /// Reading it would have stalled the processes for longer than the budget.
-    TooDear {
-        /// For how long, in seconds, by estimate.
+    TooExpensive {
+        /// The estimated stall, in seconds.
         estimate_s: f64,
     },
 }
@@ -68,7 +68,7 @@ pub enum Pss {
 /// One process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessReading {
-    /// Which.
+    /// Its identity.
     pub id: ProcessId,
     /// Its name.
     pub name: Arc<str>,
@@ -80,16 +80,16 @@ pub struct ProcessReading {
     pub private_bytes: Option<u64>,
     /// CPU time so far, user and system, in seconds.
     pub cpu_seconds: f64,
-    /// CPU use since its sample at the last tick, in percent of one core; where ticks
-    /// follow in less than 0.1 s, since the last of them that is so long ago.
+    /// CPU use since the last tick, in percent of one core; if ticks are less than 0.1 s apart,
+    /// since the last tick that is at least 0.1 s ago.
     pub cpu_percent: f64,
     /// Number of threads, where known.
     pub threads: Option<u32>,
 }
 
 impl RoleReading {
-    /// A role's reading from those of its processes, the number of those
-    /// that could not be read, and what all of them have used.
+    /// A role's reading from the readings of its processes, the number of processes
+    /// that could not be read, and the CPU time of all of them.
     pub(crate) fn new(mut processes: Vec<ProcessReading>, unread: usize, cpu_seconds: f64) -> RoleReading {
         processes.sort_by_key(|process| (!process.is_root, process.id));
         let sum = processes.iter().map(|process| process.rss_bytes).reduce(|sum, rss| sum + rss);

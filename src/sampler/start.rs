@@ -1,4 +1,4 @@
-//! Starting the sampler's thread, and ending it.
+//! Starts and stops the sampler's thread.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,7 +24,7 @@ use super::watch::{Moment, Watch};
 use crate::plan::ProcessPlan;
 use crate::{Error, ErrorKind, Result};
 
-/// How to sample.
+/// Options of the sampler.
 #[derive(Debug, Clone)]
 pub struct SamplerOptions {
     /// Time between two ticks; 10 ms or more.
@@ -33,7 +33,7 @@ pub struct SamplerOptions {
     pub busy_interval: Duration,
     /// The most CPU time that these looks may take, in percent of one core.
     pub busy_cpu_percent: f64,
-    /// The CSV, which must not exist yet; `None` for no CSV.
+    /// The CSV file to create, which must not exist yet; `None` for no CSV.
     pub csv: Option<PathBuf>,
     /// The processes, by role.
     pub roles: BTreeMap<String, ProcessPlan>,
@@ -41,11 +41,11 @@ pub struct SamplerOptions {
 
 /// The shortest interval.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-/// Events that a slow subscriber may be behind.
+/// The number of events that a slow subscriber may be behind.
 const EVENTS: usize = 1024;
 
 impl SamplerOptions {
-    /// Ticks every second, looks every 20 ms while a task is in flight, no CSV.
+    /// A tick every second, a look every 20 ms while a task is in flight, no CSV.
     pub fn new(roles: BTreeMap<String, ProcessPlan>) -> SamplerOptions {
         SamplerOptions {
             interval: Duration::from_secs(1),
@@ -71,8 +71,8 @@ impl Sampler {
     /// Finds the processes of every role, opens the CSV and starts sampling.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for an interval below 10 ms or a role that says
-    /// nothing; [`ErrorKind::ProcessNotFound`] if a role that is not optional
+    /// [`ErrorKind::Config`] for an interval below 10 ms or a role without any
+    /// condition; [`ErrorKind::ProcessNotFound`] if a role that is not optional
     /// has no process; [`ErrorKind::Io`] if the processes cannot be listed,
     /// the CSV cannot be created or the thread cannot be started.
     pub fn start(options: SamplerOptions, mut source: Box<dyn ProcessSource>) -> Result<Sampler> {
@@ -125,20 +125,20 @@ impl Sampler {
         self.client.clone()
     }
 
-    /// What was found at the start.
+    /// The processes that were found at the start.
     pub fn found(&self) -> &Found {
         &self.found
     }
 
-    /// The descendants that these had at the start, by role: they are watched with them.
+    /// The descendants of those processes at the start, by role; they are watched, too.
     pub fn descendants(&self) -> &BTreeMap<String, Vec<ProcessInfo>> {
         &self.descendants
     }
 
-    /// Stops the sampler, waits for its thread and returns what it saw.
+    /// Stops the sampler, waits for its thread and returns its summary.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the thread had panicked.
+    /// [`ErrorKind::Io`] if the thread panicked.
     pub fn stop(mut self) -> Result<SamplerSummary> {
         self.join().unwrap_or_else(|| Err(panicked()))
     }
@@ -166,8 +166,8 @@ fn check_interval(name: &str, interval: Duration) -> Result<()> {
     Err(Error::new(ErrorKind::Config, message).hint("use 10 ms (0.01 s) or more"))
 }
 
-/// Creates the file, and its directory where that is missing. A file that
-/// exists is another run's.
+/// Creates the file, and its directory if that is missing. An existing file belongs to
+/// another run and is an error.
 fn create_csv(path: &Path, interval: Duration) -> Result<CsvFile<File>> {
     let create = || {
         if let Some(directory) = path.parent() {

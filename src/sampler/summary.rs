@@ -1,4 +1,4 @@
-//! What the sampler saw, in figures.
+//! Summaries of what the sampler measured.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::process::{ProcessId, ProcessInfo};
 use crate::record::ExitKind;
 
-/// What the sampler did and saw from its start to its stop.
+/// The sampler's work from its start to its stop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SamplerSummary {
     /// Time between two ticks, in seconds.
@@ -17,13 +17,13 @@ pub struct SamplerSummary {
     pub elapsed_s: f64,
     /// Ticks done.
     pub ticks: u64,
-    /// Ticks that were due while the tick before was still late, and left out.
+    /// Ticks that were skipped because the tick before came too late.
     pub missed_ticks: u64,
     /// Rows in the CSV.
     pub csv_rows: u64,
     /// Ticks whose rows could not be written.
     pub csv_failed_writes: u64,
-    /// Why the first of them could not.
+    /// Why the first of those writes failed.
     pub csv_first_error: Option<String>,
     /// Readings of a live process that failed.
     pub failed_reads: u64,
@@ -31,15 +31,14 @@ pub struct SamplerSummary {
     pub roles: BTreeMap<String, RoleSummary>,
     /// The processes, in the order in which they were first measured.
     pub processes: Vec<ProcessSummary>,
-    /// Ended descendants that are left out of `processes`, since there were too many.
+    /// The number of ended descendants that are not in `processes`, which is bounded.
     pub unlisted_processes: u64,
 }
 
 /// One role as a whole tree.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RoleSummary {
-    /// The highest memory of the tree that was seen, in bytes; `None` if the
-    /// role never had a process.
+    /// The highest memory of the tree, in bytes; `None` if the role never had a process.
     pub rss_max_bytes: Option<u64>,
     /// Roots that appeared after the start.
     pub roots_appeared: u64,
@@ -54,17 +53,17 @@ pub struct ProcessSummary {
     pub role: String,
     /// Its name.
     pub name: String,
-    /// Which.
+    /// Its identity.
     pub id: ProcessId,
     /// True if it matches the role itself, false for a descendant.
     pub is_root: bool,
-    /// How often it was measured, ticks and looks in between.
+    /// How often it was measured, at ticks and in between.
     pub samples: u64,
-    /// The lowest memory seen, in bytes.
+    /// The lowest memory, in bytes.
     pub rss_min_bytes: u64,
-    /// The highest memory seen, in bytes.
+    /// The highest memory, in bytes.
     pub rss_max_bytes: u64,
-    /// The memory seen last, in bytes.
+    /// The memory at the last measurement, in bytes.
     pub rss_last_bytes: u64,
     /// CPU time from first to last sample over the time between them, in
     /// percent of one core; 0 if there was one sample only.
@@ -77,9 +76,8 @@ pub struct ProcessSummary {
     /// Its command line when it was first seen.
     #[serde(default)]
     pub command: String,
-    /// How long it had been running when it ended or the sampler stopped, in
-    /// seconds; where the system does not tell when it started, since it was
-    /// first seen.
+    /// Its age when it ended or the sampler stopped, in seconds. Where the system does not
+    /// report start times, the age counts from when it was first seen.
     #[serde(default)]
     pub age_s: f64,
     /// How it ended, if it did.
@@ -91,7 +89,7 @@ pub struct ProcessSummary {
 #[derive(Default)]
 pub(crate) struct Tallies {
     tallies: HashMap<ProcessId, Tally>,
-    /// What is known of each process beside its readings.
+    /// The facts about each process other than its readings.
     lives: HashMap<ProcessId, Life>,
     /// Descendants that have ended, the oldest first.
     ended: VecDeque<ProcessId>,
@@ -115,13 +113,13 @@ struct Life {
     end: Option<(Instant, ExitKind)>,
 }
 
-/// A forking worker makes a process a task; more ended ones than these are
-/// counted and not listed. Roots are always listed.
+/// The number of ended descendants that are listed; further ones are only counted, since a
+/// forking worker ends one a task. Roots are always listed.
 const LISTED_ENDED: usize = 256;
 
 impl Tallies {
-    /// Counts a reading; the process had `excess_bytes` more for a moment. `cpu` is its CPU
-    /// time in seconds, where that was read, and its use in percent, which is given at ticks.
+    /// Counts a reading; for a moment the process had `excess_bytes` more. `cpu` is its CPU
+    /// time in seconds, if that was read, and its CPU use in percent, at ticks.
     pub(crate) fn add(
         &mut self,
         who: (&str, &str, ProcessId, bool),
@@ -165,13 +163,13 @@ impl Tallies {
         summary.cpu_max_percent = summary.cpu_max_percent.max(cpu_percent.unwrap_or(0.0));
     }
 
-    /// A process is tracked from `seen` on, when it was `age_s` seconds old.
-    pub(crate) fn met(&mut self, info: &ProcessInfo, seen: Instant, age_s: f64) {
+    /// Tracking of a process began at `seen`, when it was `age_s` seconds old.
+    pub(crate) fn tracked(&mut self, info: &ProcessInfo, seen: Instant, age_s: f64) {
         let life = Life { parent: info.parent, command: info.command_line(), seen, age_s, end: None };
         self.lives.insert(info.id, life);
     }
 
-    /// How a process ended, and when that was learned.
+    /// A process ended in this way; the sampler learned of it at `at`.
     pub(crate) fn died(&mut self, id: ProcessId, how: ExitKind, at: Instant) {
         if let Some(life) = self.lives.get_mut(&id) {
             life.end = Some((at, how));
@@ -181,7 +179,7 @@ impl Tallies {
     /// The process has ended.
     pub(crate) fn ended(&mut self, id: ProcessId, is_root: bool) {
         if !self.tallies.contains_key(&id) {
-            // It was gone before it could be measured.
+            // It ended before it could be measured.
             self.lives.remove(&id);
             return;
         }
@@ -198,7 +196,7 @@ impl Tallies {
         }
     }
 
-    /// The process turned out to play another role than the one it was tallied under.
+    /// The process turned out to belong to another role than the one it was counted under.
     pub(crate) fn moved(&mut self, id: ProcessId, role: &str, is_root: bool) {
         if let Some(tally) = self.tallies.get_mut(&id) {
             tally.summary.role = role.to_string();
@@ -218,7 +216,7 @@ impl Tallies {
         summary
     }
 
-    /// The summaries in the order of first measurement, and how many are left out.
+    /// The summaries in the order of the first measurement, and the number left out.
     pub(crate) fn finish(&self, now: Instant) -> (Vec<ProcessSummary>, u64) {
         let mut all: Vec<_> = self.tallies.values().collect();
         all.sort_by_key(|tally| tally.order);

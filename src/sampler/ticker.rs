@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Ticks at start, start + interval, start + 2·interval, …, whatever happens.
+/// Ticks at start, start + interval, start + 2·interval, ….
 ///
 /// The deadline of tick n is calculated from the start and not from the tick
-/// before, so ticks do not drift. A tick whose successor is already due is
-/// missed: counted, and not made up for.
+/// before, so ticks do not drift. A tick whose successor is already due counts as
+/// missed; it is not made up for.
 #[derive(Debug, Clone)]
 pub struct Ticker {
     start: Instant,
@@ -29,8 +29,8 @@ impl Ticker {
         self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// True if a tick is due at `now`: it then counts as done, those that it
-    /// comes too late for as missed.
+    /// True if a tick is due at `now`. It then counts as done, and the ticks that were due
+    /// before it as missed.
     pub fn take(&mut self, now: Instant) -> bool {
         if now < self.deadline() {
             return false;

@@ -1,7 +1,7 @@
-//! What a tree of processes consists of, read from `/proc`: only at the two ends of what is to be explained.
+//! The anatomy of a process tree, read from `/proc` before and after the growth that it explains.
 //!
-//! `smaps` walks the page tables of a process and holds its address space
-//! meanwhile, some milliseconds a gigabyte. So it is read where memory is quiet
+//! Reading `smaps` walks the page tables of a process and locks its address space
+//! meanwhile, for some milliseconds a gigabyte. So it is read while memory is quiet
 //! and no task is in flight, and never on a tick. `smaps` and `names` are pure.
 
 mod names;
@@ -12,12 +12,12 @@ use std::path::Path;
 
 use crate::record::{Anatomy, DescriptorPart};
 
-/// So many names of descriptors are kept, the commonest; of the rest only that they are there.
+/// The number of descriptor names that are kept, the commonest first; the rest is only counted.
 const NAMES: usize = 20;
 
-/// Reads what the processes `pids` consist of; those that are gone are left out.
+/// Reads the anatomy of the processes `pids`; exited processes are left out.
 ///
-/// `with_memory` is false where reading `smaps` would cost too much; the reason is told in `unread`.
+/// Set `with_memory` to false where reading `smaps` would cost too much; `unread` then gives the reason.
 pub fn anatomy(pids: &[u32], with_memory: bool) -> Anatomy {
     let mut anatomy = Anatomy::default();
     if !with_memory {
@@ -68,12 +68,12 @@ fn entries(directory: &Path) -> impl Iterator<Item = std::path::PathBuf> {
 }
 
 fn is_zombie(pid: &str) -> bool {
-    // The name before the state may itself hold brackets.
+    // The name, which comes before the state, may itself contain brackets.
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
 }
 
-/// Folds the rarest names of each kind together, so that a record stays small whatever a service opens.
+/// Merges the rarest names of each kind, so that a record stays small whatever a service opens.
 fn fold_rest(parts: &mut Vec<DescriptorPart>) {
     if parts.len() <= NAMES {
         return;

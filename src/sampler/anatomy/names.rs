@@ -1,8 +1,8 @@
-//! Names without what differs from one to the next of their kind. Pure.
+//! Names without the parts that differ between things of one kind. Pure.
 
 use crate::record::DescriptorKind;
 
-/// A path or name in which each run of digits stands as `#`, and that a file is deleted is left out.
+/// A path or name with each run of digits replaced by `#`, and without a trailing ` (deleted)`.
 pub(super) fn plain(name: &str) -> String {
     let name = name.trim().trim_end_matches(" (deleted)");
     let mut plain = String::new();
@@ -16,7 +16,7 @@ pub(super) fn plain(name: &str) -> String {
     plain
 }
 
-/// What the link of a descriptor (`/proc/PID/fd/N`) says it is.
+/// The kind and the name of a descriptor, from its link (`/proc/PID/fd/N`).
 pub(super) fn descriptor(link: &str) -> (DescriptorKind, String) {
     if link.starts_with("socket:") {
         (DescriptorKind::Socket, String::new())

@@ -1,14 +1,15 @@
-//! From the bytes of `/proc/PID/smaps` to mappings, and from mappings to what they are. Pure.
+//! Parses `/proc/PID/smaps` into mappings, and classifies the mappings. Pure.
 
 use crate::record::{MemoryPart, Place};
 use crate::units::MB;
 
 use super::names::plain;
 
-/// What glibc reserves for the arena of a thread, and aligns it to (`HEAP_MAX_SIZE` of malloc/arena.c).
+/// The size and the alignment of the heap that glibc reserves for a thread's arena (`HEAP_MAX_SIZE` of
+/// malloc/arena.c).
 const ARENA: u64 = 64 * 1024 * 1024;
 
-/// The guard below a thread's stack is a page or few.
+/// The largest guard below a thread's stack: it is a page or a few.
 const GUARD: u64 = 64 * 1024;
 
 /// One mapping of a process.
@@ -26,7 +27,7 @@ pub(super) struct Mapping {
     swap_pss_kb: Option<u64>,
 }
 
-/// The mappings in the order of the file; lines that mean nothing to us are passed over.
+/// The mappings in the order of the file; unknown lines are skipped.
 pub(super) fn mappings(bytes: &[u8]) -> Vec<Mapping> {
     let mut found: Vec<Mapping> = Vec::new();
     for line in bytes.split(|&byte| byte == b'\n') {
@@ -80,18 +81,18 @@ impl Mapping {
         self.path.is_empty() && self.access == access
     }
 
-    /// What it takes: shared pages in their share, where the kernel tells.
+    /// Its memory: shared pages in proportion, where the kernel reports that.
     fn kb(&self) -> u64 {
         self.pss_kb.unwrap_or(self.rss_kb) + self.swap_pss_kb.unwrap_or(self.swap_kb)
     }
 }
 
-/// The mappings of one process by what they are, largest first.
+/// The mappings of one process, added up by kind and name.
 pub(super) fn parts(mappings: &[Mapping]) -> Vec<MemoryPart> {
     let mut parts: Vec<MemoryPart> = Vec::new();
     for (index, mapping) in mappings.iter().enumerate() {
         let below = index.checked_sub(1).map(|below| &mappings[below]);
-        let Some((place, name)) = what(mapping, below, mappings.get(index + 1)) else { continue };
+        let Some((place, name)) = classify(mapping, below, mappings.get(index + 1)) else { continue };
         add(&mut parts, MemoryPart { place, name, mb: mapping.kb() as f64 * 1024.0 / MB, mappings: 1 });
     }
     parts.retain(|part| part.mb > 0.0);
@@ -109,11 +110,11 @@ pub(super) fn add(parts: &mut Vec<MemoryPart>, part: MemoryPart) {
     }
 }
 
-fn what(mapping: &Mapping, below: Option<&Mapping>, above: Option<&Mapping>) -> Option<(Place, String)> {
+fn classify(mapping: &Mapping, below: Option<&Mapping>, above: Option<&Mapping>) -> Option<(Place, String)> {
     let path = mapping.path.as_str();
     let shared = ["/dev/shm/", "/memfd:", "/SYSV", "/dev/zero", "/run/shm/", "[anon_shmem:"];
     if mapping.access.starts_with("---") {
-        // A guard or a reserve: nothing can be in it.
+        // A guard or reserved address space: no page of it can be used.
         return None;
     }
     if path.starts_with("[heap]") {
@@ -129,7 +130,7 @@ fn what(mapping: &Mapping, below: Option<&Mapping>, above: Option<&Mapping>) -> 
         return Some((Place::Anonymous, plain(name.trim_end_matches(']'))));
     }
     if path.starts_with('[') {
-        // The kernel's own: vdso, vvar.
+        // The kernel's own mappings: vdso, vvar.
         return None;
     }
     if !path.is_empty() {
@@ -144,7 +145,7 @@ fn what(mapping: &Mapping, below: Option<&Mapping>, above: Option<&Mapping>) -> 
     Some((Place::Anonymous, size_class(mapping.bytes()).to_string()))
 }
 
-/// What is used of an arena is at its aligned start; the rest of its 64 MB above is not accessible yet.
+/// The used part of an arena begins at its aligned start; the rest of its 64 MB is not accessible yet.
 fn is_arena(mapping: &Mapping, above: Option<&Mapping>) -> bool {
     let aligned = mapping.start.is_multiple_of(ARENA) && mapping.access == "rw-p";
     let reserved = above.is_some_and(|above| {
@@ -153,7 +154,7 @@ fn is_arena(mapping: &Mapping, above: Option<&Mapping>) -> bool {
     aligned && mapping.bytes() <= ARENA && (reserved || mapping.bytes() == ARENA)
 }
 
-/// Threads get a guard that cannot be accessed below their stack.
+/// A thread's stack has an inaccessible guard below it.
 fn is_stack(mapping: &Mapping, below: Option<&Mapping>) -> bool {
     mapping.access == "rw-p"
         && below.is_some_and(|below| {
@@ -161,7 +162,7 @@ fn is_stack(mapping: &Mapping, below: Option<&Mapping>) -> bool {
         })
 }
 
-/// Neighbouring mappings of a kind become one, so the class is that of what they have become.
+/// The kernel merges neighbouring mappings of a kind, so this is the class of the merged mapping.
 fn size_class(bytes: u64) -> &'static str {
     const MIB: u64 = 1024 * 1024;
     match bytes {
@@ -191,7 +192,7 @@ mod tests {
     fn every_kind_of_mapping_is_known_by_its_signature() {
         let text = [
             mapping("55e000000000-55e000100000", "rw-p", "[heap]", 1024),
-            // An arena: aligned to 64 MB, and what is not used yet above it.
+            // An arena: aligned to 64 MB, with its unused part above it.
             mapping("7f0000000000-7f0000400000", "rw-p", "", 4096),
             mapping("7f0000400000-7f0004000000", "---p", "", 0),
             // A stack: a guard below it.

@@ -1,4 +1,4 @@
-//! From the processes that fit by themselves to the roots of a role.
+//! Picks the roots of a role among the processes that match by themselves.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,8 @@ use super::select::{Rejection, Selector};
 use super::tools::{is_not_the_service, launched};
 use crate::sampler::process::{ProcessId, ProcessInfo};
 
-/// The roots of a role: what fits and is meant, without what launched it and
-/// what it has started.
+/// The roots of a role: the processes that match and are meant, without their launchers
+/// and their descendants.
 pub(super) fn candidates<'a>(
     processes: &'a [ProcessInfo],
     selector: &Selector<'_>,
@@ -26,12 +26,12 @@ pub(super) fn candidates<'a>(
         matched.sort_by_key(|process| process.id);
         matched.dedup_by_key(|process| process.id);
     }
-    // What launched a candidate is none, and what a candidate started belongs to it.
+    // A launcher of a candidate is no candidate, and a descendant of one belongs to its tree.
     let below = |one: &ProcessInfo, above: &ProcessInfo| {
         one.id != above.id && family.is_below(one.id.pid, above.id.pid)
     };
     let is_launcher = |process: &ProcessInfo| {
-        // Process 1 holds the sockets of socket units, and everything descends from it.
+        // Process 1 holds the sockets of socket units, and every process descends from it.
         let started = |other: &ProcessInfo| process.id.pid == 1 || launched(process, other);
         matched.iter().any(|other| below(other, process) && started(other))
     };
@@ -40,7 +40,7 @@ pub(super) fn candidates<'a>(
     proper.iter().filter(is_root).copied().collect()
 }
 
-/// The topmost process of RQ that `process` descends from without a gap: the
+/// The topmost ancestor of `process` to which every process in between is part of RQ: the
 /// master of a pool, or the parent of a work-horse.
 fn head_of_rq<'a>(process: &'a ProcessInfo, family: &Family<'a>, own_pid: u32) -> &'a ProcessInfo {
     let above = family.ancestors(process.id.pid).map_while(|pid| {
@@ -51,7 +51,7 @@ fn head_of_rq<'a>(process: &'a ProcessInfo, family: &Family<'a>, own_pid: u32) -
     above.last().unwrap_or(process)
 }
 
-/// Whether one process is what the role asks for, and is meant.
+/// Whether one process matches the role and is meant.
 fn judge(
     process: &ProcessInfo,
     selector: &Selector<'_>,
@@ -78,10 +78,10 @@ fn judge(
     }
 }
 
-/// At most this many near misses are told.
+/// The number of near misses that are reported at most.
 const NEAR_MISSES: usize = 5;
 
-/// The processes that came near, the nearest first.
+/// The processes that nearly matched, the nearest first.
 pub(super) fn near_misses(
     processes: &[ProcessInfo],
     selector: &Selector<'_>,

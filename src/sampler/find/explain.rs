@@ -1,4 +1,4 @@
-//! Why a role is played by nobody, and what to do about it.
+//! Explains why a role has no process, and what to do about it.
 
 use super::evidence::Evidence;
 use super::{Candidate, RoleFound};
@@ -6,7 +6,7 @@ use crate::plan::ProcessPlan;
 use crate::units::{span, to_mb};
 use crate::{Error, ErrorKind};
 
-/// What a role asks for, in words: `an RQ worker of the queue `asr-queue``.
+/// The conditions of a role, in words: `an RQ worker of the queue `asr-queue``.
 pub(super) fn sought(plan: &ProcessPlan) -> String {
     let mut parts: Vec<String> = plan.explicit_pids().iter().map(|pid| format!("pid {pid}")).collect();
     let mut say = |what: &str, text: Option<&String>| {
@@ -39,7 +39,7 @@ fn quoted(words: &[String]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" and ")
 }
 
-/// What kept the evidence from naming a process.
+/// Why the evidence names no process.
 pub(super) fn trouble(plan: &ProcessPlan, evidence: &Evidence) -> Option<String> {
     let pidfile = plan.pidfile.as_ref().and_then(|path| match evidence.pidfiles.get(path)? {
         Ok(pid) => Some(format!("`{path}` names the process {pid}, which is not what the role asks for")),
@@ -67,7 +67,7 @@ pub(super) fn trouble(plan: &ProcessPlan, evidence: &Evidence) -> Option<String>
 pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
     let plan = &found.plan;
     if let Some(pid) = plan.pid {
-        // Asked for by its pid and nothing else (`highwater watch --pid`), it has that for a name.
+        // `highwater watch --pid` names the role after the pid.
         if role == format!("pid {pid}") {
             let message = format!("there is no live process {pid}");
             return Error::new(ErrorKind::ProcessNotFound, message)
@@ -138,11 +138,11 @@ fn line(candidate: &Candidate) -> String {
     let age = candidate.age_s.map_or(String::new(), |age| format!("up {}, ", span(age)));
     let rss = candidate.rss_bytes.map_or("RSS unknown".to_string(), |rss| format!("{:.0} MB", to_mb(rss)));
     let process = &candidate.process;
-    // What tells two of them apart may stand at the end.
+    // Two candidates may differ only at the end of their command lines.
     format!("pid {}  {age}{rss}  {}", process.id.pid, shortened(&process.command_line(), 300))
 }
 
-/// The command behind what is looked for, where that is known.
+/// A command that starts the service, if it can be guessed.
 fn how_to_start(plan: &ProcessPlan) -> Option<String> {
     if let Some(queue) = &plan.rq.queue {
         let url = "redis://localhost:6379/0";

@@ -1,10 +1,10 @@
-//! Who descends from whom.
+//! The descent of processes.
 
 use std::collections::HashMap;
 
 use crate::sampler::process::ProcessInfo;
 
-/// The processes by pid, with the way up from each.
+/// The processes by pid, to find the ancestors of each.
 pub(super) struct Family<'a> {
     by_pid: HashMap<u32, &'a ProcessInfo>,
 }
@@ -18,8 +18,8 @@ impl<'a> Family<'a> {
         self.by_pid.get(&pid).copied()
     }
 
-    /// Parent, grandparent, … The length is bounded, since a list that was
-    /// read while processes came and went may hold a circle.
+    /// Parent, grandparent, …. The length is bounded, since a list that was
+    /// read while processes started and ended may contain a circle.
     pub(super) fn ancestors(&self, pid: u32) -> impl Iterator<Item = u32> {
         let parent =
             |pid: u32| self.by_pid.get(&pid).map(|process| process.parent).filter(|&parent| parent != 0);

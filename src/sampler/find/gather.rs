@@ -1,4 +1,4 @@
-//! Gathers the evidence that the roles ask for, and no other.
+//! Gathers the evidence that the roles ask for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::UNIX_EPOCH;
@@ -8,26 +8,26 @@ use super::registry::Lookup;
 use crate::plan::ProcessPlan;
 use crate::sampler::process::{ProcessInfo, ProcessSource, Question};
 
-/// Gathers again and again, and remembers what takes its time.
+/// Gathers repeatedly, and remembers what is slow to look up.
 #[derive(Default)]
 pub(crate) struct Gatherer {
     lookups: HashMap<(String, String), Lookup>,
 }
 
-/// Whether to wait for what is slow.
+/// Whether to wait for slow look-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// Until it is there.
+    /// Wait for the answer.
     Wait,
-    /// No: what was known last will do.
+    /// Do not wait: use the last answer.
     None,
 }
 
-/// Clocks and their rounding may disagree by this much, in seconds.
+/// The tolerance for clocks and their rounding, in seconds.
 const SLACK_S: f64 = 2.0;
 
 impl Gatherer {
-    /// What `roles` need to know beside `processes`.
+    /// The evidence that `roles` need in addition to `processes`.
     pub(crate) fn gather(
         &mut self,
         roles: &BTreeMap<String, ProcessPlan>,
@@ -60,13 +60,13 @@ impl Gatherer {
     }
 }
 
-/// What this machine calls itself, as `socket.gethostname()` has it.
+/// The name of this machine, as Python's `socket.gethostname()` gives it.
 fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The live process that a pidfile names, or why there is none. A process that
-/// is younger than the file has the pid of one that is gone.
+/// The live process that a pidfile names, or why there is none. A process younger than
+/// the file is another one, which has got the pid since.
 fn read_pidfile(path: &str, processes: &[ProcessInfo], evidence: &Evidence) -> Result<u32, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("cannot read the pidfile `{path}`: {error}"))?;

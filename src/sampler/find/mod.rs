@@ -1,8 +1,8 @@
-//! Which processes play which role: a pure search in a list of processes.
+//! Finds the processes of each role: a pure search in a list of processes.
 //!
-//! [`find`] is given everything it decides on: the processes, the roles, and
-//! the [`Evidence`] that the list does not hold. [`find_processes`] gathers
-//! that on this machine first.
+//! [`find`] gets everything that it decides on: the processes, the roles, and
+//! the [`Evidence`] that is not in the list. [`find_processes`] first gathers
+//! these on this machine.
 
 mod candidates;
 mod evidence;
@@ -26,57 +26,56 @@ use super::source;
 use crate::plan::ProcessPlan;
 use crate::{Error, ErrorKind, Result};
 
-/// What a search found, by role.
+/// The result of a search, by role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// Every role that was searched for.
+    /// The result for each role.
     pub roles: BTreeMap<String, RoleFound>,
 }
 
-/// What a search found for one role.
+/// The result of a search for one role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoleFound {
-    /// What was searched for.
+    /// The plan that was searched for.
     pub plan: ProcessPlan,
     /// The processes of the role, each the root of its own tree, by pid.
     pub roots: Vec<ProcessInfo>,
-    /// Where the role is to be played by one process and several fit: those,
-    /// by pid. `roots` is empty then.
+    /// If the role takes one process and several match: those, by pid. `roots` is
+    /// empty then.
     pub surplus: Vec<Candidate>,
-    /// Where nothing was found: the processes that came near, the nearest first.
+    /// If nothing was found: the processes that nearly matched, the nearest first.
     pub near_misses: Vec<NearMiss>,
-    /// What kept the search from finding anything, such as a pidfile that
-    /// cannot be read.
+    /// Why the search could find nothing, for example an unreadable pidfile.
     pub trouble: Option<String>,
 }
 
-/// One of several processes that fit.
+/// One of several processes that match.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// Which.
+    /// The process.
     pub process: ProcessInfo,
-    /// How long it has been running, in seconds, where that is known.
+    /// Its age in seconds, if known.
     pub age_s: Option<f64>,
-    /// Its resident memory in bytes, where it was read.
+    /// Its resident memory in bytes, if it was read.
     pub rss_bytes: Option<u64>,
 }
 
-/// A process that was nearly what a role asks for.
+/// A process that nearly matched a role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearMiss {
-    /// Which.
+    /// The process.
     pub process: ProcessInfo,
-    /// Why it is not what was looked for.
+    /// Why it does not match.
     pub reason: String,
 }
 
 /// Searches the processes of the machine for `roles`.
 ///
-/// That a role was not found is no error here, see [`Found::check`]. Where a
+/// A role without a process is no error here, see [`Found::check`]. If a
 /// role asks RQ's registry, Redis gets a second to answer.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] for a role that says nothing; [`ErrorKind::Io`] if
+/// [`ErrorKind::Config`] for a role without any condition; [`ErrorKind::Io`] if
 /// the processes cannot be listed.
 pub fn find_processes(
     roles: &BTreeMap<String, ProcessPlan>,
@@ -103,14 +102,17 @@ pub fn find_processes(
 
 /// Searches `processes` for `roles`.
 ///
-/// A process is a candidate if it is all that the role's plan asks for, except:
-/// `own_pid` and its ancestors, and, unless the plan names its processes
-/// exactly, its descendants; shells, launchers, editors, pagers and test
-/// runners that carry the words; whatever launched another candidate; a
-/// descendant of another candidate (it belongs to that one's tree). An explicit
-/// pid is always accepted. A process plays one role: one named by pid before
-/// one matched, a required role before an optional one, and otherwise the first
-/// by name.
+/// A process is a candidate if it satisfies all conditions of the role's plan. These processes
+/// are excluded:
+///
+/// * `own_pid` and its ancestors, and its descendants unless the plan names its processes exactly;
+/// * shells, launchers, editors, pagers and test runners that carry the words;
+/// * a process that launched another candidate;
+/// * a descendant of another candidate, which belongs to that one's tree.
+///
+/// An explicit pid is always accepted. A process has one role. A role with explicit pids comes
+/// first, then a required role, then an optional one; roles of one kind come in the order of
+/// their names.
 pub fn find(
     processes: &[ProcessInfo],
     roles: &BTreeMap<String, ProcessPlan>,
@@ -153,31 +155,31 @@ pub fn find(
     Found { roles: found }
 }
 
-/// True if one of these new processes could, by itself, play one of `roles`:
-/// the cheap question, which saves the search for all the others.
-pub(super) fn may_play(news: &[ProcessInfo], roles: &BTreeMap<String, ProcessPlan>) -> bool {
+/// True if one of these new or changed processes could match one of `roles` by itself. This
+/// cheap check saves most searches.
+pub(super) fn may_match(changed: &[ProcessInfo], roles: &BTreeMap<String, ProcessPlan>) -> bool {
     let evidence = Evidence::default();
     roles.values().any(|plan| {
         let selector = Selector::new(plan, &evidence);
-        !news.is_empty() && depends_on_evidence(plan)
-            || news.iter().any(|process| selector.check(process).is_ok())
+        !changed.is_empty() && depends_on_evidence(plan)
+            || changed.iter().any(|process| selector.check(process).is_ok())
     })
 }
 
-/// True if the role could come to be played by another process although no
-/// process is new: a file, a socket or a registry says who it is.
+/// True if another process could take the role although no process is new, because a file,
+/// a socket or a registry decides.
 pub(super) fn depends_on_evidence(plan: &ProcessPlan) -> bool {
     let texts = [&plan.pidfile, &plan.exe, &plan.unit, &plan.cgroup, &plan.rq.url];
     plan.port.is_some() || texts.iter().any(|text| text.is_some())
 }
 
 impl Found {
-    /// Every role that must be there was found.
+    /// Checks that every required role has a process.
     ///
     /// # Errors
     /// [`ErrorKind::ProcessNotFound`] for the first role that is not optional
-    /// and was not found, or for which several processes fit though it is to be
-    /// played by one; the hint lists what came near, and says how to choose.
+    /// and has no process, or that takes one process and is matched by several. The
+    /// hint lists the candidates, and says how to choose.
     pub fn check(&self) -> Result<()> {
         let required = self.roles.iter().filter(|(_, found)| !found.plan.optional);
         match required
@@ -192,12 +194,12 @@ impl Found {
 }
 
 impl RoleFound {
-    /// What there is to say about a role that nobody plays, with what to do.
+    /// The error for a role without a process, with a hint what to do.
     pub fn error(&self, role: &str) -> Error {
         if self.surplus.is_empty() { explain::not_found(role, self) } else { explain::too_many(role, self) }
     }
 
-    /// What was looked for, in words.
+    /// The conditions of the role, in words.
     pub fn sought(&self) -> String {
         explain::sought(&self.plan)
     }

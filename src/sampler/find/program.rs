@@ -1,9 +1,9 @@
-//! What a process runs: the script of an interpreter, or the executable.
+//! The program that a process runs: the script of an interpreter, or the executable.
 //!
 //! `python3 /venv/bin/uvicorn app:app` runs `uvicorn`; `pytest -k uvicorn`,
 //! `vim uvicorn.py` and `timeout 60 uvicorn app:app` do not.
 
-/// What a process runs, by its arguments.
+/// The program of a process, according to its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Program<'a> {
     /// The base name of the script or the executable, or a module's full name.
@@ -31,13 +31,13 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// The package of a module: `rq` of `rq.cli`, and the name itself of all else.
+    /// The package of a module (`rq` of `rq.cli`); the name itself otherwise.
     pub(super) fn package(&self) -> &'a str {
         self.name.split('.').next().unwrap_or(self.name)
     }
 }
 
-/// What follows the last slash.
+/// The part after the last slash.
 pub(super) fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -62,8 +62,8 @@ fn takes_value(interpreter: &str, option: &str) -> bool {
     }
 }
 
-/// The script that an interpreter runs, with the script's arguments; `None` for
-/// what is no interpreter, runs code from its command line, or has no script.
+/// The script that an interpreter runs, with the script's arguments. `None` if the executable
+/// is no interpreter, runs code from its command line, or has no script.
 fn script<'a>(executable: &str, rest: &'a [String]) -> Option<(&'a str, &'a [String])> {
     let interpreter = interpreter(executable)?;
     let mut index = 0;
@@ -91,8 +91,8 @@ fn is_command_option(option: &str) -> bool {
 
 /// True for `sh -c COMMAND`, also with the option bundled as in `bash -lc`.
 ///
-/// Such a shell is never what a word means: it carries the words of the
-/// service because it launches it, or will launch it again in a moment.
+/// Such a shell is never the service: it carries the words of the service because
+/// it launches or relaunches it.
 pub(super) fn is_command_shell(argv: &[String]) -> bool {
     let is_option = |argument: &&String| argument.starts_with('-');
     is_shell(argv)

@@ -10,22 +10,22 @@ use redis::{Client, Commands, Connection, RedisError};
 
 use super::rq::RqWorker;
 
-/// How long Redis may take to be reached, and for each answer.
+/// The time limit for connecting to Redis, and for each answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the whole look-up may take, whatever Redis does.
+/// The time limit for the whole look-up.
 const WHOLE: Duration = Duration::from_secs(3);
-/// A registry that was read so long ago is read again.
+/// The age at which an answer is looked up again.
 const FRESH: Duration = Duration::from_secs(1);
 
-type Answer = Result<Vec<RqWorker>, String>;
+type Registry = Result<Vec<RqWorker>, String>;
 
-/// Looks a registry up on a thread of its own, since a tick must not wait for Redis.
+/// Looks up a registry on a thread of its own, since a tick must not wait for Redis.
 pub(super) struct Lookup {
     url: String,
     queue: String,
-    running: Option<Receiver<Answer>>,
+    running: Option<Receiver<Registry>>,
     /// The last answer, and when it was asked for.
-    last: Option<Answer>,
+    last: Option<Registry>,
     asked: Instant,
 }
 
@@ -37,8 +37,8 @@ impl Lookup {
         Lookup { url, queue, running, last: None, asked: Instant::now() }
     }
 
-    /// The registry, however long it takes; bounded by [`WHOLE`].
-    pub(super) fn wait(&mut self) -> Answer {
+    /// The registry; waits for it, at most [`WHOLE`].
+    pub(super) fn wait(&mut self) -> Registry {
         if let Some(running) = self.running.take() {
             self.last = Some(match running.recv_timeout(WHOLE) {
                 Ok(answer) => answer,
@@ -51,8 +51,9 @@ impl Lookup {
         self.latest()
     }
 
-    /// The registry as it was last read; an old one is read again for the next call.
-    pub(super) fn poll(&mut self) -> Answer {
+    /// The registry as it was last read. If that was too long ago, starts to read it again for
+    /// the next call.
+    pub(super) fn poll(&mut self) -> Registry {
         match self.running.as_ref().map(Receiver::try_recv) {
             Some(Ok(answer)) => {
                 self.last = Some(answer);
@@ -68,18 +69,18 @@ impl Lookup {
         self.latest()
     }
 
-    fn latest(&self) -> Answer {
+    fn latest(&self) -> Registry {
         self.last.clone().unwrap_or_else(|| Err("RQ's registry has not been read yet".to_string()))
     }
 }
 
-fn spawn(url: &str, queue: &str) -> Receiver<Answer> {
+fn spawn(url: &str, queue: &str) -> Receiver<Registry> {
     let (send, receive) = mpsc::channel();
     let (url, queue) = (url.to_string(), queue.to_string());
-    // A thread that cannot be started drops the sender, which is an answer too.
+    // If the thread cannot be started, the sender is dropped, and the receiver notices.
     let thread = std::thread::Builder::new().name("highwater-registry".to_string());
     let started = thread.spawn(move || {
-        // Whoever asked may have stopped waiting.
+        // The caller may have stopped waiting.
         let _ = send.send(workers(&url, &queue));
     });
     drop(started);
@@ -87,23 +88,23 @@ fn spawn(url: &str, queue: &str) -> Receiver<Answer> {
 }
 
 /// The registered workers of `queue`.
-fn workers(url: &str, queue: &str) -> Answer {
-    let told =
+fn workers(url: &str, queue: &str) -> Registry {
+    let failed =
         |error: RedisError| format!("cannot read RQ's registry in Redis at {}: {}", shown(url), why(&error));
-    let client = Client::open(url).map_err(told)?;
-    let mut connection = client.get_connection_with_timeout(PATIENCE).map_err(told)?;
-    connection.set_read_timeout(Some(PATIENCE)).map_err(told)?;
-    connection.set_write_timeout(Some(PATIENCE)).map_err(told)?;
-    let keys: Vec<String> = connection.smembers(format!("rq:workers:{queue}")).map_err(told)?;
+    let client = Client::open(url).map_err(failed)?;
+    let mut connection = client.get_connection_with_timeout(PATIENCE).map_err(failed)?;
+    connection.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    connection.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+    let keys: Vec<String> = connection.smembers(format!("rq:workers:{queue}")).map_err(failed)?;
     let mut workers = Vec::new();
     for key in keys {
-        workers.extend(worker(&mut connection, &key).map_err(told)?);
+        workers.extend(worker(&mut connection, &key).map_err(failed)?);
     }
     workers.sort_by_key(|worker| worker.pid);
     Ok(workers)
 }
 
-/// The worker of one hash; `None` if it has expired, or tells no process.
+/// The worker of one hash; `None` if the hash has expired or names no process.
 fn worker(connection: &mut Connection, key: &str) -> Result<Option<RqWorker>, RedisError> {
     let fields: (Option<u32>, Option<String>, Option<String>) =
         redis::cmd("HMGET").arg(key).arg("pid").arg("hostname").arg("birth").query(connection)?;
@@ -113,7 +114,7 @@ fn worker(connection: &mut Connection, key: &str) -> Result<Option<RqWorker>, Re
     Ok(Some(RqWorker { name, pid, hostname, birth }))
 }
 
-/// The place in a URL, without the user and the password.
+/// The address in a URL, without user and password.
 fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "the given URL".to_string() };
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
@@ -121,7 +122,7 @@ fn shown(url: &str) -> String {
     format!("`{scheme}://{place}`")
 }
 
-/// The kind of the error, with the server's own words: none of them holds the URL.
+/// The kind of the error and the server's message, neither of which contains the URL.
 fn why(error: &RedisError) -> String {
     if error.is_timeout() {
         return "it does not answer in time".to_string();
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redis_that_is_not_there_or_says_nothing_is_told_without_the_password() {
+    fn an_absent_or_silent_redis_is_reported_without_the_password() {
         // Bound and never accepted from; the second is closed again.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,20 +1,20 @@
-//! How a worker of RQ looks: its command line, its title, its entry in Redis.
+//! Recognises a worker of RQ by its command line, its title or its entry in Redis.
 
 use super::program::base_name;
 use crate::sampler::process::Clock;
 use crate::sampler::process::{ProcessId, ProcessInfo};
 
-/// What a process says of itself as a part of RQ.
+/// A process that is part of RQ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RqProcess {
     /// A worker, or the master of a pool, of these queues.
     Worker(Vec<String>),
-    /// A worker whose title does not tell its queues at the moment.
-    Untold,
+    /// A worker whose title does not show its queues at the moment.
+    UnknownQueues,
 }
 
-/// The command line of a worker, or the title that setproctitle gave it;
-/// `None` for every other process.
+/// Reads the command line of a worker, or the title that setproctitle gave it.
+/// `None` for any other process.
 pub(super) fn read(process: &ProcessInfo) -> Option<RqProcess> {
     match process.argv.as_slice() {
         [title] if title.starts_with("rq:worker") => Some(read_title(title)),
@@ -35,7 +35,7 @@ fn read_title(title: &str) -> RqProcess {
         None if title.contains(": Processing ") => word_after(" from "),
         None => None,
     };
-    queues.map_or(RqProcess::Untold, |queues| {
+    queues.map_or(RqProcess::UnknownQueues, |queues| {
         RqProcess::Worker(queues.split(',').map(|queue| queue.trim().to_string()).collect())
     })
 }
@@ -99,7 +99,7 @@ fn read_command(argv: &[String]) -> Option<Vec<String>> {
         }
     }
     if queues.is_empty() {
-        // What RQ itself does then.
+        // RQ's own default.
         queues.push("default".to_string());
     }
     Some(queues)
@@ -110,20 +110,19 @@ fn read_command(argv: &[String]) -> Option<Vec<String>> {
 pub struct RqWorker {
     /// Its name.
     pub name: String,
-    /// Its process, never a work-horse.
+    /// The pid of the worker itself, never of a work-horse.
     pub pid: u32,
-    /// The machine that it runs on.
+    /// The machine on which it runs.
     pub hostname: String,
-    /// When it registered, which was after it had started.
+    /// When it registered, which is after its start.
     pub birth: Option<jiff::Timestamp>,
 }
 
-/// Clocks and their rounding may disagree by this much, in seconds.
+/// The tolerance for clocks and their rounding, in seconds.
 const SLACK_S: f64 = 2.0;
 
-/// That `worker` is the process `id` of this machine, or why not. The entry of
-/// a worker that was killed stays for minutes, and its pid may have gone to
-/// another process by then.
+/// Checks that `worker` is the process `id` of this machine; the error says why it is not. The
+/// entry of a killed worker stays for minutes, and another process may have got its pid by then.
 pub(super) fn is_registered(
     worker: &RqWorker,
     id: ProcessId,
@@ -159,7 +158,7 @@ mod tests {
     fn queues(argv: &[&str]) -> Option<String> {
         read(&process(argv)).map(|rq| match rq {
             RqProcess::Worker(queues) => queues.join("+"),
-            RqProcess::Untold => "?".to_string(),
+            RqProcess::UnknownQueues => "?".to_string(),
         })
     }
 

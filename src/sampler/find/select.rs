@@ -1,4 +1,4 @@
-//! Whether one process, by itself, is what a role asks for.
+//! Decides whether one process by itself matches a role.
 
 use super::evidence::Evidence;
 use super::program::{Program, base_name};
@@ -7,7 +7,7 @@ use crate::plan::ProcessPlan;
 use crate::plan::words::Word;
 use crate::sampler::process::ProcessInfo;
 
-/// A role's plan, ready to be compared with processes.
+/// A role's plan, compiled for comparing it with processes.
 pub(super) struct Selector<'a> {
     pub(super) plan: &'a ProcessPlan,
     evidence: &'a Evidence,
@@ -19,12 +19,12 @@ pub(super) struct Selector<'a> {
     cgroup: Option<Word>,
 }
 
-/// Why a process is not what a role asks for.
+/// Why a process does not match a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rejection {
-    /// In words that follow the process.
+    /// In words that follow the process in a message.
     pub(super) reason: String,
-    /// How near it came; 0 is not worth telling.
+    /// How nearly it matched; 0 is not worth reporting.
     pub(super) nearness: u32,
 }
 
@@ -33,8 +33,8 @@ fn rejected(nearness: u32, reason: impl Into<String>) -> Result<(), Rejection> {
 }
 
 impl<'a> Selector<'a> {
-    /// Compiles `plan`; text that is no regular expression is compared as text,
-    /// since a plan that has passed its validation holds none.
+    /// Compiles `plan`. Text that is not a valid regular expression is compared literally;
+    /// a validated plan contains none.
     pub(super) fn new(plan: &'a ProcessPlan, evidence: &'a Evidence) -> Selector<'a> {
         let word = |text: &str| Word::new(text).unwrap_or_else(|_| Word::Exact(text.to_string()));
         let optional = |text: &Option<String>| text.as_deref().map(word);
@@ -50,8 +50,8 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// True if the role is played by what an argument says, so that a program
-    /// which merely carries the words must be told apart.
+    /// True if words in the arguments decide, so that programs which merely carry the words must
+    /// be excluded.
     pub(super) fn by_words(&self) -> bool {
         let words = !self.plan.patterns.is_empty() || !self.argv.is_empty();
         let rq_by_words = self.plan.rq.queue.is_some() && self.plan.rq.url.is_none();
@@ -59,16 +59,16 @@ impl<'a> Selector<'a> {
         words && !named || rq_by_words
     }
 
-    /// True if what is asked for names its processes, so that also one that
-    /// highwater itself has started is meant.
+    /// True if the plan names its processes exactly, so that it may also mean one that
+    /// highwater has started.
     pub(super) fn is_exact(&self) -> bool {
         let plan = self.plan;
         plan.pidfile.is_some() || plan.port.is_some() || plan.rq.url.is_some()
     }
 
-    /// Compares one process with everything that is asked for.
+    /// Compares one process with all conditions.
     pub(super) fn check(&self, process: &ProcessInfo) -> Result<(), Rejection> {
-        // What names a process comes first, since what it refuses is not near at all.
+        // Conditions that name a process come first: a process that fails them is no near miss.
         self.check_exact(process)?;
         self.check_group(process)?;
         self.check_rq(process)?;
@@ -99,7 +99,7 @@ impl<'a> Selector<'a> {
         }
         let group = self.evidence.facts.cgroup.get(&process.id.pid).map_or("", String::as_str);
         if let Some(wanted) = &self.unit {
-            // A unit without a suffix is a service, as systemctl has it.
+            // A unit without a suffix is a service, as for systemctl.
             let fits = |part: &str| {
                 wanted.fits(part) || part.strip_suffix(".service").is_some_and(|part| wanted.fits(part))
             };
@@ -128,7 +128,7 @@ impl<'a> Selector<'a> {
             let registry = self.evidence.registries.get(&(url.clone(), queue.clone()));
             let workers = registry.and_then(|found| found.as_ref().ok()).map_or(&[][..], Vec::as_slice);
             let (hostname, clock) = (&self.evidence.hostname, self.evidence.clock.as_ref());
-            // Workers of several machines can have one pid: it is enough that one of them is this process.
+            // Workers of several machines can have the same pid: it is enough if one of them is this process.
             let of_pid = workers.iter().filter(|worker| worker.pid == process.id.pid);
             let answers = of_pid.map(|worker| rq::is_registered(worker, process.id, hostname, clock));
             return match answers.reduce(Result::or) {
@@ -144,7 +144,7 @@ impl<'a> Selector<'a> {
             Some(RqProcess::Worker(queues)) => {
                 rejected(8, format!("it is an RQ worker of `{}`", queues.join("`, `")))
             }
-            Some(RqProcess::Untold) => rejected(
+            Some(RqProcess::UnknownQueues) => rejected(
                 9,
                 "it is an RQ worker whose title tells no queue while it is busy: \
                  search when it is idle, or give `rq.url`",
@@ -214,7 +214,7 @@ impl<'a> Selector<'a> {
                 nearness += 8 * u32::from(lower.contains(&pattern.to_lowercase()));
                 missing.push(pattern);
             }
-            // A word of a pattern says less than the pattern; a short one, nothing.
+            // A word of a pattern says less than the whole pattern, and a short word says nothing.
             let words = pattern.split_whitespace().filter(|word| word.len() >= 4);
             nearness += words.filter(|word| lower.contains(&word.to_lowercase())).count() as u32;
         }
@@ -229,7 +229,7 @@ fn names_rq(process: &ProcessInfo) -> bool {
     process.argv.iter().any(|argument| argument.split([' ', '/', ':']).any(|word| word == "rq"))
 }
 
-/// True if the word, or the letters of the expression, stand in the command line.
+/// True if the command line contains the word, or the letters of the expression.
 fn mentions(process: &ProcessInfo, word: &str) -> bool {
     let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
     !plain.is_empty() && process.command_line().to_lowercase().contains(&plain.to_lowercase())

@@ -1,9 +1,8 @@
-//! Programs that carry the words of a service in their arguments and are not it.
+//! Programs that carry the words of a service in their arguments without being the service.
 
 use super::program::{Program, is_command_shell};
 use crate::sampler::process::ProcessInfo;
 
-/// What such a program is there for.
 const EDITORS: [&str; 15] = [
     "vi",
     "vim",
@@ -73,7 +72,7 @@ const TRACERS: [&str; 13] = [
     "strace", "ltrace", "gdb", "lldb", "perf", "py-spy", "psrecord", "mprof", "memray", "bpftrace",
     "pidstat", "scalene", "debugpy",
 ];
-/// These start another program, and go on as its parent.
+/// Programs that start another program and stay its parent.
 const LAUNCHERS: [&str; 52] = [
     "timeout",
     "nohup",
@@ -129,13 +128,13 @@ const LAUNCHERS: [&str; 52] = [
     "pipenv",
 ];
 
-/// These pass connections on to a service in a container, and hold its port.
+/// Programs that hold the port of a service in a container and forward its connections.
 const PROXIES: [&str; 4] = ["docker-proxy", "rootlessport", "slirp4netns", "pasta"];
-/// What a proxy is called; unlike the others, it is never the service, however it is found.
+/// The description of a proxy. Unlike the other programs it is never the service, even if it is found by its port.
 pub(super) const PROXY: &str = "a proxy for a container, in which the service runs";
 
-/// Why a process that carries a service's words is not the service: what it is
-/// instead, in words that follow "it is". `None` if it may be the service.
+/// What a process that carries a service's words is instead of the service, in words that
+/// follow "it is". `None` if it may be the service.
 pub(super) fn is_not_the_service(process: &ProcessInfo) -> Option<&'static str> {
     let program = Program::of(&process.argv);
     let is = |names: &[&str]| names.contains(&program.name) || names.contains(&program.package());
@@ -161,15 +160,14 @@ pub(super) fn is_not_the_service(process: &ProcessInfo) -> Option<&'static str> 
     }
 }
 
-/// The one command of highwater that is a service itself.
+/// True for the one command of highwater that is a service itself.
 fn serves(command: &str) -> bool {
     command == "demo"
 }
 
-/// True if `above` launched `below` rather than being of its kind: a shell, a
-/// launcher, or a program whose arguments name what the other one runs, as
-/// `supervise.py rq worker asr-queue` does. The master of a worker pool runs
-/// the same program as its workers.
+/// True if `above` is the launcher of `below`: a shell, a launcher, or a program whose
+/// arguments name the program of `below`, as in `supervise.py rq worker asr-queue`. The master
+/// of a worker pool is none: it runs the same program as its workers.
 pub(super) fn launched(above: &ProcessInfo, below: &ProcessInfo) -> bool {
     let (program, other) = (Program::of(&above.argv), Program::of(&below.argv));
     if is_not_the_service(above).is_some() {

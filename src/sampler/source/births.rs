@@ -1,8 +1,8 @@
-//! Who was born, without a list of everyone.
+//! Finds newly born processes without listing all of them.
 //!
-//! The kernel gives out pids one after the other and tells the last one in
-//! `/proc/loadavg`. So whoever was born since it told another one has a pid in
-//! between, and only those have to be looked at.
+//! The kernel allocates pids in sequence and reports the last one in `/proc/loadavg`. So a
+//! process born between two readings of that file has a pid between the two, and only those
+//! pids have to be checked.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
@@ -36,28 +36,28 @@ pub(super) struct Births {
     /// `None` where it cannot be read, or reports other processes than `/proc` lists.
     loadavg: Option<File>,
     seen: Option<u64>,
-    /// Pids that were given out and had nobody yet, and until when that may change.
+    /// Allocated pids whose processes could not be seen yet, and until when to check them.
     unborn: Vec<(u32, Instant)>,
 }
 
-/// With more births than these, a list of everyone is cheaper.
+/// With more births than this, listing all processes is cheaper.
 const MOST: u64 = 256;
 
-/// A pid is given out some microseconds before its process can be seen; on a
-/// machine that is busy those may be many.
+/// How long to wait for the process of an allocated pid. The kernel makes it visible
+/// microseconds later; on a busy machine it may take longer.
 const GESTATION: Duration = Duration::from_millis(50);
 
 impl Births {
-    /// Opens `/proc/loadavg`, if it is of use.
+    /// Opens `/proc/loadavg`, if that can be used.
     pub(super) fn open() -> Births {
-        // A `/proc` of another PID namespace would tell of processes that are not in ours.
+        // A `/proc` of another PID namespace would report processes that are not in ours.
         let own = std::process::id().to_string();
         let ours = fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str());
         let loadavg = if ours { File::open("/proc/loadavg").ok() } else { None };
         Births { loadavg, seen: None, unborn: Vec::new() }
     }
 
-    /// The pid that was given out last.
+    /// The pid that was allocated last.
     fn last_pid(&self) -> Option<u64> {
         let mut buffer = [0; 128];
         let length = rustix::io::pread(self.loadavg.as_ref()?, &mut buffer, 0).ok()?;
@@ -68,7 +68,7 @@ impl Births {
     pub(super) fn since_last(&mut self, now: Instant) -> Since {
         let Some(last) = self.last_pid() else { return Since::Unknown };
         let before = self.seen.replace(last);
-        let Some(given) = before.and_then(|before| given_out(before, last)) else {
+        let Some(given) = before.and_then(|before| allocated(before, last)) else {
             self.unborn.clear();
             return Since::Many;
         };
@@ -78,7 +78,7 @@ impl Births {
         for (pid, until) in pids {
             match parent(pid) {
                 Ok(Some(parent)) => born.push(Birth { pid, parent }),
-                // A thread has a pid, too.
+                // The pid is that of a thread.
                 Ok(None) => {}
                 Err(ReadError::Gone) if now < until => self.unborn.push((pid, until)),
                 Err(_) => {}
@@ -114,9 +114,9 @@ pub(super) fn descendants(
     }
 }
 
-/// The pids after `before` up to `last`; `None` if they are many, or if the pids
-/// have begun anew in between.
-fn given_out(before: u64, last: u64) -> Option<impl Iterator<Item = u32>> {
+/// The pids after `before` up to `last`; `None` if there are too many, or if the sequence
+/// has started over in between.
+fn allocated(before: u64, last: u64) -> Option<impl Iterator<Item = u32>> {
     if last < before || last - before > MOST {
         return None;
     }
@@ -139,12 +139,12 @@ mod tests {
 
     #[test]
     fn pids_in_between() {
-        let pids = |before, last| given_out(before, last).map(Iterator::collect::<Vec<_>>);
+        let pids = |before, last| allocated(before, last).map(Iterator::collect::<Vec<_>>);
         assert_eq!(pids(10, 10), Some(vec![]));
         assert_eq!(pids(10, 12), Some(vec![11, 12]));
         assert_eq!(pids(10, 10 + MOST).map(|pids| pids.len() as u64), Some(MOST));
         assert_eq!(pids(10, 11 + MOST), None, "many");
-        assert_eq!(pids(4_194_303, 301), None, "they have begun anew");
+        assert_eq!(pids(4_194_303, 301), None, "the sequence has started over");
     }
 
     #[test]
@@ -176,23 +176,23 @@ mod tests {
     fn a_child_is_born_and_a_thread_is_not() {
         let mut births = Births::open();
         births.since_last(Instant::now());
-        let (mut told, mut threads) = (Vec::new(), Vec::new());
+        let (mut reported, mut threads) = (Vec::new(), Vec::new());
         let mut children = Vec::new();
-        // Others may be born meanwhile, and more than are told.
+        // Other processes may be born meanwhile, perhaps too many to report.
         for _ in 0..20 {
             let (stop, stopped) = std::sync::mpsc::channel::<()>();
-            let (tell, tid) = std::sync::mpsc::channel();
+            let (send, tid) = std::sync::mpsc::channel();
             let thread = std::thread::spawn(move || {
                 let path = fs::read_link("/proc/thread-self").expect("it is there");
                 let tid = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
-                tell.send(tid.expect("a number")).expect("awaited");
+                send.send(tid.expect("a number")).expect("awaited");
                 stopped.recv().expect_err("only dropped");
             });
             threads.push(tid.recv().expect("sent"));
             let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn();
             children.push(child.expect("`sleep` starts"));
             if let Since::Born(born) = births.since_last(Instant::now()) {
-                told.extend(born);
+                reported.extend(born);
             }
             drop(stop);
             thread.join().expect("no panic");
@@ -202,8 +202,8 @@ mod tests {
             child.wait().expect("ours");
         }
         let own = std::process::id();
-        let ours: Vec<u32> = told.iter().filter(|born| born.parent == own).map(|born| born.pid).collect();
+        let ours: Vec<u32> = reported.iter().filter(|born| born.parent == own).map(|born| born.pid).collect();
         assert!(children.iter().any(|child| ours.contains(&child.id())), "{ours:?}");
-        assert!(told.iter().all(|born| !threads.contains(&born.pid)), "{threads:?} in {told:?}");
+        assert!(reported.iter().all(|born| !threads.contains(&born.pid)), "{threads:?} in {reported:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of a process at the boundaries of tasks: more than a tick may cost.
+//! Reads the figures that are too expensive for a tick, at the boundaries of tasks.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::linux::{STAT_BYTES, STATUS_BYTES, classify, malformed, read_path};
 use super::parse;
 use crate::sampler::process::{Details, ProcessId, Proportional, ReadError};
 
-/// Reads `status`, counts the descriptors and the zombies of `id`.
+/// Reads the `status` of `id` and counts its descriptors and its zombies.
 pub(super) fn read(id: ProcessId, lists_children: bool, counts_fds: bool) -> Result<Details, ReadError> {
     let mut buffer = [0; STATUS_BYTES];
     let status = read_path(id.pid, "status", &mut buffer)?;
@@ -19,12 +19,12 @@ pub(super) fn read(id: ProcessId, lists_children: bool, counts_fds: bool) -> Res
     if lists_children {
         details.zombies = zombies(id.pid);
     }
-    // Read last: what came before was of `id`, and not of a later owner of its pid.
+    // Checked last: so everything before was read from `id`, and not from a later owner of its pid.
     check(id)?;
     Ok(details)
 }
 
-/// `Pss` and its parts in `smaps_rollup`: the kernel walks the page tables for it.
+/// `Pss` and its parts in `smaps_rollup`, for which the kernel walks the page tables.
 pub(super) fn pss(id: ProcessId) -> Result<Option<Proportional>, ReadError> {
     let mut buffer = [0; STATUS_BYTES];
     let rollup = read_path(id.pid, "smaps_rollup", &mut buffer)?;
@@ -41,7 +41,7 @@ fn check(id: ProcessId) -> Result<(), ReadError> {
     if stat.has_ended() || stat.start_ticks != id.start_ticks { Err(ReadError::Gone) } else { Ok(()) }
 }
 
-/// The number of open descriptors; `None` if we may not know.
+/// The number of open descriptors; `None` if we lack the permission.
 fn descriptors(pid: u32, counts_fds: bool) -> Option<u64> {
     let directory = format!("/proc/{pid}/fd");
     if counts_fds {
@@ -51,12 +51,12 @@ fn descriptors(pid: u32, counts_fds: bool) -> Option<u64> {
     Some(entries.flatten().count() as u64)
 }
 
-/// The children of any thread of `pid` that have ended and were not waited for.
+/// The number of ended children of `pid` that it has not waited for.
 fn zombies(pid: u32) -> Option<u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).map_err(classify).ok()?;
     let mut count = 0;
     for thread in threads.flatten() {
-        // A thread that has ended meanwhile has no children.
+        // A thread that has ended in the meantime has no children.
         let Ok(list) = fs::read(thread.path().join("children")) else { continue };
         count += parse::pids(&list).filter(|&child| is_zombie_of(child, pid)).count() as u64;
     }

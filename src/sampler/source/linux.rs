@@ -1,9 +1,9 @@
 //! Our own reader of `/proc`.
 //!
-//! A tracked process costs two pread(2) a reading, on files that stay open:
+//! A reading of a tracked process costs two pread(2), on files that stay open:
 //! `statm` for its memory (`rss` in `stat` lags behind by tens of pages) and
-//! `stat` for everything else. An open file also pins the identity: once the
-//! process is gone, reading it fails, whoever has the pid by then.
+//! `stat` for everything else. An open file also pins the identity: after the
+//! process has ended, reading fails even if another process has the pid.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -29,11 +29,11 @@ pub struct LinuxSource {
     listing: Listing,
     table: Table,
     births: Births,
-    /// Those of the table, which is brought up to date at other times.
+    /// The births since the last refresh of the table, which has other intervals.
     unlisted: Births,
     sockets: Sockets,
     kept: HashMap<ProcessId, Kept>,
-    /// Processes whose files may be kept open; the rest is opened each time.
+    /// The number of processes whose files stay open; the files of others are opened each time.
     most_kept: usize,
     meminfo: File,
     /// The kernel was built with `/proc/PID/task/TID/children`.
@@ -53,7 +53,7 @@ struct Facts {
 struct Kept {
     stat: File,
     statm: File,
-    /// Opened when it is first needed: while a task is in flight.
+    /// Opened when first needed, while a task is in flight.
     status: Option<File>,
 }
 
@@ -76,7 +76,7 @@ impl LinuxSource {
     /// Opens `/proc`.
     ///
     /// # Errors
-    /// If `/proc` is not there or not readable.
+    /// If `/proc` is missing or not readable.
     pub fn new() -> io::Result<LinuxSource> {
         let facts = Facts {
             page_bytes: rustix::param::page_size() as u64,
@@ -95,7 +95,7 @@ impl LinuxSource {
             most_kept: descriptors_to_keep() / FILES_PER_PROCESS,
             meminfo: File::open("/proc/meminfo")?,
             lists_children: fs::exists(format!("/proc/{own}/task/{own}/children")).unwrap_or(false),
-            // We have descriptors open: a size of 0 is that of an older kernel.
+            // This process has open descriptors, so a size of 0 means an older kernel.
             counts_fds: fs::metadata("/proc/self/fd").is_ok_and(|directory| directory.len() > 0),
         })
     }
@@ -162,11 +162,11 @@ impl LinuxSource {
             .cgroup(id.pid, || parse::control_group(&fs::read(format!("/proc/{}/cgroup", id.pid)).ok()?))
     }
 
-    /// Brings the table up to date; with `all`, nobody stands in it who has gone.
+    /// Brings the table up to date; with `all`, drops every exited process.
     fn refresh(&mut self, all: bool) -> io::Result<()> {
         let now = Instant::now();
         let mut procfs = Proc { clock: self.facts.clock(), listing: &mut self.listing };
-        // Before the list, so that nobody is missed who is born meanwhile.
+        // Read before the list, so that a process born in between is not missed.
         let born: Option<Vec<u32>> = match self.unlisted.since_last(now) {
             Since::Born(born) => Some(born.iter().map(|birth| birth.pid).collect()),
             Since::Many | Since::Unknown => None,
@@ -174,7 +174,7 @@ impl LinuxSource {
         self.table.refresh(&mut procfs, born.as_deref().filter(|_| !all), now)
     }
 
-    /// The children of `parent` by the lists that each of its threads keeps.
+    /// The children of `parent`, from the lists that the kernel keeps for each of its threads.
     fn listed_children(&self, parent: ProcessId, found: &mut Vec<ProcessInfo>) {
         let Ok(threads) = fs::read_dir(format!("/proc/{}/task", parent.pid)) else { return };
         for thread in threads.flatten() {
@@ -261,7 +261,7 @@ impl ProcessSource for LinuxSource {
 
     fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError> {
         let reading = match self.kept.get(&id) {
-            // An open file is of this process or of none; without one, only `stat` tells whose memory it is.
+            // An open file cannot be of another process; without one, only `stat` proves the identity.
             Some(kept) if !wanted.cpu => {
                 let mut buffer = [0; STATM_BYTES];
                 read_open(&kept.statm, &mut buffer).and_then(|statm| self.memory(statm))
@@ -292,7 +292,7 @@ impl ProcessSource for LinuxSource {
     }
 }
 
-/// The machine's own processes, with the ticks since it started.
+/// The real `/proc`, with the machine's clock.
 struct Proc<'a> {
     clock: Clock,
     listing: &'a mut Listing,
@@ -312,8 +312,8 @@ impl Procfs for Proc<'_> {
     }
 }
 
-/// To read the lists of children of one process costs as much as to list so
-/// many processes, about.
+/// Reading the lists of children of one process costs about as much as listing this
+/// many processes.
 const LIST_COST: usize = 30;
 
 fn info(pid: u32) -> Result<ProcessInfo, ReadError> {
@@ -333,28 +333,28 @@ fn info(pid: u32) -> Result<ProcessInfo, ReadError> {
     })
 }
 
-/// `status` is some sixty lines; those that may be long (`Groups`, the masks of
-/// large machines) stand behind what is read of it.
+/// `status` has some sixty lines; the fields that are read stand before those that may be
+/// long (`Groups`, the masks of large machines).
 pub(super) const STATUS_BYTES: usize = 4096;
 
-/// `statm` is seven numbers.
+/// `statm` has seven numbers.
 const STATM_BYTES: usize = 192;
 
 /// `stat` has 52 numbers of at most 20 digits and a name of at most 64 bytes.
 pub(super) const STAT_BYTES: usize = 1536;
 
-/// `stat`, `statm`, `status`, and the pidfd that tells of the end.
+/// `stat`, `statm`, `status`, and the pidfd that reports the end.
 pub(crate) const FILES_PER_PROCESS: usize = 4;
 
-/// How many descriptors the sampler may keep: half of what the process may
-/// have, since the other half belongs to the connections of a ramp.
+/// How many descriptors the sampler may keep open: half of the process's limit. The other
+/// half is for the connections of a ramp.
 pub(crate) fn descriptors_to_keep() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)) / 2
 }
 
 fn read_open<'a>(file: &File, buffer: &'a mut [u8]) -> Result<&'a [u8], ReadError> {
-    // Not std's read_at, which is a cancellation point of libc and pays for that.
+    // Not std's read_at: libc makes it a cancellation point, which costs time.
     let length = rustix::io::pread(file, &mut *buffer, 0).map_err(|errno| classify(errno.into()))?;
     Ok(&buffer[..length])
 }
@@ -365,7 +365,7 @@ pub(super) fn read_path<'a>(pid: u32, file: &str, buffer: &'a mut [u8]) -> Resul
 }
 
 pub(super) fn malformed(file: &str) -> ReadError {
-    ReadError::Other(io::Error::other(format!("`{file}` is not in the form that proc(5) tells")))
+    ReadError::Other(io::Error::other(format!("`{file}` is not in the form that proc(5) documents")))
 }
 
 pub(super) fn classify(error: io::Error) -> ReadError {
@@ -376,8 +376,8 @@ pub(super) fn classify(error: io::Error) -> ReadError {
     }
 }
 
-/// The status that a zombie `id` leaves for its parent, as of wait(2), and the
-/// user who owned it; `None` if it is not a zombie, or not `id` any more.
+/// The exit status of the zombie `id`, as wait(2) gives it, and the
+/// user that owned it; `None` if `id` is not a zombie, or its pid has another owner.
 pub(crate) fn zombie_status(id: ProcessId) -> Option<(i32, u32)> {
     let mut buffer = [0; STAT_BYTES];
     let bytes = read_path(id.pid, "stat", &mut buffer).ok()?;
@@ -386,12 +386,12 @@ pub(crate) fn zombie_status(id: ProcessId) -> Option<(i32, u32)> {
         return None;
     }
     let status = parse::exit_status(bytes)?;
-    // The owner of the directory is the user of the process, also of a zombie.
+    // The directory belongs to the user of the process, even for a zombie.
     let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{}", id.pid)).ok()?);
     Some((status, owner))
 }
 
-/// True if the process that has the pid of `id` now is `id`, ended or not.
+/// True if the pid of `id` still belongs to `id`, ended or not.
 pub(crate) fn is_same(id: ProcessId) -> bool {
     let mut buffer = [0; STAT_BYTES];
     let Ok(bytes) = read_path(id.pid, "stat", &mut buffer) else { return false };

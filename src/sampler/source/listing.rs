@@ -1,4 +1,4 @@
-//! The pids that there are, by a list of `/proc` that stays open.
+//! Lists all pids, through a descriptor of `/proc` that stays open.
 
 use std::fs::File;
 use std::io;
@@ -8,10 +8,10 @@ use rustix::fs::{RawDir, SeekFrom, seek};
 
 use super::parse;
 
-/// So many bytes of entries are had by one call: some thousand of them.
+/// The size of the buffer for one call: some thousand entries.
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// `/proc`, to be listed again and again.
+/// `/proc`, ready to be listed repeatedly.
 pub(super) struct Listing {
     directory: File,
     buffer: Vec<MaybeUninit<u8>>,

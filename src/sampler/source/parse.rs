@@ -1,14 +1,14 @@
 //! Parsers of the files below `/proc`: bytes in, values out, no I/O.
 //!
-//! `None` means that the text is not what proc_pid_stat(5) and its kin
-//! promise, for example because it was cut off.
+//! `None` means that the text is not in the form that proc_pid_stat(5) and its siblings
+//! document, for example because it was cut off.
 
 use crate::sampler::process::Proportional;
 
-/// What the sampler needs of `/proc/PID/stat`.
+/// The fields of `/proc/PID/stat` that the sampler needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stat<'a> {
-    /// `comm`: the program's name, at most 15 bytes; it may hold anything.
+    /// `comm`: the program's name, at most 15 arbitrary bytes.
     pub(crate) comm: &'a [u8],
     /// `state`: one letter.
     pub(crate) state: u8,
@@ -16,7 +16,7 @@ pub(crate) struct Stat<'a> {
     pub(crate) parent: u32,
     /// `utime` + `stime`, in clock ticks.
     pub(crate) cpu_ticks: u64,
-    /// `cutime` + `cstime`: the same of children that have been waited for, and theirs.
+    /// `cutime` + `cstime`: the same of children that it has waited for, and of theirs.
     pub(crate) reaped_ticks: u64,
     /// `num_threads`.
     pub(crate) threads: u32,
@@ -31,13 +31,13 @@ impl Stat<'_> {
     }
 }
 
-/// The name of a process has 15 bytes and that of a kernel thread 63; some are written as two.
+/// The name of a process has at most 15 bytes and that of a kernel thread 63; a byte may be escaped as two.
 const LONGEST_COMM: usize = 128;
 
 /// Splits off `comm`; the rest begins with `state`, field 3 of the manual page.
 ///
-/// `comm` may hold spaces and parentheses, so it ends at the last `)`, which is
-/// looked for no further than it can be.
+/// `comm` may contain spaces and parentheses, so it ends at the last `)` within the
+/// longest possible name.
 fn split_comm(stat: &[u8]) -> Option<(&[u8], Fields<'_>)> {
     let open = stat.iter().position(|&byte| byte == b'(')?;
     let from = open + 1;
@@ -46,7 +46,7 @@ fn split_comm(stat: &[u8]) -> Option<(&[u8], Fields<'_>)> {
     Some((&head[..close], Fields(stat.get(from + close + 2..)?)))
 }
 
-/// The fields of `stat`: one space between two, a new line after the last.
+/// The fields of `stat`: separated by one space, the last one followed by a new line.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
@@ -82,7 +82,7 @@ pub(crate) fn stat(bytes: &[u8]) -> Option<Stat<'_>> {
     // num_threads is field 20, starttime field 22.
     let threads = u32::try_from(number(fields.nth(2)?)?).ok()?;
     let start_ticks = number(fields.nth(1)?)?;
-    // A text that ends inside `starttime` would give a wrong number, not none.
+    // A text that ends inside `starttime` would otherwise give a wrong number.
     fields.next()?;
     Some(Stat { comm, state, parent, cpu_ticks: user + system, reaped_ticks, threads, start_ticks })
 }
@@ -108,7 +108,7 @@ pub(crate) fn kilobytes(text: &[u8], key: &[u8]) -> Option<u64> {
     number(line.strip_suffix(b" kB")?.trim_ascii())?.checked_mul(1024)
 }
 
-/// `Pss` and what is anonymous of it, in `/proc/PID/smaps_rollup`.
+/// `Pss` and its anonymous part, from `/proc/PID/smaps_rollup`.
 pub(crate) fn proportional(rollup: &[u8]) -> Option<Proportional> {
     let anon = kilobytes(rollup, b"Pss_Anon:").zip(kilobytes(rollup, b"SwapPss:"));
     Some(Proportional {
@@ -119,8 +119,8 @@ pub(crate) fn proportional(rollup: &[u8]) -> Option<Proportional> {
 
 /// The arguments in `/proc/PID/cmdline`.
 ///
-/// A program that rewrites its own title leaves a tail of zero bytes behind;
-/// these are not arguments.
+/// A program that rewrites its own title leaves trailing zero bytes, which are
+/// not arguments.
 pub(crate) fn arguments(cmdline: &[u8]) -> Vec<String> {
     let end = cmdline.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     if end == 0 {
@@ -139,8 +139,8 @@ pub(crate) fn pid(name: &[u8]) -> Option<u32> {
     u32::try_from(number(name)?).ok()
 }
 
-/// The parent in `/proc/PID/status` if `pid` is a process: a thread of one has
-/// the process's id beside its own.
+/// The parent in `/proc/PID/status` if `pid` is a process. The status of a thread
+/// has another thread group id.
 pub(crate) fn parent_of_process(status: &[u8], pid: u32) -> Option<u32> {
     let value = |key: &[u8]| {
         let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(key))?;
@@ -152,12 +152,12 @@ pub(crate) fn parent_of_process(status: &[u8], pid: u32) -> Option<u32> {
     u32::try_from(value(b"PPid:")?).ok()
 }
 
-/// The pid that was given out last, from `/proc/loadavg`.
+/// The pid that the kernel allocated last, from `/proc/loadavg`.
 pub(crate) fn last_pid(loadavg: &[u8]) -> Option<u64> {
     number(loadavg.trim_ascii().rsplit(|&byte| byte == b' ').next()?)
 }
 
-/// Port and inode of the sockets that listen, from `/proc/net/tcp` or `tcp6`.
+/// Port and inode of the listening sockets, from `/proc/net/tcp` or `tcp6`.
 pub(crate) fn listening(table: &[u8]) -> impl Iterator<Item = (u16, u64)> {
     const LISTEN: &[u8] = b"0A";
     table.split(|&byte| byte == b'\n').skip(1).filter_map(|line| {
@@ -173,8 +173,8 @@ pub(crate) fn listening(table: &[u8]) -> impl Iterator<Item = (u16, u64)> {
     })
 }
 
-/// The path of the control group in `/proc/PID/cgroup`: of the unified
-/// hierarchy (`0::/…`), or where that is empty of systemd's own or the memory
+/// The path of the control group in `/proc/PID/cgroup`: in the unified
+/// hierarchy (`0::/…`), or if that is empty in systemd's own or in the memory
 /// controller's.
 pub(crate) fn control_group(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
@@ -195,19 +195,19 @@ pub(crate) fn memory(meminfo: &[u8]) -> Option<(u64, u64)> {
     Some((kilobytes(meminfo, b"MemTotal:")?, kilobytes(meminfo, b"MemAvailable:")?))
 }
 
-/// A mounted hierarchy of cgroups that counts memory.
+/// A mounted cgroup hierarchy that accounts for memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CgroupMount {
     /// True for version 2.
     pub(crate) unified: bool,
-    /// Which cgroup is mounted.
+    /// The cgroup at its root.
     pub(crate) root: String,
-    /// Where.
+    /// The mount point.
     pub(crate) point: String,
 }
 
-/// The hierarchies in `/proc/self/mountinfo` that count memory, version 1 first:
-/// where both are mounted, it is that one which has the controller.
+/// The hierarchies in `/proc/self/mountinfo` that account for memory, version 1 first:
+/// where both versions are mounted, version 1 has the controller.
 pub(crate) fn cgroup_mounts(mountinfo: &str) -> Vec<CgroupMount> {
     let mount = |line: &str| {
         let (front, back) = line.split_once(" - ")?;
@@ -225,8 +225,8 @@ pub(crate) fn cgroup_mounts(mountinfo: &str) -> Vec<CgroupMount> {
     mounts
 }
 
-/// The cgroup that a process's memory is counted in, from its `/proc/PID/cgroup`:
-/// that of the version 1 controller, or of version 2.
+/// The cgroup that a process's memory is charged to, from its `/proc/PID/cgroup`:
+/// that of the version 1 controller, or that of version 2.
 pub(crate) fn cgroup_path(text: &str, unified: bool) -> Option<&str> {
     text.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -246,12 +246,12 @@ pub(crate) fn oom_kills(text: &[u8]) -> Option<u64> {
     number(line.trim_ascii())
 }
 
-/// The name that psutil shows: `comm`, or the program's base name where
-/// `comm` is the first 15 bytes of it.
+/// The name that psutil shows: `comm`, or the program's base name if
+/// `comm` is its first 15 bytes.
 pub(crate) fn display_name(comm: &[u8], argv: &[String]) -> String {
     let comm = String::from_utf8_lossy(comm);
     let program = argv.first().and_then(|program| program.rsplit('/').next());
-    // A title that the program gave itself tells after a colon what it does just now.
+    // In a title that the program gave itself, the part after a colon is its present activity.
     let program = match (argv, program) {
         ([title], Some(program)) if title.contains(": ") => program.split(": ").next(),
         _ => program,

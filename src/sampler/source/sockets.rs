@@ -1,4 +1,4 @@
-//! Which process listens on a port: the socket's inode, and who holds it.
+//! Finds the process that listens on a port, by the inode of the socket and its holders.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -6,11 +6,11 @@ use std::fs;
 use super::parse::listening;
 use crate::sampler::process::ProcessId;
 
-/// Remembers who holds a socket, since finding that out reads the descriptors
+/// Remembers the holders of sockets, since finding them reads the descriptors
 /// of every process.
 #[derive(Default)]
 pub(crate) struct Sockets {
-    /// By inode: the holders when they were last looked for.
+    /// The holders at the last search, by inode.
     holders: HashMap<u64, Vec<ProcessId>>,
 }
 
@@ -23,7 +23,7 @@ impl Sockets {
     ) -> BTreeMap<u16, Result<Vec<u32>, String>> {
         let mut inodes: BTreeMap<u16, BTreeSet<u64>> = BTreeMap::new();
         for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-            // A machine without IPv6 has one of them.
+            // A machine without IPv6 has only the first.
             let Ok(text) = fs::read(table) else { continue };
             for (port, inode) in listening(&text) {
                 inodes.entry(port).or_default().insert(inode);

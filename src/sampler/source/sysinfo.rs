@@ -1,7 +1,7 @@
 //! The portable source: the sysinfo crate.
 //!
-//! It costs some seven times as much as our own reader, and a read that fails
-//! is silent, so a process counts only if the refresh found it.
+//! It costs some seven times as much as our own reader. A failed reading is silent, so a
+//! process counts as alive only if the refresh found it.
 
 use std::io;
 
@@ -74,7 +74,7 @@ fn has_ended(status: ProcessStatus) -> bool {
 
 fn info(process: &sysinfo::Process) -> ProcessInfo {
     ProcessInfo {
-        // Seconds since 1970: coarser than ticks, and all that sysinfo tells.
+        // Seconds since 1970: coarser than ticks, but all that sysinfo gives.
         id: ProcessId { pid: process.pid().as_u32(), start_ticks: process.start_time() },
         parent: process.parent().map_or(0, Pid::as_u32),
         name: process.name().to_string_lossy().into_owned(),

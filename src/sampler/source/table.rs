@@ -1,15 +1,18 @@
-//! Who is alive, without reading everything each time.
+//! A table of the live processes that reads only what may have changed.
 //!
-//! A list of `/proc` costs microseconds a hundred processes; reading two files
-//! of each costs a hundred times that. So what was read is kept, and only a pid
-//! that was not there before is read. Three things can make that stale, and
-//! each is met: a process becomes another program (exec) or takes another title
-//! when it is young, so the young are read again each time that they have become
-//! half as old again, some ten times in all; an older one may still do so, so a
-//! slice of all is read again each time, and all within [`ROUND`]; and a pid may
-//! be given to another process between two lists, which takes as many births as
-//! there are pids, so after a long pause all are read. Where it is known who was born, not
-//! even the list is needed each time ([`LISTED_FOR`]): it only tells who has gone.
+//! Listing `/proc` costs microseconds per hundred processes; reading two files of each process
+//! costs a hundred times as much. So the table keeps what it has read, and reads only new pids.
+//! An entry can become stale in three ways:
+//!
+//! * A young process often becomes another program (exec) or takes another title. The table
+//!   reads a young process again whenever its age has grown by half, some ten times in all.
+//! * An older process may do so, too. The table reads a slice of all processes again at each
+//!   refresh, and every process within [`ROUND`].
+//! * A pid may be reused between two lists. That takes as many births as there are pids, so
+//!   the table reads everything again after a long pause.
+//!
+//! If the births are known, even the list is needed only now and then ([`LISTED_FOR`]), to drop
+//! exited processes.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,26 +20,26 @@ use std::time::{Duration, Instant};
 
 use crate::sampler::process::ProcessInfo;
 
-/// A process is young for so long.
+/// The age up to which a process is young.
 const YOUNG: Duration = Duration::from_secs(10);
-/// A young process is not read again before so long.
+/// The shortest time between two readings of a young process.
 const SHORTEST_REST: Duration = Duration::from_millis(10);
-/// Within this time every process is read again.
+/// Every process is read again within this time.
 const ROUND: Duration = Duration::from_secs(60);
-/// Where it is known who was born, everyone is listed again after so long.
+/// If the births are known, `/proc` is listed again after this time.
 const LISTED_FOR: Duration = Duration::from_secs(5);
-/// After a longer pause nothing that is known counts.
+/// After a longer pause the table reads everything again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// The table of processes.
 #[derive(Default)]
 pub(crate) struct Table {
     entries: HashMap<u32, Entry>,
-    /// Counts refreshes; an entry of an older one is gone.
+    /// Counts refreshes; an entry not seen in the latest one is dropped.
     round: u64,
     refreshed: Option<Instant>,
     listed: Option<Instant>,
-    /// Where the slice that is read again goes on.
+    /// The pid at which the next slice begins.
     cursor: u32,
     changed: Vec<u32>,
 }
@@ -45,26 +48,26 @@ struct Entry {
     /// `None` for a pid that cannot be read, such as a zombie.
     info: Option<ProcessInfo>,
     seen: u64,
-    /// When it is to be read again for its youth.
+    /// When a young process is to be read again.
     reread_at: Option<Instant>,
-    /// Lazily read facts, kept as long as the entry is not read again.
+    /// Facts that are read when first asked for, and dropped when the entry is read again.
     exe: Option<Option<String>>,
     cgroup: Option<Option<String>>,
 }
 
-/// How the table reads the machine; a test counts the calls.
+/// The table's access to the machine; a test counts the calls.
 pub(crate) trait Procfs {
-    /// The pids that there are.
+    /// All pids.
     fn pids(&mut self) -> io::Result<Vec<u32>>;
-    /// Who has the pid; `None` if that cannot be told.
+    /// The process with this pid; `None` if it cannot be read.
     fn info(&mut self, pid: u32) -> Option<ProcessInfo>;
     /// How long ago the process started.
     fn age(&self, process: &ProcessInfo) -> Duration;
 }
 
 impl Table {
-    /// Brings the table up to date. `born` are the pids that were given out since the last time, where
-    /// that is known; then who has gone since may still stand in the table.
+    /// Brings the table up to date. `born` are the pids of the processes born since the last refresh, if
+    /// they are known; the table may then still contain processes that have exited.
     pub(crate) fn refresh(
         &mut self,
         procfs: &mut dyn Procfs,
@@ -85,7 +88,7 @@ impl Table {
         };
         let since = self.refreshed.map(|then| now.saturating_duration_since(then));
         let everything = since.is_none_or(|since| since > LONGEST_PAUSE);
-        // The pids of a slice: as large a share of all as of the round has passed.
+        // A slice is the same share of all pids as the elapsed time is of a round.
         pids.sort_unstable();
         let share = since.unwrap_or(ROUND).as_secs_f64() / ROUND.as_secs_f64();
         let slice = (pids.len() as f64 * share).ceil() as usize;
@@ -121,12 +124,12 @@ impl Table {
         Ok(())
     }
 
-    /// Everyone.
+    /// All processes.
     pub(crate) fn all(&self) -> impl Iterator<Item = &ProcessInfo> {
         self.entries.values().filter_map(|entry| entry.info.as_ref())
     }
 
-    /// Who is new or has changed since the last call.
+    /// The processes that are new or have changed since the last call.
     pub(crate) fn take_changes(&mut self) -> Vec<ProcessInfo> {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
@@ -134,17 +137,17 @@ impl Table {
         changed.iter().filter_map(|pid| self.entries.get(pid)?.info.clone()).collect()
     }
 
-    /// The process that has this pid is not what it was, and is read again.
+    /// Drops the entry of this pid, which belongs to another process now or to none.
     pub(crate) fn forget(&mut self, pid: u32) {
         self.entries.remove(&pid);
     }
 
-    /// How many processes there are.
+    /// The number of processes.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The executable of `pid`, read by `read` unless it is known.
+    /// The executable of `pid`; calls `read` unless it is known.
     pub(crate) fn exe(&mut self, pid: u32, read: impl FnOnce() -> Option<String>) -> Option<String> {
         match self.entries.get_mut(&pid) {
             Some(entry) => entry.exe.get_or_insert_with(read).clone(),
@@ -152,7 +155,7 @@ impl Table {
         }
     }
 
-    /// The control group of `pid`, read by `read` unless it is known.
+    /// The control group of `pid`; calls `read` unless it is known.
     pub(crate) fn cgroup(&mut self, pid: u32, read: impl FnOnce() -> Option<String>) -> Option<String> {
         match self.entries.get_mut(&pid) {
             Some(entry) => entry.cgroup.get_or_insert_with(read).clone(),
@@ -161,8 +164,8 @@ impl Table {
     }
 }
 
-/// When a process, just read, is to be read again for its youth. What could not be read
-/// is a zombie in all likelihood, and left to the slice.
+/// When to read a process, just read, again because it is young. A process that could not be read
+/// is probably a zombie, and waits for its slice.
 fn reread_at(procfs: &dyn Procfs, info: Option<&ProcessInfo>, now: Instant) -> Option<Instant> {
     let age = procfs.age(info?);
     (age < YOUNG).then(|| now + (age / 2).max(SHORTEST_REST))
@@ -188,13 +191,13 @@ mod tests {
     use super::*;
     use crate::sampler::process::ProcessId;
 
-    /// Processes by pid: start time and command, and how many were read.
+    /// Processes by pid, with start time and command; counts lists and readings.
     #[derive(Default)]
     struct World {
         alive: BTreeMap<u32, (u64, &'static str)>,
         lists: usize,
         reads: usize,
-        /// The age of those that did not start with the world.
+        /// The age of processes that are not as old as the world.
         age: Duration,
     }
 
@@ -225,7 +228,7 @@ mod tests {
             .collect()
     }
 
-    /// The table of a world with a thousand processes that are not young.
+    /// A world of a thousand processes that are not young, and its table.
     fn old_world() -> (World, Table, Instant) {
         let mut world = World::default();
         world.alive.extend((1..=1000).map(|pid| (pid, (1, "old"))));

@@ -1,4 +1,4 @@
-//! epoll over pidfds and an eventfd.
+//! Waits with epoll, on pidfds and an eventfd.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -33,17 +33,17 @@ pub(crate) struct Waker(Arc<OwnedFd>);
 /// The token of the eventfd; pidfds count from 1.
 const WAKE: u64 = 0;
 
-/// How long, and how often, the status of a process that has ended is asked
-/// for: the kernel tells it only after the process has been reaped, which its
-/// parent does within microseconds or not at all.
+/// How often, and at which interval, to ask for the exit status of a process that has ended.
+/// The kernel gives it only after the process has been reaped, which its parent does
+/// within microseconds or not at all.
 const STATUS_TRIES: u32 = 25;
 const STATUS_PAUSE: Duration = Duration::from_micros(200);
 
 impl Waker {
     /// Makes the current or the next wait return.
     pub(crate) fn wake(&self) {
-        // The only failure of a write of 1 is a counter about to overflow,
-        // and that is readable, too.
+        // Writing 1 fails only if the counter is about to overflow, and it is
+        // readable then, too.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 }
@@ -68,7 +68,7 @@ impl Waiter {
         Ok((waiter, waker))
     }
 
-    /// Tells of the end of `id` from now on; false if that is not possible.
+    /// Reports the end of `id` from now on; false if that is not possible.
     pub(crate) fn watch(&mut self, id: ProcessId) -> bool {
         if self.pidfds.contains_key(&id) {
             return true;
@@ -92,8 +92,8 @@ impl Waiter {
         }
         let pid = Pid::from_raw(i32::try_from(id.pid).ok()?)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        // The pid may have got a new owner before the pidfd was open; after
-        // that it cannot, for as long as the start time is still right.
+        // The pid may have got a new owner before the pidfd was opened. If the start
+        // time is still right now, it has not.
         source::is_same(id).then_some(pidfd)
     }
 
@@ -102,17 +102,17 @@ impl Waiter {
         self.oom_kills.unwatch(id);
         if let Some((token, pidfd)) = self.pidfds.remove(&id) {
             self.ids.remove(&token);
-            // A child that has not reached its exec yet may hold a copy of the
-            // pidfd, so that closing ours would not take it out of the set.
+            // A child of ours that has not called exec yet may hold a copy of the
+            // pidfd, so that closing ours would not remove it from the set.
             let _ = epoll::delete(&self.epoll, &pidfd);
         }
     }
 
-    /// Waits until a watched process ends, somebody wakes us or `timeout` is
-    /// over. Returns the processes that have ended.
+    /// Waits until a watched process ends, the waker is called or `timeout` has
+    /// passed. Returns the processes that have ended.
     pub(crate) fn wait(&mut self, timeout: Duration) -> Vec<ProcessId> {
-        // poll and not epoll does the waiting: it counts in nanoseconds on
-        // every kernel, where epoll_wait rounds up to milliseconds.
+        // Waits with poll, which counts in nanoseconds on every kernel;
+        // epoll_wait rounds up to milliseconds.
         let timespec = Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(timeout.subsec_nanos()),
@@ -124,7 +124,7 @@ impl Waiter {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(64);
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
         if epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&zero)).is_err() {
-            // An interrupted wait: the caller works by deadlines and comes back.
+            // The wait was interrupted. The caller works with deadlines and waits again.
             return Vec::new();
         }
         let mut ended = Vec::new();
@@ -139,7 +139,7 @@ impl Waiter {
         ended
     }
 
-    /// How `id`, which has ended, ended. Takes a few milliseconds at most.
+    /// How the ended process `id` came to its end. Takes a few milliseconds at most.
     pub(crate) fn how(&mut self, id: ProcessId) -> ExitKind {
         match self.ended(id) {
             ExitKind::Signal(9) | ExitKind::Unknown if self.oom_kills.explains(id) => ExitKind::OutOfMemory,
@@ -162,8 +162,8 @@ impl Waiter {
 
     fn status(&self, id: ProcessId) -> Option<i32> {
         if let Some((status, owner)) = source::zombie_status(id) {
-            // To those who may not know, the kernel says 0, which is a code, too.
-            // Not even root always may, in a container.
+            // To a caller without permission the kernel reports 0, which is also a valid
+            // code. In a container even root may lack the permission.
             if status != 0 || rustix::process::geteuid().as_raw() == owner {
                 return Some(status);
             }
@@ -197,7 +197,7 @@ mod tests {
     fn wait_for_end(waiter: &mut Waiter, id: ProcessId) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !waiter.wait(Duration::from_secs(1)).contains(&id) {
-            assert!(Instant::now() < deadline, "the end of {id} was never told");
+            assert!(Instant::now() < deadline, "the end of {id} was never reported");
         }
     }
 

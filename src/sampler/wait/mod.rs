@@ -1,7 +1,7 @@
-//! Waiting for whatever comes first: the end of a process, a command, a deadline.
+//! Waits for the end of a process, a command or a deadline, whichever comes first.
 //!
-//! On Linux the end of a process is a readable pidfd, so it is known at once.
-//! Elsewhere, or where no pidfd can be had, it is noticed at the next look.
+//! On Linux a pidfd becomes readable when its process ends, so the end is known at once.
+//! Elsewhere, or where no pidfd can be opened, the next look notices it.
 
 #[cfg(target_os = "linux")]
 mod linux;

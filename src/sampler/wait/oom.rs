@@ -1,4 +1,4 @@
-//! Was it the kernel, for want of memory? The cgroup of a process counts such kills.
+//! Detects kills by the kernel's OOM killer, which the cgroup of a process counts.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,15 +10,15 @@ use crate::sampler::source::parse::{self, CgroupMount};
 /// The counters of the cgroups that the watched processes are in.
 pub(super) struct OomKills {
     mounts: Vec<CgroupMount>,
-    /// The counter of a process, and what it read when the process was met.
+    /// The counter of each process, and its value when watching the process began.
     counters: HashMap<ProcessId, (PathBuf, u64)>,
-    /// What a counter read at the last kill that is explained: each of its kills
+    /// The value of each counter up to which its kills have been attributed: each kill
     /// explains the end of one process.
     explained: HashMap<PathBuf, u64>,
 }
 
 impl OomKills {
-    /// Knows where cgroups are mounted, and no process yet.
+    /// Reads where cgroups are mounted; watches no process yet.
     pub(super) fn new() -> OomKills {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         OomKills::with_mounts(parse::cgroup_mounts(&mounts))
@@ -31,10 +31,10 @@ impl OomKills {
     /// Remembers the counter of `id`, if it can be read.
     pub(super) fn watch(&mut self, id: ProcessId) {
         let Ok(cgroup) = fs::read_to_string(format!("/proc/{}/cgroup", id.pid)) else { return };
-        self.meet(id, &cgroup);
+        self.watch_in(id, &cgroup);
     }
 
-    fn meet(&mut self, id: ProcessId, cgroup: &str) {
+    fn watch_in(&mut self, id: ProcessId, cgroup: &str) {
         let files = self.mounts.iter().flat_map(|mount| counters(mount, cgroup));
         let found = files.filter_map(|file| read(&file).map(|kills| (file, kills))).next();
         if let Some(found) = found {
@@ -42,11 +42,11 @@ impl OomKills {
         }
     }
 
-    /// True if a kill was counted since `id` was met that explains no other end.
-    /// The kernel counts before it kills, so this can be asked once `id` has ended.
+    /// True if the counter has a kill since watching `id` began that explains no other end.
+    /// The kernel counts before it kills, so the answer is right once `id` has ended.
     pub(super) fn explains(&mut self, id: ProcessId) -> bool {
-        let Some((file, met)) = self.counters.get(&id) else { return false };
-        let explained = self.explained.get(file).copied().unwrap_or(0).max(*met);
+        let Some((file, at_start)) = self.counters.get(&id) else { return false };
+        let explained = self.explained.get(file).copied().unwrap_or(0).max(*at_start);
         let explains = read(file).is_some_and(|kills| kills > explained);
         if explains {
             self.explained.insert(file.clone(), explained + 1);
@@ -63,11 +63,11 @@ impl OomKills {
     }
 }
 
-/// Where the kills of the cgroup that `cgroup` (a `/proc/PID/cgroup`) names may be
-/// counted, the best place first: its own before those of its descendants, too.
+/// The files that may count the kills in the cgroup that `cgroup` (a `/proc/PID/cgroup`) names,
+/// best first: its own kills before those including its descendants.
 fn counters(mount: &CgroupMount, cgroup: &str) -> Vec<PathBuf> {
     let Some(path) = parse::cgroup_path(cgroup, mount.unified) else { return Vec::new() };
-    // Only a part of the hierarchy may be mounted, and the process be outside of it.
+    // Perhaps only a part of the hierarchy is mounted, and the process is outside of it.
     let Ok(below) = Path::new(path).strip_prefix(&mount.root) else { return Vec::new() };
     let directory = Path::new(&mount.point).join(below);
     let names: &[&str] =
@@ -98,13 +98,13 @@ mod tests {
             let id = |pid| ProcessId { pid, start_ticks: 1 };
             count(3);
             for pid in 1..=4 {
-                kills.meet(id(pid), line);
+                kills.watch_in(id(pid), line);
             }
             assert!(!kills.explains(id(1)), "the three kills were before it");
             count(5);
             assert!(kills.explains(id(2)) && kills.explains(id(3)));
             assert!(!kills.explains(id(4)), "two kills do not explain three ends");
-            kills.meet(id(5), line);
+            kills.watch_in(id(5), line);
             assert!(!kills.explains(id(5)));
             assert!(!kills.explains(id(6)), "nobody knows it");
         }

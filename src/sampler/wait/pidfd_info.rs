@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "PIDFD_GET_INFO is an ioctl, and rustix cannot vouch for its types")]
-//! `PIDFD_GET_INFO`: what the kernel tells about the process behind a pidfd.
+//! `PIDFD_GET_INFO`: the kernel's information about the process behind a pidfd.
 
 use std::os::fd::BorrowedFd;
 
@@ -29,7 +29,7 @@ const _: () = assert!(size_of::<PidfdInfo>() == 64);
 
 const PIDFD_GET_INFO: Opcode = opcode::read_write::<PidfdInfo>(0xFF, 11);
 
-/// `PIDFD_INFO_EXIT`: asked for, and set in the answer where `exit_code` is valid.
+/// `PIDFD_INFO_EXIT`: set in the request, and in the answer if `exit_code` is valid.
 const INFO_EXIT: u64 = 1 << 3;
 
 /// The status, as of wait(2), of the reaped process behind `pidfd`.

@@ -1,4 +1,4 @@
-//! A condition variable: for systems where no descriptor tells of a process's end.
+//! Waits with a condition variable, on systems where no descriptor reports a process's end.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Waker {
 }
 
 impl Waiter {
-    /// A waiter and its waker. It cannot fail here; elsewhere it can.
+    /// A waiter and its waker. Never fails, unlike on Linux.
     pub(crate) fn new() -> std::io::Result<(Waiter, Waker)> {
         let bell = Arc::new(Bell::default());
         Ok((Waiter(Arc::clone(&bell)), Waker(bell)))
@@ -42,7 +42,7 @@ impl Waiter {
     /// Does nothing, since nothing is watched.
     pub(crate) fn unwatch(&mut self, _id: ProcessId) {}
 
-    /// Waits until somebody wakes us or `timeout` is over.
+    /// Waits until the waker is called or `timeout` has passed.
     pub(crate) fn wait(&mut self, timeout: Duration) -> Vec<ProcessId> {
         let rung = self.0.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.0.condition.wait_timeout_while(rung, timeout, |rung| !*rung);

@@ -1,4 +1,4 @@
-//! Descendants join the role of their parent.
+//! Adopts descendants into the role of their parent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use super::tracked::Tracked;
 use super::{Moment, Watch};
 use crate::sampler::process::{Newborns, ProcessId, ProcessInfo};
 
-/// When descendants were last looked for.
+/// When all children were last looked for.
 #[derive(Default)]
 pub(super) struct Adoption {
     at: Option<Instant>,
 }
 
-/// Where the system does not tell whether any process was born, looking for
-/// children costs a whole scan, and is done only this often.
+/// If the source cannot report births, looking for children costs a whole list of processes,
+/// and happens only this often.
 const BLIND_PAUSE: Duration = Duration::from_millis(500);
 
 impl Adoption {
-    /// The next look searches, whatever the births say.
+    /// Makes the next look search for children, whatever was born.
     pub(super) fn expect(&mut self) {
         self.at = None;
     }
@@ -31,8 +31,8 @@ fn tracked_as(tracked: &BTreeMap<ProcessId, Tracked>, pid: u32) -> Option<&str> 
 }
 
 impl Watch {
-    /// Finds the descendants that are not tracked yet. The root of another
-    /// role stays in that role, and its descendants with it; highwater itself
+    /// Tracks the descendants that are not tracked yet. The root of another
+    /// role stays in that role, and its descendants with it. Highwater itself
     /// is never adopted.
     pub(super) fn adopt(&mut self, moment: Moment, tell: bool) {
         if self.tracked.is_empty() {
@@ -75,7 +75,7 @@ impl Watch {
         }
     }
 
-    /// The child of one of `role` joins it, if it has not yet; returns it if it did.
+    /// Tracks a child of a process of `role`; returns its id if it was not tracked before.
     fn adopt_one(&mut self, role: &str, child: ProcessInfo, moment: Moment, tell: bool) -> Option<ProcessId> {
         let id = child.id;
         if self.tracked.contains_key(&id)

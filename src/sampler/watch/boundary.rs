@@ -1,4 +1,4 @@
-//! What a tree holds at the boundary of a task: more than a tick may cost.
+//! The footprint of a tree at the boundary of a task, which costs more than a tick may.
 
 use std::time::{Duration, Instant};
 
@@ -8,19 +8,18 @@ use crate::sampler::process::{Details, ProcessId, Proportional, ReadError};
 use crate::sampler::snapshot::{Boundary, Pss, RoleReading};
 use crate::units::{round, to_mb};
 
-/// What reading PSS costs, learned from what it did cost.
+/// The cost of reading PSS, learned from earlier readings.
 ///
-/// The process that is read stands still meanwhile, so the cost is estimated
-/// before it is paid.
+/// Reading stalls the process, so the cost is estimated before.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PssCost {
     seconds_per_gib: f64,
 }
 
-/// 7 to 8 ms per GB were measured on a machine of today.
+/// The first estimate: 7 to 8 ms per GB were measured on a current machine.
 const FIRST_GUESS_S_PER_GIB: f64 = 0.008;
-/// A process of this size and below teaches nothing about the cost of a gigabyte.
-const TEACHES_GIB: f64 = 0.05;
+/// The size below which a process says nothing about the cost of a gigabyte.
+const INFORMATIVE_GIB: f64 = 0.05;
 const GIB: f64 = 1_073_741_824.0;
 
 impl Default for PssCost {
@@ -30,40 +29,40 @@ impl Default for PssCost {
 }
 
 impl PssCost {
-    /// Seconds that reading a tree of `bytes` will take.
+    /// The estimated time to read a tree of `bytes`, in seconds.
     fn estimate(self, bytes: u64) -> f64 {
         bytes as f64 / GIB * self.seconds_per_gib
     }
 
-    /// Reading `bytes` took `seconds`: a dearer machine is believed, a cheaper one is not.
+    /// Learns that reading `bytes` took `seconds`. The estimate only rises.
     fn learn(&mut self, bytes: u64, seconds: f64) {
         let gib = bytes as f64 / GIB;
-        if gib >= TEACHES_GIB {
+        if gib >= INFORMATIVE_GIB {
             self.seconds_per_gib = self.seconds_per_gib.max(seconds / gib);
         }
     }
 
-    /// It was not read for its cost: a machine that was busy for a moment is
-    /// believed less each time, until it is tried again.
+    /// Lowers the estimate each time it prevented a reading, so that PSS is tried again
+    /// on a machine that was only busy for a moment.
     fn relax(&mut self) {
         self.seconds_per_gib = (self.seconds_per_gib + FIRST_GUESS_S_PER_GIB) / 2.0;
     }
 }
 
-/// Adds up a figure of all processes; one that is missing makes the sum missing.
+/// Adds up a figure of all processes; a missing figure makes the sum missing.
 fn sum<T>(items: &[T], figure: impl Fn(&T) -> Option<u64>) -> Option<u64> {
     items.iter().map(figure).try_fold(0, |sum: u64, value| Some(sum + value?))
 }
 
 impl Watch {
-    /// All that `reading`, just taken of a role, holds, with PSS if it can be
-    /// had within `pss_budget`.
+    /// The footprint of the role that `reading` was just taken of, with PSS if it can be
+    /// read within `pss_budget`.
     pub(crate) fn boundary(&mut self, reading: &RoleReading, pss_budget: Option<Duration>) -> Boundary {
         let mut alive = Vec::new();
         for process in &reading.processes {
             match self.source.details(process.id) {
                 Ok(details) => alive.push((process.clone(), details)),
-                // It ended after it was measured: it is not part of the tree any more.
+                // It ended after it was measured, and is no longer part of the tree.
                 Err(ReadError::Gone | ReadError::Exiting) => {}
                 Err(_) => alive.push((process.clone(), Details::default())),
             }
@@ -107,15 +106,15 @@ impl Watch {
         let estimate = self.pss_cost.estimate(whole);
         if estimate > budget.as_secs_f64() {
             self.pss_cost.relax();
-            return (Pss::TooDear { estimate_s: estimate }, Vec::new());
+            return (Pss::TooExpensive { estimate_s: estimate }, Vec::new());
         }
         let started = Instant::now();
         let mut found = Vec::with_capacity(sizes.len());
         for &(id, rss) in sizes {
             let left = budget.saturating_sub(started.elapsed()).as_secs_f64();
             if self.pss_cost.estimate(rss) > left {
-                // The machine is busier than was thought: better no figure than a longer stall.
-                return (Pss::TooDear { estimate_s: self.pss_cost.estimate(whole) }, Vec::new());
+                // The machine is busier than estimated: no figure is better than a longer stall.
+                return (Pss::TooExpensive { estimate_s: self.pss_cost.estimate(whole) }, Vec::new());
             }
             let read = Instant::now();
             match self.source.pss(id) {

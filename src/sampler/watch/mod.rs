@@ -1,8 +1,7 @@
-//! The sampler's knowledge of its processes: who is tracked, in which role,
-//! what they measured last.
+//! The processes that the sampler tracks: their roles and their last measurements.
 //!
-//! It knows no thread, no channel and no clock: the moment is handed in, and
-//! what happened lies in [`Watch::take_events`].
+//! No thread, no channel and no clock here: the caller passes the moment in, and
+//! fetches what happened with [`Watch::take_events`].
 
 mod adopt;
 mod boundary;
@@ -31,7 +30,7 @@ use super::summary::{RoleSummary, Tallies};
 use crate::plan::ProcessPlan;
 use crate::record::ExitKind;
 
-/// A moment on both clocks.
+/// A moment, on the monotonic clock and in the calendar.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) at: Instant,
@@ -45,36 +44,36 @@ impl Moment {
     }
 }
 
-/// What a look is for.
+/// The purpose of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     /// A row of the CSV: CPU use counts from one of these to the next.
     Tick,
-    /// Somebody asks what is now: all that a reading has, as fresh as can be.
+    /// A client asks for the present: all figures, freshly read.
     Asked,
-    /// In between, for the memory alone.
+    /// A look between ticks, for memory alone.
     Between,
 }
 
-/// What a look saw.
+/// The result of a look.
 pub(crate) struct Looked {
-    /// Every role, also one that nobody plays.
+    /// Every role, including one without a live process.
     pub(crate) roles: BTreeMap<String, RoleReading>,
-    /// Processes that have ended without our having been told yet: the caller
-    /// finds out how, and calls [`Watch::ended`].
+    /// Processes that have ended before their end was reported: the caller finds out how
+    /// they ended, and calls [`Watch::ended`].
     pub(crate) gone: Vec<ProcessId>,
-    /// The memory of a role is on its way up: the next look should be soon.
+    /// The memory of a role is rising fast: the next look should come soon.
     pub(crate) rising: bool,
 }
 
-/// What a look saw of one role so far.
+/// The part of a look that belongs to one role.
 #[derive(Default)]
 struct Seen {
     readings: Vec<ProcessReading>,
     unread: usize,
-    /// CPU time that its processes have used.
+    /// CPU time used by its processes.
     cpu_s: f64,
-    /// By how much more one of its processes was for a moment, in bytes.
+    /// How far one of its processes rose above its reading for a moment, in bytes.
     excess: u64,
 }
 
@@ -94,22 +93,22 @@ pub(crate) struct Watch {
     fresh: Vec<ProcessId>,
     failed_reads: u64,
     pss_cost: PssCost,
-    /// A task is in flight: peaks between the looks are asked for.
+    /// A task is in flight: peaks between looks count.
     busy: bool,
-    /// Processes whose failure to be read has been told.
-    told: HashSet<ProcessId>,
+    /// Unreadable processes that have been warned about.
+    warned: HashSet<ProcessId>,
 }
 
 struct Role {
     plan: ProcessPlan,
     summary: RoleSummary,
     last_rss_bytes: Option<u64>,
-    /// CPU time of processes that have ended, as far as no other one is charged with it.
+    /// CPU time of ended processes that is not included in the time of a live parent.
     ended_cpu_s: f64,
 }
 
 impl Watch {
-    /// Tracks what `found` holds, and its descendants.
+    /// Tracks the processes in `found`, and their descendants.
     pub(crate) fn new(
         source: Box<dyn ProcessSource>,
         found: &Found,
@@ -141,7 +140,7 @@ impl Watch {
             failed_reads: 0,
             pss_cost: PssCost::default(),
             busy: false,
-            told: HashSet::new(),
+            warned: HashSet::new(),
         };
         for (role, found) in &found.roles {
             for root in &found.roots {
@@ -152,7 +151,7 @@ impl Watch {
         watch
     }
 
-    /// Measures every process of every role, newcomers among them.
+    /// Measures every process of every role, after adopting new descendants.
     pub(crate) fn look(&mut self, moment: Moment, look: Look) -> Looked {
         self.adopt(moment, true);
         let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
@@ -178,12 +177,12 @@ impl Watch {
                     seen.readings.push(tracked.reading(&reading, cpu_percent));
                 }
                 Err(ReadError::Gone) => gone.push(id),
-                // The end that follows will be told, or seen at the next look.
+                // Its end will be reported, or seen at the next look.
                 Err(ReadError::Exiting) => {}
                 Err(error) => {
                     self.failed_reads += 1;
                     seen.entry(&tracked.role).or_default().unread += 1;
-                    if self.told.insert(id) {
+                    if self.warned.insert(id) {
                         tracing::warn!(
                             pid = id.pid,
                             role = tracked.role,
@@ -213,12 +212,12 @@ impl Watch {
     pub(crate) fn ended(&mut self, id: ProcessId, how: ExitKind, moment: Moment) {
         let Some(tracked) = self.tracked.remove(&id) else { return };
         self.source.untrack(id);
-        self.told.remove(&id);
+        self.warned.remove(&id);
         self.tallies.died(id, how, moment.at);
         self.tallies.ended(id, tracked.is_root);
         lock(&self.series).ended(id);
         if let Some(role) = self.roles.get_mut(&tracked.role) {
-            // A parent that waits for its child is charged with all that the child used.
+            // A parent that reaps its child is charged with all of the child's CPU time.
             let reaped = self.tracked.keys().any(|other| other.pid == tracked.info.parent);
             role.ended_cpu_s += if reaped { -tracked.used_before_s() } else { tracked.used_s() };
         }
@@ -231,7 +230,7 @@ impl Watch {
         self.events.push(tracked.event(moment, EventKind::Exited { how }));
     }
 
-    /// Starts tracking; false if the process was gone before that.
+    /// Starts tracking; false if the process has ended.
     fn track(&mut self, role: &str, info: ProcessInfo, is_root: bool, seen: Instant) -> bool {
         let id = info.id;
         match self.source.track(id) {
@@ -240,7 +239,7 @@ impl Watch {
             Err(error) => tracing::warn!(pid = id.pid, role, "cannot measure a process: {error}"),
         }
         let age_s = self.source.clock().map_or(0.0, |clock| clock.age_s(id));
-        self.tallies.met(&info, seen, age_s);
+        self.tallies.tracked(&info, seen, age_s);
         self.fresh.push(id);
         let is_new = self.source.clock().is_some() && age_s < (seen - self.began).as_secs_f64();
         self.tracked.insert(id, Tracked::new(role, info, is_root, is_new));
@@ -253,7 +252,7 @@ impl Watch {
         self.events.push(tracked.event(moment, EventKind::Appeared { cmdline, parent }));
     }
 
-    /// The processes that are tracked because an ancestor is, by role.
+    /// The processes that are tracked because an ancestor of theirs is, by role.
     pub(crate) fn descendants(&self) -> BTreeMap<String, Vec<ProcessInfo>> {
         let mut found: BTreeMap<String, Vec<ProcessInfo>> = BTreeMap::new();
         for tracked in self.tracked.values().filter(|tracked| !tracked.is_root) {
@@ -262,29 +261,29 @@ impl Watch {
         found
     }
 
-    /// What has happened since the last call.
+    /// The events since the last call.
     pub(crate) fn take_events(&mut self) -> Vec<ProcessEvent> {
         std::mem::take(&mut self.events)
     }
 
-    /// The processes that are tracked since the last call.
+    /// The processes whose tracking began since the last call.
     pub(crate) fn take_fresh(&mut self) -> Vec<ProcessId> {
         std::mem::take(&mut self.fresh)
     }
 
-    /// The memory of the machine.
+    /// The machine's memory.
     pub(crate) fn machine(&mut self) -> std::io::Result<MachineMemory> {
         self.source.machine()
     }
 
-    /// Role summaries, the tallies of the processes, and the failed readings.
+    /// The summaries of the roles, the tallies of the processes, and the number of failed readings.
     pub(crate) fn totals(&self) -> (BTreeMap<String, RoleSummary>, &Tallies, u64) {
         let roles = self.roles.iter().map(|(name, role)| (name.clone(), role.summary.clone())).collect();
         (roles, &self.tallies, self.failed_reads)
     }
 }
 
-/// A thread that panicked while it held the series leaves them readable.
+/// Locks the series, which stay readable after a thread panicked with the lock.
 pub(crate) fn lock(series: &Mutex<Series>) -> MutexGuard<'_, Series> {
     series.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Moment, Watch};
 use crate::plan::ProcessPlan;
 use crate::sampler::find::gather::Patience;
-use crate::sampler::find::{Found, depends_on_evidence, find, may_play};
+use crate::sampler::find::{Found, depends_on_evidence, find, may_match};
 use crate::sampler::process::{ProcessId, ProcessInfo, ReadError, Wanted};
 
 /// An explicit pid is not searched for: nothing can replace it.
@@ -18,33 +18,33 @@ fn is_searched(plan: &ProcessPlan) -> bool {
 
 /// When the machine was last searched, and why it should be again.
 pub(super) struct Search {
-    /// When a search was last considered, and when everything was last compared.
+    /// When a search was last considered, and when all processes were last compared.
     last: Instant,
     looked: Instant,
     tells_changes: bool,
     root_ended: Option<Instant>,
-    /// By role: the last of several processes of which none was taken.
+    /// The candidates that were last rejected because there were several, by role.
     untaken: BTreeMap<String, Vec<u32>>,
 }
 
-/// Between two searches while all is well, from a source that tells what is new.
+/// The pause between searches while all is well, with a source that reports changes.
 const CALM_PAUSE: Duration = Duration::from_secs(1);
-/// Between two searches while a role is missing, or shortly after an exit.
+/// The pause while a role has no process, or shortly after an exit.
 const ALERT_PAUSE: Duration = Duration::from_millis(200);
-/// The same from a source that has to read everything each time.
+/// The same two pauses with a source that has to list everything each time.
 const BLIND_CALM_PAUSE: Duration = Duration::from_secs(5);
 const BLIND_ALERT_PAUSE: Duration = Duration::from_secs(1);
-/// How long after the exit of a root its successor is searched for eagerly.
+/// How long the short pause lasts after the exit of a root.
 const ALERT_SPAN: Duration = Duration::from_secs(10);
-/// A role that a file, a socket or a registry decides on may change although
+/// The pause for roles that depend on a file, a socket or a registry: these may change although
 /// no process is new.
 const EVIDENCE_PAUSE: Duration = Duration::from_secs(5);
-/// A search is repeated at most so often because what it found has ended.
+/// How often a search is repeated at most because a process that it found has ended.
 const TRIES: u32 = 3;
 
 impl Search {
     /// `now` counts as the last search, since the sampler starts with one.
-    /// `tells_changes` is true for a source that tells which processes are new.
+    /// `tells_changes` is true for a source that reports which processes are new.
     pub(super) fn new(now: Instant, tells_changes: bool) -> Search {
         Search { last: now, looked: now, tells_changes, root_ended: None, untaken: BTreeMap::new() }
     }
@@ -64,7 +64,7 @@ impl Search {
 }
 
 impl Watch {
-    /// When [`Watch::search`] is to be called next; `None` if every role has
+    /// When to call [`Watch::search`] next; `None` if every role has
     /// an explicit pid, which nothing can replace.
     pub(crate) fn next_search(&self) -> Option<Instant> {
         let mut searched = self.roles.iter().filter(|(_, role)| is_searched(&role.plan)).peekable();
@@ -81,9 +81,9 @@ impl Watch {
         self.tracked.values().any(|tracked| tracked.is_root && tracked.role == role)
     }
 
-    /// Searches for roots that are not tracked yet, and tracks them.
+    /// Searches for new roots and tracks them.
     pub(crate) fn search(&mut self, moment: Moment) {
-        // A successor is in a registry or holds a socket only some time after it was born.
+        // A successor registers itself or opens its socket only some time after its birth.
         let missed =
             self.roles.iter().any(|(name, role)| role.summary.roots_exited > 0 && !self.has_root(name));
         let patience = if missed { ALERT_PAUSE } else { EVIDENCE_PAUSE };
@@ -97,7 +97,7 @@ impl Watch {
         let by_evidence = evidence_is_old && searched.values().any(depends_on_evidence);
         self.search.last = moment.at;
         match self.source.changes() {
-            Ok(Some(changed)) if !by_evidence && !may_play(&changed, &searched) => return,
+            Ok(Some(changed)) if !by_evidence && !may_match(&changed, &searched) => return,
             Ok(_) => {}
             Err(error) => tracing::warn!("cannot search for new processes: {error}"),
         }
@@ -113,16 +113,16 @@ impl Watch {
             let candidates = found.roots.into_iter().chain(found.surplus.into_iter().map(|one| one.process));
             let candidates: Vec<ProcessInfo> = candidates.collect();
             if found.plan.wants_one() {
-                self.meet_one(&role, candidates, moment);
+                self.take_one(&role, candidates, moment);
             } else {
                 for root in candidates {
-                    self.meet(&role, root, moment);
+                    self.take(&role, root, moment);
                 }
             }
         }
     }
 
-    /// What a search finds now, of processes that are alive.
+    /// The result of a search now, with live processes only.
     fn found(&mut self, roles: &BTreeMap<String, ProcessPlan>) -> io::Result<Found> {
         let mut tries = 0;
         loop {
@@ -137,7 +137,7 @@ impl Watch {
             for id in ids {
                 ended += u32::from(matches!(self.source.read(id, Wanted::CPU), Err(ReadError::Gone)));
             }
-            // One that ended since the source last read it hides its successor.
+            // A process that has ended since the source last read it hides its successor.
             tries += 1;
             if ended == 0 || tries > TRIES {
                 return Ok(found);
@@ -145,9 +145,9 @@ impl Watch {
         }
     }
 
-    /// Processes match a role that is played by one: whoever plays it goes on
-    /// doing so, and of several newcomers none is taken.
-    fn meet_one(&mut self, role: &str, candidates: Vec<ProcessInfo>, moment: Moment) {
+    /// Takes a single new candidate for a role of one process. A live root keeps the role, and of
+    /// several new candidates none is taken.
+    fn take_one(&mut self, role: &str, candidates: Vec<ProcessInfo>, moment: Moment) {
         let plays =
             |process: &ProcessInfo| self.tracked.get(&process.id).is_some_and(|tracked| tracked.role == role);
         let newcomers: Vec<ProcessInfo> = candidates.into_iter().filter(|process| !plays(process)).collect();
@@ -156,10 +156,10 @@ impl Watch {
         }
         match newcomers.as_slice() {
             [] => {}
-            [one] => self.meet(role, one.clone(), moment),
+            [one] => self.take(role, one.clone(), moment),
             several => {
                 let pids: Vec<u32> = several.iter().map(|process| process.id.pid).collect();
-                // A role that is played by nobody from the start is in the run's log.
+                // A role without a process from the start is already in the run's log.
                 let was_played = self.roles.get(role).is_some_and(|role| role.summary.roots_exited > 0);
                 if was_played
                     && self.search.untaken.insert(role.to_string(), pids.clone()).as_ref() != Some(&pids)
@@ -174,13 +174,13 @@ impl Watch {
         }
     }
 
-    /// A process matches `role`: is it news?
-    fn meet(&mut self, role: &str, root: ProcessInfo, moment: Moment) {
+    /// Tracks a process that matches `role`, unless it is tracked already.
+    fn take(&mut self, role: &str, root: ProcessInfo, moment: Moment) {
         let id = root.id;
         match self.tracked.get_mut(&id) {
-            // A descendant that outlived its parent still is that descendant.
+            // A descendant that has outlived its parent stays a descendant.
             Some(tracked) if tracked.is_root || tracked.role == role => return,
-            // It was adopted by another role before it had its command line.
+            // Another role adopted it before it had its command line.
             Some(tracked) => {
                 tracked.becomes(role, root);
                 self.tallies.moved(id, role, true);
@@ -199,7 +199,7 @@ impl Watch {
         self.appeared(id, moment);
     }
 
-    /// The tracked descendants of `parent` follow it to `role`.
+    /// Moves the tracked descendants of `parent` to `role`.
     fn move_children(&mut self, parent: u32, role: &str) {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {

@@ -74,7 +74,8 @@ impl ProcessSource for World {
         self.with(|facts| {
             let Some(born) = facts.newborns.replace(Vec::new()) else { return Newborns::Many };
             let all = facts.alive.values().map(|(info, _)| info);
-            let born = all.filter(|info| born.contains(&info.id.pid) && is_parent(info.parent));
+            let descends = |info: &ProcessInfo| is_parent(info.parent) || born.contains(&info.parent);
+            let born = all.filter(|info| born.contains(&info.id.pid) && descends(info));
             Newborns::Known(born.cloned().collect())
         })
     }
@@ -132,7 +133,7 @@ fn later(moment: Moment, millis: u64) -> Moment {
 }
 
 fn events(watch: &mut Watch) -> Vec<String> {
-    let told = |event: ProcessEvent| {
+    let line = |event: ProcessEvent| {
         let what = match event.kind {
             EventKind::Appeared { .. } => "appeared".to_string(),
             EventKind::Exited { how } => how.to_string(),
@@ -140,7 +141,7 @@ fn events(watch: &mut Watch) -> Vec<String> {
         let rank = if event.is_root { "root" } else { "descendant" };
         format!("{} {rank} {} {what}", event.role, event.id)
     };
-    watch.take_events().into_iter().map(told).collect()
+    watch.take_events().into_iter().map(line).collect()
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn an_exit_is_never_a_reading_of_zero() {
     assert!(looked.roles["worker"].processes.is_empty());
     watch.ended(id, ExitKind::Signal(9), later(start, 2000));
     watch.ended(id, ExitKind::Unknown, later(start, 2001));
-    assert_eq!(events(&mut watch), ["worker root 20 was killed, signal 9"], "told once");
+    assert_eq!(events(&mut watch), ["worker root 20 was killed, signal 9"], "reported once");
     assert!(!world.with(|facts| facts.tracked.contains(&id)));
     let (roles, ..) = watch.totals();
     assert_eq!((roles["worker"].roots_exited, roles["worker"].rss_max_bytes), (1, Some(100 * MIB)));

@@ -1,4 +1,4 @@
-//! One process that is tracked: what is read of it at which look, and its CPU use.
+//! One tracked process: which figures to read at which look, and its CPU use.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,28 +15,28 @@ pub(super) struct Tracked {
     pub(super) info: ProcessInfo,
     pub(super) is_root: bool,
     pub(super) high: High,
-    /// The name in `info`, to be handed out.
+    /// The name in `info`, for readings to share.
     name: Arc<str>,
-    /// When it was last measured at a tick, with its CPU time then.
+    /// When its CPU time was last read at a tick, and that CPU time.
     mark: Option<(Instant, f64)>,
     /// CPU time and threads when they were last read.
     cpu: Option<CpuTime>,
     threads: Option<u32>,
-    /// The CPU use that the last tick told.
+    /// The CPU use at the last tick.
     cpu_percent: f64,
     /// CPU time of it and of its children that have ended, when tracking began.
     used_before_s: Option<f64>,
 }
 
-/// CPU time comes in steps of 10 ms: over less than ten of them, a share would say
-/// more about the steps than about the process. What is sampled more often than that
-/// has its memory read each time, which costs a third of reading all.
+/// CPU time comes in steps of 10 ms: over fewer than ten steps, a percentage would say
+/// more about the steps than about the process. At shorter intervals a tick reads memory
+/// alone, which costs a third of reading all.
 const SHORTEST_CPU_SPAN: Duration = Duration::from_millis(95);
-/// Over less than this, a share says nothing whoever asks.
+/// Over less than this, even a requested percentage would be meaningless.
 const SHORTEST_ASKED_SPAN_S: f64 = 0.009;
 
 impl Tracked {
-    /// Nothing is read of it yet. What a process that `is_new` has used, it has used under our eyes.
+    /// Nothing has been read yet. All CPU time of a process that `is_new` was used since the sampler started.
     pub(super) fn new(role: &str, info: ProcessInfo, is_root: bool, is_new: bool) -> Tracked {
         Tracked {
             role: role.to_string(),
@@ -52,7 +52,7 @@ impl Tracked {
         }
     }
 
-    /// Its role's own plan found it: it is this, and a root of that role.
+    /// The plan of `role` found it: from now on it is a root of that role.
     pub(super) fn becomes(&mut self, role: &str, info: ProcessInfo) {
         self.role = role.to_string();
         self.is_root = true;
@@ -60,7 +60,7 @@ impl Tracked {
         self.info = info;
     }
 
-    /// True if this look is to read all of it, and not its memory alone.
+    /// True if this look should read all figures, and not memory alone.
     pub(super) fn wants_all(&self, at: Instant, look: Look) -> bool {
         match (look, self.mark) {
             (_, None) | (Look::Asked, _) => true,
@@ -99,7 +99,7 @@ impl Tracked {
         self.used_before_s.map_or(0.0, |before| self.total_s() - before)
     }
 
-    /// What the one that waited for it will be charged with beside [`Tracked::used_s`].
+    /// CPU time from before tracking began: whoever reaps it is charged with this, too.
     pub(super) fn used_before_s(&self) -> f64 {
         self.used_before_s.unwrap_or_default()
     }

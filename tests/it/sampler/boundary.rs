@@ -63,7 +63,7 @@ async fn pss_is_not_read_where_it_would_stall_for_too_long() {
     let sampler = start(helper.role(), NEVER);
     // At 8 ms per GB, 256 MB take 2 ms.
     let found = boundary(&sampler, Some(Duration::from_millis(1))).await;
-    let Pss::TooDear { estimate_s } = found.pss else { panic!("{found:?}") };
+    let Pss::TooExpensive { estimate_s } = found.pss else { panic!("{found:?}") };
     assert!(estimate_s > 0.002 && found.footprint.pss_mb.is_none(), "{found:?}");
     assert!(found.footprint.private_mb.is_some_and(|mb| mb > 256.0), "{found:?}");
 }

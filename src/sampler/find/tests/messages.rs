@@ -1,4 +1,4 @@
-//! What a person is told who has to choose, or has nothing to choose from.
+//! The messages for a role that is ambiguous or has no process.
 
 use super::*;
 use crate::plan::Plan;

@@ -38,8 +38,8 @@ fn worker(plan: ProcessPlan) -> BTreeMap<String, ProcessPlan> {
     BTreeMap::from([("worker".to_string(), plan)])
 }
 
-/// A machine with `others` beside init, a terminal and highwater, whose own
-/// arguments hold the words of everything.
+/// A machine with `others`, init, a terminal, and a highwater whose own
+/// arguments contain the words of every role.
 fn machine(others: &[(u32, u32, &str)]) -> Vec<ProcessInfo> {
     let mut processes = vec![
         process(1, 0, "init"),
