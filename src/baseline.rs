@@ -1,4 +1,4 @@
-//! Reading what is to be compared.
+//! Reads the figures of earlier runs, for a comparison.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use crate::readings;
 use crate::record::{RunFigures, TaskFigures};
 
 /// The figures of a run, or of all runs of a directory, oldest first. A table
-/// with one memory reading per task ([`readings`]) is a run too; in a directory
-/// tables count where there are no results.
+/// with one memory reading per task ([`readings`]) is a run, too; in a directory,
+/// tables count only if there are no results.
 ///
 /// # Errors
 /// Those of [`read`], [`find_runs`] and [`readings::read`]; [`ErrorKind::Data`] for a run without a leak check.
@@ -40,7 +40,7 @@ fn figures(file: &Path) -> Result<RunFigures> {
     Ok(RunFigures { file: file.display().to_string(), ..figures })
 }
 
-/// The tables of a directory; what holds no readings, such as a list of labels, is left out.
+/// The tables of a directory; files without readings, such as a list of labels, are skipped.
 fn tables(directory: &Path) -> Result<Vec<RunFigures>> {
     let mut found = Vec::new();
     for (file, _) in readings::find(&[PathBuf::from(directory)])? {
@@ -55,7 +55,7 @@ fn tables(directory: &Path) -> Result<Vec<RunFigures>> {
     Ok(found)
 }
 
-/// Where nothing says what was sent, no two files were sent the same.
+/// The figures of a table. If it does not name the inputs, those of two tables are taken as different.
 fn of_table(file: &Path) -> Result<RunFigures> {
     let series = readings::read(file, None)?;
     let private = readings::is_private(&series.column);

@@ -6,11 +6,11 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why highwater could not do what it was asked.
+/// The reason why highwater could not do its work.
 ///
 /// `Display` gives the message alone; [`Error::render`] gives message, causes
 /// and hint in the form that the command line prints. `Debug` gives the same
-/// three, since that is what a test shows that unwraps or returns an error.
+/// three, for a test that unwraps or returns an error.
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -33,17 +33,17 @@ pub enum ErrorKind {
     ProcessNotFound,
     /// A file could not be read or written.
     Io,
-    /// A data file does not hold what it should.
+    /// A data file has invalid content.
     Data,
     /// The embedded service did not start or broke its own contract.
     Demo,
-    /// Somebody asked us to stop.
+    /// The run was asked to stop.
     Interrupted,
 }
 
 impl ErrorKind {
-    /// The exit code of the process when this ends it: 130 for an
-    /// interruption, 3 ("could not run") for everything else.
+    /// The exit code of the process: 130 for an
+    /// interruption, 3 ("could not run") for any other error.
     pub fn exit_code(self) -> u8 {
         match self {
             ErrorKind::Interrupted => 130,
@@ -58,7 +58,7 @@ impl Error {
         Error { kind, message: message.into(), hint: None, source: None }
     }
 
-    /// Adds what the reader should do next.
+    /// Adds a hint: what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
@@ -77,18 +77,18 @@ impl Error {
         self.kind
     }
 
-    /// What to do next, where that is known.
+    /// The hint what to do next, if there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// What caused it, and what caused that, the nearest first.
+    /// The chain of causes, the nearest first.
     pub(crate) fn causes<'a>(&'a self) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
         let cause_of = |error: &&'a (dyn StdError + 'static)| StdError::source(*error);
         std::iter::successors(StdError::source(self), cause_of)
     }
 
-    /// Message, causes and hint, a line each, as the command line prints them.
+    /// Message, causes and hint, one per line, as the command line prints them.
     pub fn render(&self) -> String {
         format!("error: {self:?}")
     }

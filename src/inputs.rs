@@ -1,4 +1,4 @@
-//! What a run sends, from its plan.
+//! The inputs of a run, from its plan.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{AudioKind, Plan, TargetKind};
 use crate::service::{Input, Inputs};
 
-/// What the plan's target sends: recordings, or a request.
+/// The inputs for the plan's target: recordings, or a request.
 pub(crate) fn planned_inputs(plan: &Plan) -> Result<Inputs> {
     let http = &plan.target.http;
     if plan.target.kind == TargetKind::Http && http.multipart_field.is_empty() {
@@ -31,10 +31,10 @@ fn input(recording: &Recording) -> Input {
     }
 }
 
-/// What the service is to fail on, if the plan names it.
+/// The input on which the service should fail, if the plan names one.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Config`] if a probe needs it and it is not named.
+/// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Config`] if a probe needs it and the plan names none.
 pub(crate) fn bad_input(plan: &Plan) -> Result<Option<Input>> {
     let Some(path) = &plan.leak.bad_input else {
         if plan.leak.probes.iter().any(|probe| probe == "error") {

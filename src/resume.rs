@@ -1,4 +1,4 @@
-//! Going on from a run that was stopped.
+//! Resumes a run that was stopped.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::plan::{self, Override, Plan};
 use crate::record::{Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
 use crate::units::round;
 
-/// A run to go on from.
+/// A stopped run, ready to be resumed.
 #[derive(Debug, Clone)]
 pub struct Resume {
     run: RunData,
@@ -20,33 +20,33 @@ pub struct Resume {
     event: Event,
 }
 
-/// What a phase that is gone on with had done before.
+/// The progress of the resumed phase in the earlier run.
 #[derive(Debug, Clone, Default)]
 pub struct Earlier {
-    /// Tasks of the leak check, where memory can be compared with theirs.
+    /// Tasks of the leak check, if memory can be compared with theirs.
     pub tasks: Vec<TaskRecord>,
-    /// The looks at what the worker's memory consists of.
+    /// The events with the anatomy of the worker's memory.
     pub events: Vec<EventRecord>,
-    /// Levels of the ramp that came to their end.
+    /// Completed levels of the ramp.
     pub levels: Vec<Level>,
     /// The last round of the soak.
     pub round: Option<SoakRound>,
     /// Tasks of the soak.
     pub soaked: u32,
-    /// Seconds that the phase had taken.
+    /// The time spent in the phase, in seconds.
     pub seconds: f64,
 }
 
 impl Resume {
     /// Reads the run whose log of events is `events` (its task file will do too).
     ///
-    /// The level that was in flight is tried again if `retry_in_flight`. Where that is left open,
-    /// it is tried again where that run was told to stop and said so, and counts as broken where
-    /// its log just ends: a machine that went down during a level went down for a reason.
+    /// The interrupted level is tried again if `retry_in_flight` is true. By default it is tried
+    /// again if the log says that the run was interrupted. It counts as broken if the log simply ends:
+    /// a machine that went down during a level went down for a reason.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] and [`ErrorKind::Data`] where the files cannot be read;
-    /// [`ErrorKind::Config`] where there is nothing to go on from, or that run still goes on.
+    /// [`ErrorKind::Io`] and [`ErrorKind::Data`] if the files cannot be read;
+    /// [`ErrorKind::Config`] if there is nothing to resume, or that run is still running.
     pub fn read(events: &Path, retry_in_flight: Option<bool>) -> Result<Resume> {
         let paths = RunPaths::of_log(events);
         if journal::is_being_written(&paths.events) {
@@ -57,7 +57,7 @@ impl Resume {
             .hint("wait for its end, or end it with Ctrl+C; then go on from it"));
         }
         let mut run = journal::read(&paths.tasks)?;
-        let retry_in_flight = retry_in_flight.unwrap_or_else(|| was_told_to_stop(&run));
+        let retry_in_flight = retry_in_flight.unwrap_or_else(|| was_interrupted(&run));
         let phase = stopped_in(&run, recorded(&run)?)?;
         let event = Event::Resumed {
             tasks: paths.names().tasks,
@@ -66,23 +66,23 @@ impl Resume {
             gap_s: gap_s(&run),
         };
         let elapsed = run.events.last().map_or(0.0, |record| record.elapsed);
-        // Judged as those will judge it who read the files of both parts.
+        // Append it now, so that this run is judged exactly as later readers of both parts will judge it.
         run.events.push(EventRecord { time: String::new(), elapsed, event: event.clone() });
         let directory = paths.tasks.parent().unwrap_or(Path::new("")).to_path_buf();
         Ok(Resume { run, directory, phase, event })
     }
 
-    /// The plan of that run, with `overrides` above it; its results go beside that run's.
+    /// The plan of that run with `overrides` applied. The results go to the directory of that run.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if an override does not fit.
     pub fn plan(&self, overrides: &[Override]) -> Result<Plan> {
         let mut recorded = recorded(&self.run)?.clone();
         if let Some(roles) = recorded.get_mut("processes").and_then(serde_json::Value::as_object_mut) {
-            // Those that the program knew itself (the embedded service) are known anew.
+            // The processes of the embedded service are new ones.
             let filled = |value: &serde_json::Value| !value.as_array().is_some_and(Vec::is_empty);
             roles.retain(|_, role| !role.get("pids").is_some_and(filled));
-            // An empty list in the plan says nothing, and in a file that it was meant to be empty.
+            // An empty list means "not set" in the plan, but "set to empty" in a file.
             for role in roles.values_mut().filter_map(serde_json::Value::as_object_mut) {
                 role.retain(|_, value| filled(value));
             }
@@ -96,7 +96,7 @@ impl Resume {
         Ok(plan)
     }
 
-    /// What that run left behind, up to where this one goes on.
+    /// The records of that run, up to the point at which this one continues.
     pub fn run(&self) -> &RunData {
         &self.run
     }
@@ -106,9 +106,9 @@ impl Resume {
         self.phase
     }
 
-    /// These play the worker now (pid and start time). Unless they did when that run was stopped,
-    /// memory cannot be compared with what was read then, and the phase begins anew.
-    pub(crate) fn meets(&mut self, workers: impl Iterator<Item = (u32, u64)>) {
+    /// Takes the present worker processes (pid and start time). If they are other ones than when that run
+    /// was stopped, memory cannot be compared with the earlier readings, and the phase starts over.
+    pub(crate) fn set_workers(&mut self, workers: impl Iterator<Item = (u32, u64)>) {
         let now: BTreeSet<(u32, u64)> = workers.collect();
         let same = !now.is_empty() && now == last_workers(&self.run);
         if let Event::Resumed { new_series, .. } = &mut self.event {
@@ -116,7 +116,7 @@ impl Resume {
         }
     }
 
-    /// What counts of the phase in which that run was stopped.
+    /// The progress that counts in the phase in which that run was stopped.
     pub fn earlier(&self, plan: &Plan) -> Earlier {
         if matches!(self.event, Event::Resumed { new_series: Some(_), .. }) {
             return Earlier::default();
@@ -138,7 +138,7 @@ impl Resume {
         }
     }
 
-    /// The conditions of the probes that need not be tried again; none if the probes came to their end.
+    /// The conditions of the probes that need not be tried again; `None` if all probes were completed.
     pub(crate) fn tried(&self, plan: &Plan) -> Option<Vec<String>> {
         if self.run.events.iter().any(|record| matches!(record.event, Event::ProbesEnded)) {
             return None;
@@ -147,14 +147,14 @@ impl Resume {
         Some(conditions(&self.run).into_iter().filter(whole).map(|found| found.condition).collect())
     }
 
-    /// The event that says so in the new log.
+    /// The event for the new log.
     pub(crate) fn event(&self) -> Event {
         self.event.clone()
     }
 }
 
-/// True if the last level of the run was left since somebody or something told highwater to stop.
-fn was_told_to_stop(run: &RunData) -> bool {
+/// True if the log says that the run was interrupted.
+fn was_interrupted(run: &RunData) -> bool {
     let last = run.events.iter().rev().find_map(|record| match record.event {
         Event::RunInterrupted { .. } => Some(true),
         Event::LevelStarted { .. } => Some(false),
@@ -163,7 +163,7 @@ fn was_told_to_stop(run: &RunData) -> bool {
     last.unwrap_or(false)
 }
 
-/// In which phase the run was stopped.
+/// The phase in which the run was stopped.
 fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
     let nothing = |what: &str, hint: &str| {
         Err(Error::new(ErrorKind::Config, format!("nothing to go on from: {what}")).hint(hint))
@@ -191,7 +191,7 @@ fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
         && probes.is_some_and(|probes| !probes.is_empty())
         && !has(&|event| matches!(event, Event::ProbesEnded))
     {
-        // They lie between the leak check and the ramp.
+        // The probes run between the leak check and the ramp.
         return Ok(Phase::Concurrency);
     }
     let last = match (soak, ramp) {
@@ -202,13 +202,13 @@ fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
     nothing(&format!("{last} came to its end"), "`highwater report` judges it again")
 }
 
-/// The worker's processes when the run was stopped; those of a log that does not tell when they
-/// started are none.
+/// The worker's processes when the run was stopped; empty if the log does not contain their
+/// start times.
 fn last_workers(run: &RunData) -> BTreeSet<(u32, u64)> {
     let mut alive = BTreeSet::new();
     for record in &run.events {
         match &record.event {
-            // A later part of a run names all that it finds.
+            // A later part of a run lists all processes again.
             Event::RunStarted { .. } => alive.clear(),
             Event::ProcessFound { role, root: true, pid, start: Some(start), .. } if role == WORKER => {
                 alive.insert((*pid, *start));

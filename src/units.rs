@@ -1,10 +1,9 @@
-//! The units that highwater speaks in.
+//! The units of highwater's figures.
 
-/// Bytes in what every field and column about the memory of processes calls a
-/// megabyte: 1,048,576.
+/// The bytes in a megabyte of process memory, in every field and column: 1,048,576.
 ///
 /// This is the megabyte of psutil scripts (`rss / 1024 / 1024`) and of `top`,
-/// which the data files have to be comparable with.
+/// with which the data files must be comparable.
 pub const MB: f64 = 1_048_576.0;
 
 /// `bytes` in megabytes of [`MB`] bytes.
@@ -12,9 +11,9 @@ pub fn to_mb(bytes: u64) -> f64 {
     bytes as f64 / MB
 }
 
-/// Bytes in a megabyte of a file, as shops and file managers count: 1,000,000.
+/// The bytes in a megabyte of a file, as file managers count: 1,000,000.
 ///
-/// Only `audio_size_mb` is counted so: the short recording has 4.7 of them.
+/// Only `audio_size_mb` uses it: the short recording has 4.7 MB.
 pub const FILE_MB: f64 = 1_000_000.0;
 
 /// `value` rounded to `digits` decimals, for figures that people read.
@@ -27,8 +26,8 @@ pub fn round(value: f64, digits: i32) -> f64 {
     if rounded == 0.0 { 0.0 } else { rounded }
 }
 
-/// `text` with its control characters spelt out, but for the end of a line and tabs: what comes from a file or a service
-/// must not steer the terminal it is shown in.
+/// `text` with its control characters escaped, except line ends and tabs: text from a file or a service
+/// must not control the terminal.
 pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     let steers = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
     if !text.contains(steers) {
@@ -41,15 +40,15 @@ pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     text.chars().map(spell).collect::<String>().into()
 }
 
-/// `value` with three digits that count, and never fewer before the point: `1234`, `55.6`, `0.00123`.
+/// `value` with three significant digits, but all digits before the point: `1234`, `55.6`, `0.00123`.
 pub(crate) fn significant(value: f64) -> String {
     let magnitude = if value == 0.0 || !value.is_finite() { 0.0 } else { value.abs().log10().floor() };
-    // Below a billionth there is nothing that is worth a digit.
+    // Digits below a billionth are never shown.
     let decimals = (2.0 - magnitude).clamp(0.0, 9.0) as usize;
     format!("{value:.decimals$}")
 }
 
-/// A measured time: in milliseconds below a second, with three digits that count.
+/// A measured time with three significant digits, in milliseconds below a second.
 pub(crate) fn time(seconds: f64) -> String {
     if seconds < 1.0 {
         return format!("{} ms", significant(seconds * 1000.0));
@@ -79,20 +78,20 @@ mod tests {
     }
 
     #[test]
-    fn three_digits_count() {
+    fn three_digits_are_significant() {
         let shown = [0.0, 0.001_234, 0.0456, 0.5, 9.876, 55.5556, 555.556, 1_234.5].map(significant);
         assert_eq!(shown, ["0.00", "0.00123", "0.0456", "0.500", "9.88", "55.6", "556", "1234"]);
         assert_eq!([0.001_8, 0.25, 1.0, 147.3].map(time), ["1.80 ms", "250 ms", "1.00 s", "147 s"]);
     }
 
     #[test]
-    fn control_characters_are_spelt_out() {
+    fn control_characters_are_escaped() {
         assert_eq!(printable("a\tb\nä"), "a\tb\nä");
         assert_eq!(printable("\u{1b}[31mred\r\u{9b}"), "\\u{1b}[31mred\\r\\u{9b}");
     }
 
     #[test]
-    fn spans_are_told_in_their_largest_unit() {
+    fn spans_are_shown_in_their_largest_unit() {
         let spans = [3.2, 119.0, 600.0, 7_200.0, 200_000.0].map(span);
         assert_eq!(spans, ["3 s", "119 s", "10 min", "2 h", "2 days"]);
     }

@@ -1,6 +1,6 @@
-//! Keeps the made recordings on disk, outside the project.
+//! Keeps generated recordings on disk, outside the project.
 //!
-//! Several processes may do so at once (every test of a suite is one): each
+//! Several processes may do so at once, for example the tests of a suite. Each
 //! writes a file of its own and renames it, so a reader sees a whole file or none.
 
 use std::ffi::OsString;
@@ -16,9 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The environment variable that names another cache directory.
 pub const CACHE_DIR_VARIABLE: &str = "HIGHWATER_CACHE_DIR";
 
-/// The directories in which recordings are looked for and kept, the best first:
+/// The directories in which recordings are looked up and kept, in order of preference:
 /// the one that `HIGHWATER_CACHE_DIR` names or else the user's cache directory,
-/// and one in the system's directory for temporary files.
+/// then one in the system's directory for temporary files.
 pub fn cache_directories() -> Vec<PathBuf> {
     candidates(std::env::var_os(CACHE_DIR_VARIABLE))
 }
@@ -27,18 +27,18 @@ fn candidates(named: Option<OsString>) -> Vec<PathBuf> {
     let named = named.filter(|name| !name.is_empty()).map(PathBuf::from);
     let home =
         || directories::ProjectDirs::from("", "", "highwater").map(|dirs| dirs.cache_dir().to_path_buf());
-    // The directory for temporary files is everybody's: the user's number keeps users apart.
+    // All users share the directory for temporary files, so the name contains the user id.
     let shared = std::env::temp_dir().join(format!("highwater-{}", rustix::process::getuid().as_raw()));
     named.or_else(home).into_iter().chain([shared]).collect()
 }
 
 /// The recording of `seconds` called `name`: from the first of `directories`
-/// that has it, or else made and kept in the first that takes it.
+/// that has it, or else generated and kept in the first writable one.
 ///
 /// # Errors
-/// `Io` if none of the directories takes the file.
+/// `Io` if the file can be written to none of the directories.
 pub(super) fn obtain(name: &str, seconds: u32, directories: &[PathBuf]) -> Result<(PathBuf, Bytes)> {
-    // The version stands in the directory: the file's own name becomes part of every `test_id`.
+    // The version is part of the directory's name, since the file's name becomes part of every `test_id`.
     let place = Path::new(&format!("recordings-v{CONTENT_VERSION}")).join(format!("{name}.wav"));
     let paths: Vec<PathBuf> = directories.iter().map(|directory| directory.join(&place)).collect();
     for path in &paths {
@@ -70,8 +70,7 @@ pub(super) fn obtain(name: &str, seconds: u32, directories: &[PathBuf]) -> Resul
     )))
 }
 
-/// The file's content if it has exactly `size` bytes, and otherwise nothing: a
-/// torn file is made anew.
+/// The file's content if it has exactly `size` bytes; a torn file is generated again.
 fn read_whole(path: &Path, size: u64) -> Option<Bytes> {
     if fs::metadata(path).ok()?.len() != size {
         return None;
@@ -85,7 +84,7 @@ fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut file = tempfile::Builder::new().prefix(".making-").suffix(".wav").tempfile_in(directory)?;
     file.write_all(bytes)?;
-    // Without this a power cut could leave a file of the right size without content.
+    // Otherwise a power cut could leave a file of the right size without content.
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())

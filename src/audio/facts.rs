@@ -1,4 +1,4 @@
-//! What an audio file says about itself: length, sample rate, channels.
+//! Reads length, sample rate and channels from the headers of an audio file.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -8,34 +8,34 @@ use lofty::config::ParseOptions;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What is known of an audio file without decoding it.
+/// The facts about an audio file that its headers give.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AudioFacts {
     /// Length of the audio in seconds, above 0.
     pub seconds: f64,
     /// Size of the file in bytes.
     pub bytes: u64,
-    /// Samples a second of each channel; 0 if the file does not say.
+    /// Samples per second and channel; 0 if unknown.
     pub sample_rate: u32,
-    /// Number of channels; 0 if the file does not say.
+    /// Number of channels; 0 if unknown.
     pub channels: u16,
 }
 
 /// Reads the headers of the audio file at `path`: WAV, MP3, FLAC, Ogg, M4A and
-/// what else `lofty` knows.
+/// the other formats of `lofty`.
 ///
 /// # Errors
-/// `Io` if the file is missing or cannot be read, `Data` if it is empty, holds
-/// no audio, is cut short, or is of a kind that is not known.
+/// `Io` if the file is missing or cannot be read, `Data` if it is empty, contains
+/// no audio, is cut short, or has an unknown format.
 pub fn probe(path: &Path) -> Result<AudioFacts> {
-    // Looked at before it is opened: to open a pipe is to wait for its other end.
+    // Checked before it is opened, since opening a pipe waits for its other end.
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, error))?;
     regular(path, &metadata)?;
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
     facts(path, BufReader::new(file), metadata.len())
 }
 
-/// Refuses what has no end of its own: a pipe would block for ever, `/dev/zero` fill the memory.
+/// Refuses all but regular files: a pipe would block for ever, `/dev/zero` would fill the memory.
 pub(super) fn regular(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     if metadata.is_dir() {
         return Err(unreadable(path, std::io::ErrorKind::IsADirectory.into()));
@@ -48,7 +48,7 @@ pub(super) fn regular(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-/// The facts of the `bytes` bytes behind `reader`; `path` is for the messages only.
+/// The facts about the `bytes` bytes of `reader`; `path` is used in messages only.
 pub(super) fn facts(path: &Path, mut reader: impl Read + Seek, bytes: u64) -> Result<AudioFacts> {
     if bytes == 0 {
         return Err(broken(path, "is empty"));
@@ -67,13 +67,13 @@ pub(super) fn facts(path: &Path, mut reader: impl Read + Seek, bytes: u64) -> Re
     if facts.seconds > 0.0 { Ok(facts) } else { Err(broken(path, "holds no audio")) }
 }
 
-/// What can be wrong with a WAV file.
+/// The problems of a WAV file.
 enum Wav {
     Broken(hound::Error),
     CutShort { said: u64, held: u64 },
 }
 
-/// The facts of a WAV file; `None` if it is not one or lofty should look at it.
+/// The facts about a WAV file; `None` if it is none or lofty should read it.
 fn riff_facts(reader: &mut (impl Read + Seek), bytes: u64) -> Option<Result<AudioFacts, Wav>> {
     let mut magic = [0; 12];
     reader.seek(SeekFrom::Start(0)).and_then(|_| reader.read_exact(&mut magic)).ok()?;
@@ -89,7 +89,7 @@ fn riff_facts(reader: &mut (impl Read + Seek), bytes: u64) -> Option<Result<Audi
     let (spec, frames) = (wav.spec(), wav.duration());
     let samples = u64::from(frames) * u64::from(spec.channels);
     let said = samples * u64::from(spec.bits_per_sample.div_ceil(8));
-    // The reader now stands at the first sample.
+    // The reader is now at the first sample.
     let held = wav.into_inner().stream_position().map_or(0, |start| bytes.saturating_sub(start));
     if held < said {
         return Some(Err(Wav::CutShort { said, held }));
@@ -104,7 +104,7 @@ fn riff_facts(reader: &mut (impl Read + Seek), bytes: u64) -> Option<Result<Audi
 
 fn other_facts(reader: &mut (impl Read + Seek), bytes: u64) -> Result<AudioFacts, lofty::error::LoftyError> {
     reader.seek(SeekFrom::Start(0))?;
-    // Tags are not looked at, so that a broken one does not spoil a sound file.
+    // Tags are not read, so that a broken tag does not invalidate a good file.
     let options = ParseOptions::new().read_tags(false).read_cover_art(false);
     let file = lofty::probe::Probe::new(BufReader::new(reader)).options(options).guess_file_type()?.read()?;
     let properties = lofty::file::AudioFile::properties(&file);

@@ -1,21 +1,21 @@
-//! Makes recordings of any length from one small speech clip.
+//! Generates recordings of any length from one small speech clip.
 //!
 //! Pure: no file, no clock, and integer arithmetic only, so that every machine
-//! makes the same bytes and results can be compared between machines.
+//! generates the same bytes and results can be compared between machines.
 
 use std::io::Cursor;
 use std::ops::Range;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-/// Samples a second of every recording made here.
+/// The sample rate of all generated recordings.
 pub const SAMPLE_RATE: u32 = 16_000;
 
-/// Bytes of the RIFF header that stands before the samples.
+/// Bytes of the RIFF header before the samples.
 const HEADER_BYTES: u64 = 44;
 
-/// Part of the cached file's name. It must rise whenever [`make`] makes other
-/// bytes than before, so that an old file is never taken for a new one.
+/// Part of the cached file's path. Raise it whenever [`make`] generates different
+/// bytes, so that an old file is never taken for a new one.
 pub(super) const CONTENT_VERSION: u32 = 1;
 
 /// Several sentences with silence between them; `fixtures/README.md` says how it was made.
@@ -52,7 +52,7 @@ pub fn make(seconds: u32) -> Vec<u8> {
     wav(&samples)
 }
 
-/// The size in bytes of the file that [`make`] makes for `seconds`.
+/// The size in bytes of the file that [`make`] generates for `seconds`.
 pub fn made_bytes(seconds: u32) -> u64 {
     HEADER_BYTES + u64::from(seconds) * u64::from(SAMPLE_RATE) * 2
 }
@@ -90,7 +90,7 @@ fn wav(samples: &[i16]) -> Vec<u8> {
     file.into_inner()
 }
 
-/// A linear congruential generator (Knuth's MMIX constants), always from the same start.
+/// A linear congruential generator (Knuth's MMIX constants) with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -101,7 +101,7 @@ impl Dice {
     /// A number from 0 up to but not including `bound`.
     fn below(&mut self, bound: u32) -> u32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // The low bits of such a generator have short periods; the high ones do not.
+        // The low bits of such a generator have short periods, so the high bits are used.
         (((self.0 >> 32) * u64::from(bound)) >> 32) as u32
     }
 }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_the_same_everywhere() {
-        // If these change on purpose, raise CONTENT_VERSION with them.
+        // If they change on purpose, raise CONTENT_VERSION, too.
         let short = make(147);
         assert_eq!((short.len(), fnv(&short)), (4_704_044, 0xb889_cf83_77dd_11f5));
         let long = make(734);

@@ -1,4 +1,4 @@
-//! The audio that is sent: the user's own recordings, or two that highwater makes.
+//! The audio to send: the user's own recordings, or two that highwater generates.
 //!
 //! A file is read once; all tasks share its bytes.
 
@@ -19,18 +19,18 @@ pub use make::{SAMPLE_RATE, made_bytes, make};
 use crate::error::Result;
 use crate::plan::{AudioKind, AudioPlan};
 
-/// Length of the short recording that highwater makes, in seconds.
+/// Length of the generated short recording, in seconds.
 pub const SHORT_SECONDS: u32 = 147;
 
-/// Length of the long recording that highwater makes, in seconds.
+/// Length of the generated long recording, in seconds.
 pub const LONG_SECONDS: u32 = 734;
 
 /// An audio file, ready to be sent.
 #[derive(Clone)]
 pub struct Recording {
-    /// Where the file is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// The file's name without its extension; test ids begin with it.
+    /// The file's name without its extension; the beginning of each `test_id`.
     pub stem: String,
     /// The file's name.
     pub file_name: String,
@@ -61,7 +61,7 @@ impl Recordings {
     }
 }
 
-// A derived one would print 23 MB.
+// Written by hand, since a derived one would print 23 MB.
 impl fmt::Debug for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recording")
@@ -73,17 +73,17 @@ impl fmt::Debug for Recording {
     }
 }
 
-/// Reads the recordings of `plan`; those without a path are made on first use
+/// Reads the recordings of `plan`; those without a path are generated on first use
 /// and kept in the user's cache directory (see [`cache_directories`]).
 ///
 /// # Errors
-/// `Io` if a file cannot be read, or a made one can be kept nowhere; `Data` if a
+/// `Io` if a file cannot be read, or a generated one cannot be written; `Data` if a
 /// file is empty, cut short or not audio.
 pub fn load(plan: &AudioPlan) -> Result<Recordings> {
     load_in(plan, &cache_directories())
 }
 
-/// As [`load`], with made recordings kept in the first of `directories` that works.
+/// As [`load`], but keeps generated recordings in the first usable one of `directories`.
 ///
 /// # Errors
 /// As [`load`].
@@ -101,7 +101,7 @@ pub fn load_in(plan: &AudioPlan, directories: &[PathBuf]) -> Result<Recordings> 
     })
 }
 
-/// A file of the user's.
+/// Reads a file of the user's.
 fn own(path: &Path, kind: AudioKind) -> Result<Recording> {
     let metadata = std::fs::metadata(path).map_err(|error| facts::unreadable(path, error))?;
     facts::regular(path, &metadata)?;

@@ -1,4 +1,4 @@
-//! Where the files of a run lie, and what they are called.
+//! The paths and names of a run's files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,7 +11,7 @@ use crate::record::RunFiles;
 
 const TASKS_PREFIX: &str = "memory_leak_stress_test_";
 
-/// The files of one run: they lie side by side and carry the same time stamp.
+/// The files of one run, in one directory and with one time stamp.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RunPaths {
     /// One line a task.
@@ -25,10 +25,10 @@ pub struct RunPaths {
 }
 
 impl RunPaths {
-    /// Reserves the files of a new run in `directory`, which is made if absent.
+    /// Reserves the files of a new run in `directory`, which is created if absent.
     ///
-    /// The reservation is the creation of the task file, which fails if the
-    /// file exists; whoever comes second in the same second waits for the next.
+    /// The run reserves its names by creating the task file, which fails if the
+    /// file exists. The second of two runs that start in the same second waits for the next second.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the directory cannot be made or written.
@@ -50,10 +50,10 @@ impl RunPaths {
         }
     }
 
-    /// The files that belong to a task file, by its name.
+    /// The files that belong to a task file, derived from its name.
     ///
-    /// A file with a name of another form (renamed, or from elsewhere) has its
-    /// companions beside it, named after it.
+    /// If the name has another form (renamed, or from elsewhere), the other files are
+    /// expected in the same directory, named after it.
     pub fn beside(tasks: &Path) -> RunPaths {
         let directory = tasks.parent().unwrap_or(Path::new(""));
         let stem = tasks.file_stem().unwrap_or_default().to_string_lossy();
@@ -68,7 +68,7 @@ impl RunPaths {
         }
     }
 
-    /// The files of the run whose log of events (or task file) this is.
+    /// The files of the run that this log of events (or task file) belongs to.
     pub fn of_log(events: &Path) -> RunPaths {
         let name = events.file_name().unwrap_or_default().to_string_lossy();
         let tasks = if let Some(stamp) = name.strip_prefix("events_") {
@@ -100,7 +100,7 @@ impl RunPaths {
 /// The task files in `directory`, oldest first.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if the directory cannot be read, [`ErrorKind::Data`] if it holds no task file.
+/// [`ErrorKind::Io`] if the directory cannot be read, [`ErrorKind::Data`] if it contains no task file.
 pub fn find_runs(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot read the directory `{}`", directory.display()))
@@ -121,14 +121,14 @@ pub fn find_runs(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(runs)
 }
 
-/// True if the file at `path` is called as the task file of a run is.
+/// True if the file at `path` has the name of a task file.
 pub(crate) fn is_results(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with(TASKS_PREFIX) && name.ends_with(".jsonl")
 }
 
-/// Makes the new name itself survive a power cut. Not every file system can;
-/// the data is synced all the same, so a refusal is no reason to stop.
+/// Syncs the directory, so that the new name survives a power cut. Some file systems refuse;
+/// the data is synced in any case, so a refusal is no reason to stop.
 fn sync_directory(directory: &Path) {
     if let Ok(handle) = File::open(directory)
         && let Err(error) = handle.sync_all()

@@ -1,12 +1,12 @@
-//! Reading JSON lines of which some may be damaged. Pure.
+//! Reads JSON lines, some of which may be damaged. Pure.
 
 use serde::de::DeserializeOwned;
 
 use crate::record::Damage;
 
-/// The records in `bytes`, and the lines that hold none.
+/// The records in `bytes`, and the lines without a valid record.
 ///
-/// Bytes rather than text: a crash can cut a line within a character.
+/// It takes bytes, since a crash can cut a line within a character.
 pub fn parse_lines<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> (Vec<T>, Vec<Damage>) {
     let mut records = Vec::new();
     let mut damage = Vec::new();
@@ -18,7 +18,7 @@ pub fn parse_lines<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> (Vec<T>, Ve
         }
         match serde_json::from_slice(line) {
             Ok(record) => records.push(record),
-            // What follows the last newline was not finished, whatever it holds.
+            // The part after the last newline is unfinished, even if it looks valid.
             Err(error) => damage.push(Damage {
                 file: file.to_string(),
                 line: index + 1,

@@ -1,9 +1,9 @@
-//! The data files of a run: writing them so that nothing measured is lost, and
-//! reading them, torn or not.
+//! Writes the data files of a run so that no measurement is lost, and reads them back,
+//! torn or whole.
 //!
 //! * [`RunPaths`] reserves the names: two runs never write the same file.
 //! * [`Journal`] appends lines, each with one `write` and synced to the disk.
-//! * [`read`] gives the evidence back, and says what was damaged.
+//! * [`read`] reads a run back, and reports damage.
 
 mod files;
 mod lines;

@@ -1,4 +1,4 @@
-//! Reading the files of a run back, however old, whole or torn.
+//! Reads the files of a run back, torn or whole, whatever version wrote them.
 
 use std::fs;
 use std::io;
@@ -9,13 +9,13 @@ use super::lines::parse_lines;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Damage, Event, ResourceRow, RunData};
 
-/// So many runs may have gone on from one another; more is a circle.
+/// The longest chain of resumed runs; a longer one is a circle.
 const PARTS_AT_MOST: usize = 100;
 
-/// Reads a run: its own files, and before them those of the runs that it went on from.
+/// Reads a run: the files of the runs that it resumed, and then its own.
 ///
 /// # Errors
-/// Those of its own files; an earlier part that is not there is told as missing.
+/// Those of its own files. A missing earlier part is reported as damage.
 pub fn read(tasks_path: &Path) -> Result<RunData> {
     let mut data = read_part(tasks_path)?;
     let mut earlier = earlier_part(tasks_path, &data);
@@ -36,7 +36,7 @@ pub fn read(tasks_path: &Path) -> Result<RunData> {
     Ok(data)
 }
 
-/// The task file of the run that this one went on from.
+/// The task file of the run that this one resumed.
 fn earlier_part(tasks_path: &Path, data: &RunData) -> Option<std::path::PathBuf> {
     data.events.iter().find_map(|record| match &record.event {
         Event::Resumed { tasks, .. } => Some(tasks_path.with_file_name(tasks)),
@@ -47,9 +47,9 @@ fn earlier_part(tasks_path: &Path, data: &RunData) -> Option<std::path::PathBuf>
 /// Reads a task file and, where they exist, its log of events and its CSV.
 ///
 /// # Errors
-/// [`ErrorKind::Io`] if the task file is not there or a file cannot be read;
-/// [`ErrorKind::Data`] if not one of its lines is a task, unless a log of events
-/// says that the run ended before its first task did.
+/// [`ErrorKind::Io`] if the task file is missing or a file cannot be read;
+/// [`ErrorKind::Data`] if none of its lines is a task, unless a log of events
+/// shows that the run ended before its first task did.
 fn read_part(tasks_path: &Path) -> Result<RunData> {
     let paths = RunPaths::beside(tasks_path);
     let names = paths.names();
@@ -91,7 +91,7 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
         data.missing.push(names.resources);
     }
     if data.tasks.is_empty() && data.events.is_empty() {
-        // With a log of events it is a run that ended before its first task did.
+        // If there is a log of events, the run ended before its first task did.
         return Err(Error::new(
             ErrorKind::Data,
             format!("`{}` holds no task, and there is no log of events beside it", paths.tasks.display()),
@@ -120,7 +120,7 @@ fn parse_resources(file: &str, bytes: &[u8]) -> (Vec<ResourceRow>, Vec<Damage>) 
     let last = records.len();
     for (index, record) in records.into_iter().enumerate() {
         match record {
-            // A last row without its newline can be a number cut short, which reads and is wrong.
+            // A last row without a newline may end in a number cut short, which would parse and be wrong.
             Ok(_) if index + 1 == last && !complete => damage.push(Damage {
                 file: file.to_string(),
                 line: index + 2,

@@ -1,4 +1,4 @@
-//! Durable appending: a line is on the disk before anybody is told of it.
+//! Appends durably: a line is on the disk before `append` returns.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -48,7 +48,7 @@ impl Journal {
     /// Appends `record` as one line; returns when it is on the disk.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if it could not be written or synced. What was written before stays whole.
+    /// [`ErrorKind::Io`] if it could not be written or synced. Earlier lines stay whole.
     pub async fn append<T: Serialize>(&self, record: &T) -> Result<()> {
         let mut line = serde_json::to_vec(record).map_err(|error| {
             Error::new(ErrorKind::Data, "a record cannot be expressed in JSON").source(error)
@@ -68,8 +68,8 @@ impl Journal {
     }
 }
 
-/// Marks `file` as being written, for [`is_being_written`]; the mark goes with the process, however
-/// that ends. A file system without locks has no marks: nothing else depends on them.
+/// Marks `file` as being written, for [`is_being_written`], with a lock that ends with the process.
+/// On a file system without locks there is no mark, and nothing else depends on it.
 fn lock(file: &File) {
     #[cfg(unix)]
     let _: rustix::io::Result<()> =
@@ -78,7 +78,7 @@ fn lock(file: &File) {
     let _ = file;
 }
 
-/// True if a run that is still going on has `path` open for writing, as far as can be known.
+/// True if a running run is known to have `path` open for writing.
 pub(crate) fn is_being_written(path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -117,7 +117,7 @@ fn write_entries(mut disk: impl Disk, entries: &mpsc::Receiver<Entry>) {
         for entry in group {
             match write_line(&mut disk, &entry.line, &mut torn) {
                 Ok(()) => written.push(entry.done),
-                // Nobody may be listening any more (an aborted task); the line counts all the same.
+                // The caller may have gone (an aborted task); the line is written in any case.
                 Err(error) => drop(entry.done.send(Err(error))),
             }
         }
@@ -134,8 +134,8 @@ fn write_entries(mut disk: impl Disk, entries: &mpsc::Receiver<Entry>) {
 
 /// Writes one line with one `write`.
 ///
-/// A full disk can take the front of a line only. The next line then starts with
-/// a newline of its own, so that it is not lost together with the torn one.
+/// A full disk may take only the beginning of a line. The next line then starts with
+/// a newline, so that it is not lost together with the torn one.
 fn write_line(disk: &mut impl Disk, line: &[u8], torn: &mut bool) -> io::Result<()> {
     let repaired;
     let bytes = if *torn {
@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk with room for so many bytes more, shared so that a test can look at it.
+    /// A disk with room for this many more bytes, shared so that a test can look at it.
     #[derive(Default)]
     struct Small {
         room: usize,
@@ -239,7 +239,7 @@ mod tests {
         assert!(is_being_written(&path));
         drop(journal);
         while is_being_written(&path) {
-            // The journal's thread ends in its own time.
+            // The journal's thread ends asynchronously.
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Looking at what the worker consists of, at the two ends of the leak check.
+//! Records the anatomy of the worker before and after the leak check.
 
 use super::memory::MemoryReader;
 use super::recorder::Recorder;
@@ -8,10 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Event, Moment};
 use crate::sampler::anatomy;
 
-/// Records what the worker's processes consist of, now that memory is quiet; returns what was recorded.
+/// Records the anatomy of the worker's processes while memory is quiet; returns the recorded event.
 ///
-/// `smaps` costs what the PSS costs, so it is read where that was within its
-/// budget (`sampler.pss_budget_s`); descriptors and threads cost little.
+/// Reading `smaps` costs as much as reading the PSS, so it is read if the PSS was within its
+/// budget (`sampler.pss_budget_s`). Descriptors and threads cost little.
 pub(super) async fn look(
     memory: &MemoryReader,
     recorder: &Recorder,

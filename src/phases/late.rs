@@ -1,8 +1,8 @@
-//! Memory that comes down only after "after" was read: a late free.
+//! Finds late frees: memory that a task releases only after its "after" was read.
 //!
-//! The line of a task is written at once and cannot be changed, so what comes
-//! down later is an event that names the task; the next task's "before" is read
-//! after it, and does not profit.
+//! The line of a task is written at once and cannot be changed. So a later release is recorded as
+//! an event that names the task. The next task's "before" is read after the release, which
+//! therefore does not improve that task's delta.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +11,11 @@ use super::workers::{Mark, Workers};
 use crate::record::{Event, Footprint};
 use crate::units::round;
 
-/// Compares each quiet reading with the one before it. Reads nothing and records
-/// nothing itself: it returns the event to be recorded.
+/// Compares each quiet reading with the one before it. It reads and records nothing itself, but
+/// returns the event to record.
 #[derive(Debug)]
 pub(super) struct LateFrees {
-    /// What comes down by less than this, in MB, is noise.
+    /// A smaller fall, in MB, is noise.
     noise_mb: f64,
     last: Mutex<Option<QuietReading>>,
 }
@@ -29,17 +29,17 @@ struct QuietReading {
 }
 
 impl LateFrees {
-    /// `quiet_mb` is what the service's memory may move by while it counts as quiet.
+    /// `quiet_mb` is the range within which memory counts as quiet.
     pub(super) fn new(quiet_mb: f64) -> LateFrees {
         LateFrees { noise_mb: LATE_FREE_MB.max(quiet_mb), last: Mutex::default() }
     }
 
-    /// Remembers `after`, the reading after `of`, a task or a level.
+    /// Remembers `after`, the quiet reading after the task or level `of`.
     pub(super) fn remember(&self, of: &str, after: Settled, workers: &Workers) {
         *self.last() = Some(QuietReading { of: of.to_string(), after, mark: workers.mark() });
     }
 
-    /// Memory is quiet again, at `now`: what came down since the reading before.
+    /// The fall from the last quiet reading to the quiet reading `now`.
     pub(super) fn since_last(&self, now: &Settled, workers: &Workers) -> Option<Event> {
         let last = self.comparable(workers)?;
         // The same fall must not be reported twice.
@@ -48,9 +48,9 @@ impl LateFrees {
         Some(Event::LateFree { of: last.of, mb: round(mb, 1), during: None })
     }
 
-    /// `during`, a task or a level, is over. It began with memory as `before`, and the lowest
-    /// memory since was `lowest_mb`. What fell below `before` belonged to an earlier task: this
-    /// one cannot have freed more than it took. What it kept itself hides the fall from "after".
+    /// The fall during the task or level `during`, from memory as `before` it to `lowest_mb`, the
+    /// lowest memory since. A task cannot free more than it took, so memory below `before` was
+    /// released by an earlier task. "After" need not show it, since this task may keep memory itself.
     pub(super) fn during(
         &self,
         during: &str,
@@ -75,8 +75,8 @@ impl LateFrees {
     }
 }
 
-/// How far memory came down between two readings, if that is more than noise:
-/// private memory, since page cache that the kernel takes back was not freed.
+/// How far memory fell between two readings, if that is more than noise. Compares private
+/// memory where known, since page cache that the kernel reclaims was not freed by the service.
 fn fall_mb(before: &Settled, now: &Settled, noise_mb: f64) -> Option<f64> {
     let private = before.footprint.zip(now.footprint);
     let private = private.and_then(|(before, now)| Footprint::private_of_both(&before, &now));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn private_memory_tells_and_rss_where_it_is_not_known() {
+    fn private_memory_decides_and_rss_where_it_is_unknown() {
         let held = settled(900.0, Some(700.0));
         assert_eq!(fall_mb(&held, &settled(700.0, Some(500.0)), LATE_FREE_MB), Some(200.0));
         assert_eq!(

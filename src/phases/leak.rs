@@ -1,4 +1,4 @@
-//! The leak check: short and long, one task at a time, memory read around each.
+//! The leak check: short and long inputs, one task at a time, memory read before and after each.
 
 use std::time::Instant;
 
@@ -13,28 +13,27 @@ use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord, Task
 use crate::resume::Earlier;
 use crate::service::Input;
 
-/// After this many repeats over the limit nothing more is learned, and every
-/// further one costs the machine its memory.
+/// After this many repeats over the limit the leak is certain, and every further repeat would
+/// only use up the machine's memory.
 const CERTAIN: usize = 3;
 
-/// A leak of this share of the limit at each task is worth sparing the machine the tasks of a ramp.
-const DEAR_SHARE: f64 = 0.05;
+/// A certain leak of this share of the limit per task is large enough to limit the ramp.
+const EXPENSIVE_SHARE: f64 = 0.05;
 
-/// A service that answers nothing this many times in a row will not do better…
+/// This many timeouts in a row end the check…
 const TIMEOUTS_IN_A_ROW: usize = 2;
 
-/// …nor one that could not even be spoken to this many times.
+/// …and so do this many failed connections in a row.
 const UNREACHED_IN_A_ROW: usize = 3;
 
 /// Runs the leak check and records everything of it.
 ///
-/// First each input once (warm-up), then all of them `leak.repeats` times. Where
-/// the repeats leave it open whether memory accumulates, more follow until it is
-/// decided, up to `leak.max_repeats` and `leak.max_s`. The verdict is looked at
-/// after growing counts of tasks ([`next_look`]), so that looking often does not
-/// make it wrong more often.
+/// Sends each input once (warm-up), then all inputs `leak.repeats` times. If it is still open
+/// then whether memory accumulates, more repeats follow until that is decided, up to
+/// `leak.max_repeats` and `leak.max_s`. The verdict is evaluated after increasing numbers of
+/// tasks ([`next_look`]), so that frequent looks do not make a wrong verdict more likely.
 ///
-/// `earlier` is what a run did that this one goes on from.
+/// `earlier` is the progress of the run that this one resumes.
 ///
 /// Returns true if the leak is certain and large, so that every further task costs memory.
 ///
@@ -52,7 +51,7 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     }
 
     let mut cut_short = None;
-    // A round in which the earlier run was stopped goes on where it was.
+    // Continues a round in which the earlier run was stopped.
     let (mut round, mut sent) = (done.tasks.len() as u32 / kinds, done.tasks.len() % kinds as usize);
     let before_s = earlier.seconds;
     let started = Instant::now();
@@ -82,14 +81,14 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     }
     rig.workers.caught_up().await;
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Leak, cut_short }).await?;
-    Ok(certain(&done, rig).is_some() || leaks_dearly(&done, rig))
+    Ok(certain(&done, rig).is_some() || leaks_much(&done, rig))
 }
 
-/// True if memory accumulates for certain, and by so much that a ramp would cost the machine dearly.
-fn leaks_dearly(done: &RunData, rig: &Rig) -> bool {
+/// True if memory certainly accumulates, and fast enough to use up the machine's memory in a ramp.
+fn leaks_much(done: &RunData, rig: &Rig) -> bool {
     let growth = LeakTasks::of(done).growth(LOOKS);
-    let dear = DEAR_SHARE * rig.plan.leak.max_delta_mb;
-    growth.answer == Answer::Leak && growth.rate_mb_per_task.is_some_and(|rate| rate >= dear)
+    let much = EXPENSIVE_SHARE * rig.plan.leak.max_delta_mb;
+    growth.answer == Answer::Leak && growth.rate_mb_per_task.is_some_and(|rate| rate >= much)
 }
 
 async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
@@ -104,7 +103,7 @@ async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
     let mut after = rig.memory.settled(high).await?;
     rig.workers.caught_up().await;
     if !rig.workers.unchanged_since(mark) {
-        // Another process is read now than before: a difference would mean nothing.
+        // The process is another one than before, so a difference would mean nothing.
         after = Settled { seconds: after.seconds, ..Settled::nothing() };
     }
     let lowest_mb = rig.memory.lowest_mb(ended.started);
@@ -120,7 +119,7 @@ async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
     rig.recorder.task(task_line(place, input, &ended, &memory)).await
 }
 
-/// Records the memory of a moment; returns the look at what it consists of, where there was one.
+/// Records the memory at `moment`; returns the anatomy event, if one was recorded.
 async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Option<Event>> {
     let settled = rig.memory.settled(high_mb).await?;
     rig.recorder.events(rig.memory.late_frees.since_last(&settled, &rig.workers)).await?;
@@ -131,8 +130,8 @@ async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Optio
     }
 }
 
-/// True if more repeats are allowed and could decide what is open; `next` is the
-/// count of readings at which that is looked at next.
+/// True if more repeats are allowed and could decide the open verdict; `next` is the
+/// number of readings at which to evaluate it next.
 fn undecided(done: &RunData, rig: &Rig, round: u32, next: &mut usize) -> bool {
     let plan = &rig.plan.leak;
     if plan.repeats == 0 || round > plan.max_repeats {
@@ -141,7 +140,7 @@ fn undecided(done: &RunData, rig: &Rig, round: u32, next: &mut usize) -> bool {
     let leak = LeakTasks::of(done);
     let readings = leak.readings().after_mb.len();
     if readings < leak.repeats.len() {
-        // Without every reading, more of them decide nothing.
+        // If a reading is missing, further repeats decide nothing.
         return false;
     }
     if readings < *next {
@@ -151,7 +150,7 @@ fn undecided(done: &RunData, rig: &Rig, round: u32, next: &mut usize) -> bool {
     leak.growth(LOOKS).answer == Answer::Inconclusive
 }
 
-/// Why going on would teach nothing, if so.
+/// Why further tasks would show nothing new, if that is so.
 fn hopeless(done: &RunData) -> Option<String> {
     let in_a_row = |is: fn(&TaskRecord) -> bool| done.tasks.iter().rev().take_while(|task| is(task)).count();
     let timeouts = in_a_row(|task| task.status == TaskStatus::Timeout);

@@ -1,4 +1,4 @@
-//! Reads memory: the worker's, the other roles', the machine's.
+//! Reads the memory of the worker, of the other roles and of the machine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct MemoryReader {
     sampler: SamplerClient,
     settle: SettlePlan,
-    /// How long the worker may be stalled for its PSS; `None` to leave it unread.
+    /// How long reading the PSS may stall the worker; `None` not to read it.
     pss_budget: Option<Duration>,
     min_available_percent: f64,
-    /// Every role but the worker's.
+    /// Every role except the worker's.
     other_roles: Vec<String>,
-    /// Whether the warning that PSS is not read has been given: once a run is enough.
+    /// Whether the run has been warned that PSS is not read.
     pss_warned: AtomicBool,
     recorder: Arc<Recorder>,
     stop: Stop,
-    /// Finds memory that is freed after it was read.
+    /// Finds memory that a task releases late.
     pub(super) late_frees: LateFrees,
 }
 
@@ -105,8 +105,8 @@ impl MemoryReader {
         Ok(Settled { rss_mb, footprint, ..Settled::nothing() })
     }
 
-    /// Waits until the worker's memory is quiet, and reads it. Memory that is quiet above
-    /// `high_mb` gets `settle.late_free_s` to come down.
+    /// Waits until the worker's memory is quiet, and reads it. If memory is quiet but above
+    /// `high_mb`, waits up to `settle.late_free_s` for it to come down.
     ///
     /// # Errors
     /// Those of the sampler; [`crate::ErrorKind::Interrupted`] if the run is to stop.
@@ -159,8 +159,8 @@ impl MemoryReader {
         self.sampler.low_between(WORKER, from, Instant::now()).map(to_mb)
     }
 
-    /// Says that tasks are in flight, until the guard is dropped: the sampler then looks more
-    /// often, so that it misses no short peak.
+    /// Marks tasks as in flight until the guard is dropped. The sampler looks more often
+    /// meanwhile, so that it misses no short peak.
     pub(super) fn busy(&self) -> Busy<'_> {
         self.sampler.set_busy(true);
         Busy(&self.sampler)
@@ -181,7 +181,7 @@ impl MemoryReader {
     }
 }
 
-/// Tasks are in flight as long as this exists.
+/// Marks tasks as in flight as long as it exists.
 #[must_use]
 pub(super) struct Busy<'a>(&'a SamplerClient);
 

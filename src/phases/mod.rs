@@ -1,4 +1,4 @@
-//! The phases of a run: the only place where driving and sampling meet.
+//! The phases of a run, the only place that both drives the service and samples its memory.
 
 mod anatomy;
 mod driver;

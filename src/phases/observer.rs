@@ -1,8 +1,8 @@
-//! Who is told what happens while it happens.
+//! Observers, which are notified of everything that a run records.
 
 use crate::record::{EventRecord, TaskRecord};
 
-/// Told of everything once it is safely on the disk: the console, a test.
+/// Notified of every record once it is safely on the disk. The console is one, a test can be.
 pub trait Observer: Send + Sync {
     /// An event was recorded.
     fn event(&self, record: &EventRecord);
@@ -10,7 +10,7 @@ pub trait Observer: Send + Sync {
     fn task(&self, record: &TaskRecord);
 }
 
-/// An observer that tells nobody.
+/// An observer that does nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -16,11 +16,11 @@ use crate::plan::LeakPlan;
 use crate::record::{Event, Moment, Phase};
 use crate::service::Input;
 
-/// Runs the probes that the plan asks for, each `leak.probe_steps` long, but for those that were
-/// `tried` before the run was stopped.
+/// Runs the probes that the plan asks for, each with `leak.probe_steps` steps, except the
+/// conditions that were `tried` before the run was stopped.
 ///
-/// A step sends tasks and reads memory when it is quiet, as the leak check does.
-/// Where a worker is lost or memory gets short, the rest is left out and said so.
+/// A step sends tasks and reads memory when it is quiet, like the leak check.
+/// If a worker is lost or memory gets short, the remaining probes are skipped with a warning.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
@@ -59,7 +59,7 @@ fn wanted(plan: &LeakPlan) -> Vec<&str> {
     wanted
 }
 
-/// One condition from its first step to its last; returns why it ended early, if it did.
+/// Runs all steps under one condition; returns why it ended early, if it did.
 async fn under(rig: &Rig, condition: &str, mark: Mark) -> Result<Option<String>> {
     let plan = &rig.plan.leak;
     let many = plan.probe_concurrency;

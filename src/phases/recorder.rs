@@ -1,4 +1,4 @@
-//! Recording: to the disk first, then to whoever watches.
+//! Records to the disk first, and notifies the observers afterwards.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,16 +13,16 @@ use crate::journal::{Journal, RunPaths};
 use crate::record::{Event, EventRecord, Phase, RunData, TaskRecord};
 use crate::units::round;
 
-/// Where every task and event of a run goes.
+/// Records every task and event of a run.
 pub struct Recorder {
     tasks: Journal,
     events: Journal,
     observer: Arc<dyn Observer>,
     started: Instant,
     sequence: AtomicU32,
-    /// The last second given out, by the front of the `test_id`.
+    /// The last second that was used, by the front of the `test_id`.
     seconds: Mutex<HashMap<String, i64>>,
-    /// What was recorded since the present level began: a level is judged by what is on the disk.
+    /// The records since the current level began: a level is judged by what is on the disk.
     level: Mutex<RunData>,
 }
 
@@ -43,7 +43,7 @@ impl Recorder {
         })
     }
 
-    /// Records a task; gives it its place in the run and its time stamp.
+    /// Records a task, with its sequence number and its time stamp.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the line is not safely on the disk.
@@ -85,7 +85,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// What was recorded since the last level began.
+    /// The records since the last level began.
     pub(super) fn level_so_far(&self) -> RunData {
         self.level().clone()
     }
@@ -104,15 +104,15 @@ impl Recorder {
         self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives out no `test_id` that stands in `earlier`, which this run goes on from.
-    pub fn go_on_from(&self, earlier: &RunData) {
+    /// Reserves the `test_id`s of `earlier`, the run that this one resumes.
+    pub fn resume_from(&self, earlier: &RunData) {
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
         let started = earlier.events.iter().filter_map(|record| match &record.event {
             Event::TaskStarted { test_id } => Some(test_id.as_str()),
             _ => None,
         });
         let recorded = earlier.tasks.iter().map(|task| task.test_id.as_str());
-        for (front, second) in started.chain(recorded).filter_map(apart) {
+        for (front, second) in started.chain(recorded).filter_map(split) {
             let last = seconds.entry(front.to_string()).or_insert(second);
             *last = second.max(*last);
         }
@@ -129,8 +129,8 @@ impl Recorder {
     }
 }
 
-/// A `test_id` as its front, without the place in the batch, and its second.
-fn apart(test_id: &str) -> Option<(&str, i64)> {
+/// Splits a `test_id` into its front, without the index in the batch, and its second.
+fn split(test_id: &str) -> Option<(&str, i64)> {
     let (front, second) = test_id.rsplit_once('_')?;
     let in_batch = front.rsplit_once("_t").filter(|(_, index)| index.parse::<u32>().is_ok());
     Some((in_batch.map_or(front, |(front, _)| front), second.parse().ok()?))
@@ -141,14 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_id_comes_apart() {
-        assert_eq!(apart("short_c1_1765322145"), Some(("short_c1", 1_765_322_145)));
-        assert_eq!(apart("my_take_2_c12_t3_1765322145"), Some(("my_take_2_c12", 1_765_322_145)));
-        assert_eq!(apart("anything"), None);
+    fn a_test_id_is_split() {
+        assert_eq!(split("short_c1_1765322145"), Some(("short_c1", 1_765_322_145)));
+        assert_eq!(split("my_take_2_c12_t3_1765322145"), Some(("my_take_2_c12", 1_765_322_145)));
+        assert_eq!(split("anything"), None);
     }
 
     #[tokio::test]
-    async fn a_run_that_goes_on_from_another_repeats_none_of_its_ids() {
+    async fn a_resumed_run_repeats_no_id() {
         let directory = tempfile::tempdir().unwrap();
         let paths = RunPaths::reserve(directory.path()).unwrap();
         let recorder = Recorder::open(&paths, Arc::new(super::super::observer::Silent)).unwrap();
@@ -159,7 +159,7 @@ mod tests {
             events: vec![EventRecord { time: String::new(), elapsed: 0.0, event }],
             ..RunData::default()
         };
-        recorder.go_on_from(&earlier);
+        recorder.resume_from(&earlier);
         assert_eq!(recorder.batch_second("short_c2"), later + 1);
         assert!(recorder.batch_second("short_c1") < later);
     }

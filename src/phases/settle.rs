@@ -1,59 +1,58 @@
-//! When is memory quiet? A state machine without a clock.
+//! Recognises quiet memory: a state machine without a clock.
 
 use std::collections::VecDeque;
 
 use crate::plan::SettlePlan;
 use crate::record::Footprint;
 
-/// What came of waiting for quiet.
+/// The result of waiting for quiet memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settled {
     /// RSS of the worker role in MB; absent if no worker was alive.
     pub rss_mb: Option<f64>,
-    /// All that the worker role's tree held then; absent with `rss_mb`.
+    /// The footprint of the worker role's tree; absent with `rss_mb`.
     pub footprint: Option<Footprint>,
-    /// Seconds that it took.
+    /// How long the wait took, in seconds.
     pub seconds: f64,
-    /// False if memory was still moving when the time was up.
+    /// False if memory was still changing at the end of the wait.
     pub quiet: bool,
-    /// Memory that had been quiet on a higher level before it came down, in MB.
+    /// How far memory came down after it had been quiet on a higher level, in MB.
     pub late_free_mb: Option<f64>,
 }
 
-/// Memory that came down by less than this, in MB, may be an allocator's whim:
-/// the noise of a healthy process between two quiet readings.
+/// A smaller fall between two quiet readings, in MB, is the noise of a healthy process.
 pub(super) const LATE_FREE_MB: f64 = 5.0;
 
 impl Settled {
-    /// No worker was there to be read.
+    /// The result if no worker was alive.
     pub(super) fn nothing() -> Settled {
         Settled { rss_mb: None, footprint: None, seconds: 0.0, quiet: false, late_free_mb: None }
     }
 }
 
-/// Recognises quiet in readings as they come.
+/// Recognises quiet memory in successive readings.
 #[derive(Debug, Clone)]
 pub struct Settle<'a> {
     plan: &'a SettlePlan,
-    /// Quiet above this is watched on, for late frees.
+    /// Memory that is quiet above this is watched longer, for late frees.
     high_mb: Option<f64>,
     recent: VecDeque<(f64, f64)>,
-    /// The highest level on which memory was quiet and yet high.
-    held_mb: Option<f64>,
+    /// The highest level above `high_mb` on which memory was quiet.
+    quiet_high_mb: Option<f64>,
 }
 
 impl<'a> Settle<'a> {
-    /// Waits for quiet; where `high_mb` is given, quiet above it is given
+    /// Waits for quiet memory. Memory that is quiet above `high_mb` gets
     /// `late_free_s` to come down.
     pub fn new(plan: &'a SettlePlan, high_mb: Option<f64>) -> Settle<'a> {
-        Settle { plan, high_mb, recent: VecDeque::new(), held_mb: None }
+        Settle { plan, high_mb, recent: VecDeque::new(), quiet_high_mb: None }
     }
 
-    /// Takes a reading, `seconds` after the start; returns whether memory is
-    /// quiet once that is decided, and nothing as long as it is not.
+    /// Takes a reading, `seconds` after the start. Returns `None` while the wait goes on, and at
+    /// its end whether memory is quiet.
     pub fn reading(&mut self, seconds: f64, rss_mb: f64) -> Option<bool> {
         self.recent.push_back((seconds, rss_mb));
-        // One reading older than the window stays: the window must be covered, not merely touched.
+        // Keeps one reading older than the window, so that the readings cover the whole window.
         while self.recent.get(1).is_some_and(|(at, _)| seconds - at >= self.plan.quiet_s) {
             self.recent.pop_front();
         }
@@ -64,7 +63,7 @@ impl<'a> Settle<'a> {
         let quiet = covered && highest - lowest <= self.plan.quiet_mb;
         let high = self.high_mb.is_some_and(|limit| rss_mb > limit);
         if quiet && high {
-            self.held_mb = Some(self.held_mb.map_or(rss_mb, |held| held.max(rss_mb)));
+            self.quiet_high_mb = Some(self.quiet_high_mb.map_or(rss_mb, |high| high.max(rss_mb)));
         }
         if quiet && (!high || seconds >= self.plan.late_free_s) {
             return Some(true);
@@ -74,9 +73,11 @@ impl<'a> Settle<'a> {
     }
 
     /// How far `rss_mb`, the reading that ended the wait, is below a level on
-    /// which memory was quiet before: a late free, if it is more than noise.
+    /// which memory was quiet before. This is a late free, if it is more than noise.
     pub fn came_down_mb(&self, rss_mb: f64) -> Option<f64> {
-        self.held_mb.map(|held| held - rss_mb).filter(|fall| *fall >= LATE_FREE_MB.max(self.plan.quiet_mb))
+        self.quiet_high_mb
+            .map(|high| high - rss_mb)
+            .filter(|fall| *fall >= LATE_FREE_MB.max(self.plan.quiet_mb))
     }
 }
 
@@ -86,7 +87,7 @@ mod tests {
 
     const PLAN: SettlePlan = SettlePlan { quiet_s: 0.5, quiet_mb: 1.0, max_s: 10.0, late_free_s: 8.0 };
 
-    /// When, and how, the wait ends for memory that follows `rss` over time.
+    /// When the wait ends for memory that follows `rss` over time, and whether it is quiet then.
     fn end(high_mb: Option<f64>, rss: impl Fn(f64) -> f64) -> (f64, bool) {
         let mut settle = Settle::new(&PLAN, high_mb);
         for tick in 0..10_000 {
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_never_rests_is_read_at_the_bound_and_said_to_move() {
+    fn memory_that_never_settles_is_read_at_the_bound_and_is_not_quiet() {
         let (seconds, quiet) = end(None, |seconds| 600.0 + seconds * 100.0);
         assert!(!quiet && seconds >= 10.0, "{seconds}");
     }
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_down_late_is_told_and_noise_is_not() {
+    fn a_late_free_is_reported_and_noise_is_not() {
         let after = |low: f64| {
             let mut settle = Settle::new(&PLAN, Some(650.0));
             let rss = |seconds: f64| if seconds < 5.0 { 800.0 } else { low };
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_stays_high_is_kept_for_the_patience_only() {
+    fn memory_that_stays_high_is_watched_for_late_free_s_only() {
         let (seconds, quiet) = end(Some(650.0), |_| 800.0);
         assert!(quiet && (8.0..8.2).contains(&seconds), "{seconds}");
     }

@@ -1,4 +1,4 @@
-//! The soak: one level held for a time, and what memory keeps meanwhile.
+//! The soak: holds one level for a time, and records the floor of memory meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ use crate::units::round;
 /// Time between two looks at memory.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Where so many tasks for each that is outstanding fail in a row, nothing more is learned.
+/// The soak ends after this many failures in a row for each outstanding task.
 const FAILED_IN_A_ROW: u32 = 3;
 
 /// Holds `soak.concurrency` tasks outstanding and records the floor of memory, round by round.
 ///
-/// `earlier` is what a run did that this one goes on from: its rounds and its time count.
+/// `earlier` is the progress of the run that this one resumes; its rounds and its time count.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
@@ -35,7 +35,7 @@ pub async fn soak(rig: &Rig, earlier: Earlier) -> Result<()> {
     let busy = rig.memory.busy();
     let cut_short = hold(rig, &before, &earlier).await?;
     drop(busy);
-    // Whatever came down when the load was gone is in the CSV; the verdict is that of the load.
+    // The CSV shows what memory does without load; the verdict is about memory under load.
     rig.memory.settled(before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb)).await?;
     rig.workers.caught_up().await;
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Soak, cut_short }).await
@@ -92,7 +92,7 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<S
     Ok(cut_short)
 }
 
-/// The round that goes on.
+/// The current round.
 struct Present {
     round: u32,
     floor_mb: Option<f64>,
@@ -105,7 +105,7 @@ impl Present {
         Present { round, floor_mb: None, peak_mb: None, own: OwnWatch::start() }
     }
 
-    /// Private memory where it can be read, since RSS counts what is shared for each process.
+    /// Reads private memory if possible, since RSS counts shared pages in every process.
     async fn look(&mut self, rig: &Rig) -> Result<()> {
         let held = rig.memory.footprint(false).await?;
         if let Some(mb) = held.and_then(|held| held.private_mb.or(held.rss_mb)) {
@@ -115,7 +115,7 @@ impl Present {
         Ok(())
     }
 
-    /// Records the round; the next one begins.
+    /// Records the round and begins the next one.
     async fn end(mut self, rig: &Rig, tasks: u32, seconds: f64) -> Result<Present> {
         if self.floor_mb.is_none() {
             self.look(rig).await?;

@@ -1,4 +1,4 @@
-//! The tasks of a batch: their names, and what those that are outstanding together share.
+//! The tasks of a batch: their names, and what tasks that run together have in common.
 
 use std::time::{Duration, Instant};
 
@@ -24,13 +24,13 @@ pub(super) fn batch_ids(recorder: &Recorder, stem: &str, concurrency: u32, batch
         .collect()
 }
 
-/// What the tasks have in common that are outstanding at once.
+/// The common properties of tasks that are outstanding together.
 pub(super) struct Together<'a> {
     pub(super) phase: Phase,
     pub(super) concurrency: u32,
-    /// Which attempt at the level it is, from 1.
+    /// The number of the attempt at the level, from 1.
     pub(super) attempt: u32,
-    /// Memory before the first of them.
+    /// Memory before the first task.
     pub(super) before: &'a Settled,
     pub(super) mark: Mark,
 }
@@ -38,8 +38,8 @@ pub(super) struct Together<'a> {
 impl Together<'_> {
     /// Sends one task and records it at once; it may replace a task that failed.
     ///
-    /// "After" is the memory at this moment, busy or not: the line goes to the disk at once and
-    /// cannot wait for the other tasks to end.
+    /// "After" is the memory at this moment, quiet or not: the line goes to the disk at once and
+    /// does not wait for the other tasks.
     ///
     /// # Errors
     /// Those of [`super::driver::Driver::drive`]; [`crate::ErrorKind::Io`] if the line cannot be written.

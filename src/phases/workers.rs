@@ -1,4 +1,4 @@
-//! The worker processes of a run: who is alive, who ended, who was replaced.
+//! Follows the worker processes of a run: their exits and replacements.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::analysis::{WORKER, worker_end};
 use crate::record::{Event, ExitKind};
 use crate::sampler::{EventKind, ProcessEvent};
 
-/// What is known of the worker role's roots.
+/// The roots of the worker role.
 #[derive(Debug, Clone, Default)]
 struct State {
     alive: BTreeSet<u32>,
@@ -19,14 +19,14 @@ struct State {
     replacements: Vec<u32>,
 }
 
-/// A place in the history of the workers; what comes after it belongs to a level.
+/// A point in the history of the workers, to ask for the changes since.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mark {
     exits: usize,
     replacements: usize,
 }
 
-/// Follows the sampler's events: records them, then lets the phases see them.
+/// Follows the sampler's events: records them, then shows them to the phases.
 #[derive(Debug, Clone)]
 pub struct Workers {
     state: watch::Receiver<State>,
@@ -47,13 +47,13 @@ impl Workers {
         Workers { state, barrier }
     }
 
-    /// Where the history stands now.
+    /// The present point in the history.
     pub fn mark(&self) -> Mark {
         let state = self.state.borrow();
         Mark { exits: state.exits.len(), replacements: state.replacements.len() }
     }
 
-    /// Waits until every event that the sampler has told of is recorded and seen.
+    /// Waits until every event that the sampler has sent is recorded and visible.
     pub async fn caught_up(&self) {
         let (done, reached) = oneshot::channel();
         if self.barrier.send(done).await.is_ok() {
@@ -61,7 +61,7 @@ impl Workers {
         }
     }
 
-    /// The workers that ended since `mark`, and those that came.
+    /// The workers that ended since `mark`, and their replacements.
     pub fn since(&self, mark: Mark) -> (Vec<(u32, ExitKind)>, Vec<u32>) {
         let state = self.state.borrow();
         (state.exits[mark.exits..].to_vec(), state.replacements[mark.replacements..].to_vec())
@@ -73,8 +73,8 @@ impl Workers {
         state.exits.len() == mark.exits && state.replacements.len() == mark.replacements
     }
 
-    /// Resolves when a worker has ended since `mark`, or none was alive to begin
-    /// with: with what happened, and whether any worker is left.
+    /// Resolves when a worker has ended since `mark`, or if none was alive at that point.
+    /// Returns what happened, and whether a worker is left.
     pub async fn lost(&self, mark: Mark) -> (String, bool) {
         let mut state = self.state.clone();
         let changed = state.wait_for(|state| {
@@ -87,7 +87,7 @@ impl Workers {
                     recent.unwrap_or(&state.exits).iter().map(|(pid, how)| worker_end(*pid, *how)).collect();
                 (ends.join(", "), !state.alive.is_empty())
             }
-            // The sampler is gone with its events: nothing more can be learned.
+            // The sampler has stopped, so no further event will come.
             Err(_) => std::future::pending().await,
         }
     }
@@ -115,7 +115,7 @@ async fn forward(
                         Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                     }
                 }
-                // Whoever asked may have been cancelled meanwhile.
+                // The caller may have been cancelled meanwhile.
                 let _: Result<(), ()> = request.send(());
             }
         }
@@ -146,7 +146,7 @@ async fn take(event: &ProcessEvent, recorder: &Recorder, publish: &watch::Sender
         },
     };
     if let Err(error) = recorder.event(record).await {
-        // The phases find the same fault when they record; here nobody can be told.
+        // The phases run into the same error when they record; this task has no caller to return it to.
         tracing::error!("{error}");
     }
     if is_worker {

@@ -1,4 +1,4 @@
-//! Submit a multipart file, then ask for the result.
+//! Submits a multipart file, then polls for the result.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,19 +16,19 @@ use super::stream::Messages;
 use super::{Completion, Input, Target, TaskError, Unwell, base, json};
 use crate::plan::{AsrPlan, TargetPlan};
 
-/// A few failed looks in a row are forgiven: a poll is not the task.
+/// The number of failed polls in a row that are tolerated: a failed poll is not a failed task.
 const POLL_FAILURES: u32 = 3;
 
 /// A speech-recognition service with a submit endpoint and a result endpoint.
 ///
-/// Clones, and all their tasks, share the rate at which results are asked for.
+/// Clones share one poll rate for all their tasks.
 #[derive(Debug, Clone)]
 pub struct AsrTarget {
     client: Client,
     looks: Arc<Looks>,
     base: String,
     health: String,
-    /// What a service that streams is asked with.
+    /// The headers of a request for a stream of statuses.
     stream_headers: Option<HeaderMap>,
     plan: AsrPlan,
 }
@@ -38,7 +38,7 @@ impl AsrTarget {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`] if no HTTP client can be set up, or the secret that the plan
-    /// names is not there.
+    /// names is not set.
     pub fn of_plan(plan: &TargetPlan) -> crate::Result<AsrTarget> {
         let client = Client::of_plan(plan)?;
         let stream_headers = plan.asr.stream.then(|| {
@@ -80,7 +80,7 @@ impl AsrTarget {
         }
     }
 
-    /// Asks for the result until it is there.
+    /// Polls until the result is there.
     async fn result(
         &self,
         lane: &mut Lane,
@@ -117,8 +117,8 @@ impl AsrTarget {
                     }
                 }
             }
-            // A service that holds the answer back until there is news has used up the wait; one
-            // that answered at once, whatever it was asked for, has not.
+            // A long poll has already used up the wait. A service that answered at once, even if
+            // a long poll was requested, has not.
             let next = poll_delay(asked - started);
             let holds = self.plan.stream || !self.plan.wait_query.is_empty();
             due = if holds { asked + next } else { Instant::now() + next };
@@ -158,7 +158,7 @@ impl AsrTarget {
         json(&answer, "the result")
     }
 
-    /// Listens to a stream of statuses until one tells of the task's end; none if the stream ends before.
+    /// Reads a stream of statuses until one reports the task's end; `None` if the stream ends before.
     async fn listen(
         &self,
         lane: &mut Lane,
@@ -189,7 +189,7 @@ impl AsrTarget {
         Ok(end.or_else(|| messages.end().and_then(|message| read(&message))))
     }
 
-    /// The end of the task, if this answer tells of one; `since` its submission.
+    /// The end of the task, if this answer reports one; `since` is the time since its submission.
     fn end(
         &self,
         task_id: &str,
@@ -234,7 +234,7 @@ impl AsrTarget {
     }
 }
 
-/// An id as a segment of a path: what could end the segment is escaped.
+/// An id as a segment of a path, with the characters escaped that could end the segment.
 fn as_path(id: &str) -> String {
     use std::fmt::Write as _;
     let mut path = String::with_capacity(id.len());
@@ -242,7 +242,7 @@ fn as_path(id: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,;=".contains(&byte) {
             path.push(char::from(byte));
         } else {
-            // Writing to a String cannot fail.
+            // Writing to a String never fails.
             let _ = write!(path, "%{byte:02X}");
         }
     }

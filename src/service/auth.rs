@@ -1,5 +1,5 @@
-//! The secret that a service asks for: read from the environment, sent with every request,
-//! and written nowhere.
+//! The secret that a service requires: read from the environment, sent with every request,
+//! and never written.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::TargetPlan;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret in texts.
 pub(super) const HIDDEN: &str = "(hidden)";
 
 /// A header with a secret, if the plan names one.
@@ -26,8 +26,8 @@ impl Auth {
     /// The header that `plan` describes, with its secret from the environment.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if the variable is not set, or holds what no header can. The
-    /// value is in no message.
+    /// [`ErrorKind::Config`] if the variable is not set, or its value is not valid in a header. No
+    /// message contains the value.
     pub(super) fn of_plan(plan: &TargetPlan) -> Result<Auth> {
         Auth::read(plan, |name| std::env::var(name).ok())
     }
@@ -53,7 +53,7 @@ impl Auth {
             "" => secret.clone(),
             scheme => format!("{scheme} {secret}"),
         };
-        // The error of the conversion is not kept: it could show what it was given.
+        // The conversion's error is dropped, since it could show the value.
         let mut value = HeaderValue::from_str(&text).map_err(|_| {
             Error::new(ErrorKind::Config, format!("the value of `{name}` cannot stand in an HTTP header"))
                 .hint("it holds a line break or another control character")
@@ -67,7 +67,7 @@ impl Auth {
         self.0.as_ref().map(|header| (header.name.clone(), header.value.clone()))
     }
 
-    /// What is sent and where it comes from, for `highwater doctor`.
+    /// The name of the header and the source of its value, for `highwater doctor`.
     pub(super) fn describe(&self, plan: &TargetPlan) -> Option<String> {
         let header = self.0.as_ref()?;
         let length = header.secret.chars().count();
@@ -77,7 +77,7 @@ impl Auth {
         ))
     }
 
-    /// `text` without the secret: services quote in their errors what they were sent.
+    /// `text` without the secret: a service may quote the request in its error.
     pub(super) fn scrub(&self, text: String) -> String {
         match &self.0 {
             Some(header) if text.contains(&header.secret) => text.replace(&header.secret, HIDDEN),

@@ -1,19 +1,19 @@
-//! Why a task did not succeed, with its cause.
+//! The errors of a task, with their causes.
 
 use std::fmt;
 use std::io;
 
-/// How far a task had come when something happened to it.
+/// The stage of a task at which something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// The connection was being opened.
     Connect,
-    /// The request was being sent; for a service that is asked for the result later, until it
-    /// had answered the submission.
+    /// The request was being sent; for a service that is polled for the result, up to its answer to
+    /// the submission.
     Upload,
-    /// The request was with the service, and its result was waited for.
+    /// The request had been sent, and the result was awaited.
     Processing,
-    /// The service was being asked for the result.
+    /// The service was being polled for the result.
     Poll,
 }
 
@@ -38,29 +38,29 @@ impl fmt::Display for Stage {
 /// What cut a task off from its service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Nobody listens there.
+    /// No process listens on the port.
     Refused,
-    /// The connection was broken off.
+    /// The connection was reset.
     Reset,
-    /// The connection was closed in the ordinary way, but before the answer was whole.
+    /// The connection was closed regularly, but before the answer was complete.
     Closed,
-    /// The host, or a way to it, does not exist.
+    /// The host or a route to it does not exist.
     Unreachable,
-    /// The host's name is not known.
+    /// The host's name cannot be resolved.
     Name,
-    /// The secured connection could not be agreed on, or the certificate is not trusted.
+    /// The TLS handshake failed, or the certificate is not trusted.
     Tls,
-    /// This machine ran out of something: files, ports. It says nothing about the service.
+    /// This machine ran out of files or ports, which says nothing about the service.
     Local,
-    /// Anything else; the message says what.
+    /// Anything else; the message describes it.
     Other,
 }
 
 impl Cause {
-    /// What stands behind an error of the operating system.
+    /// The cause behind an error of the operating system.
     pub fn of(error: &io::Error) -> Cause {
         use io::ErrorKind as Kind;
-        // A machine without free descriptors or ports has no kind of its own.
+        // There is no error kind for a machine without free descriptors or ports.
         let local = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::NOBUFS];
         if error.raw_os_error().is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code)) {
             return Cause::Local;
@@ -92,19 +92,19 @@ impl Cause {
     }
 }
 
-/// What a service said of a task that it had not finished.
+/// The last status of a task that the service had not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// It waited for its turn.
+    /// It was waiting in the queue.
     Queued,
-    /// It was being worked on.
+    /// It was being processed.
     Processing,
 }
 
-/// Which limit a task ran into.
+/// The limit that a task exceeded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TimeLimit {
-    /// `target.timeout_s`, the whole task; where it is known, how far the task had come.
+    /// `target.timeout_s`, of the whole task; with the stage of the task, if known.
     Task(Option<Stage>),
     /// `target.connect_timeout_s`.
     Connect,
@@ -114,60 +114,60 @@ pub enum TimeLimit {
     Processing,
 }
 
-/// Why a task did not succeed.
+/// The error of a task.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TaskError {
-    /// The service refused the task, or the question for its result.
+    /// The service refused the task or a poll for its result.
     #[error("rejected: HTTP {status}{}", after_colon(.body))]
     Rejected {
         /// The HTTP status of the answer.
         status: u16,
         /// The beginning of its body: the first 2 KB.
         body: String,
-        /// The service's name for the task, if it had taken it before.
+        /// The service's id for the task, if it had accepted the task before.
         task_id: Option<String>,
     },
-    /// The service took the task and reported that it failed.
+    /// The service accepted the task and reported that it failed.
     #[error("failed by the service: {message}")]
     Failed {
-        /// The service's name for the task.
+        /// The service's id for the task.
         task_id: Option<String>,
         /// The service's message.
         message: String,
     },
-    /// The service could not be spoken to.
+    /// The connection to the service failed.
     #[error("{stage}: {message}")]
     Transport {
-        /// What was being done.
+        /// The stage.
         stage: Stage,
-        /// What cut the task off.
+        /// The cause.
         cause: Cause,
-        /// The same in words.
+        /// The error in words.
         message: String,
-        /// The service's name for the task, if it gave one before.
+        /// The service's id for the task, if it gave one before.
         task_id: Option<String>,
     },
-    /// The service answered something that its contract does not allow.
+    /// The service's answer violates its contract.
     #[error("malformed answer: {message}")]
     Malformed {
-        /// What was wrong with it.
+        /// What is wrong with it.
         message: String,
-        /// The service's name for the task, if it gave one before.
+        /// The service's id for the task, if it gave one before.
         task_id: Option<String>,
     },
-    /// The service did not do its part in time.
+    /// The task exceeded a time limit.
     #[error("{}{}", timed_out(*.limit_s, *.limit), last_seen(*.seen))]
     TimedOut {
         /// The limit in seconds.
         limit_s: f64,
         /// Which limit.
         limit: TimeLimit,
-        /// What the service said last of the task, if it was asked.
+        /// The last status that the service gave, if it was polled.
         seen: Option<Seen>,
-        /// The service's name for the task, if it gave one before.
+        /// The service's id for the task, if it gave one before.
         task_id: Option<String>,
     },
-    /// The process that would have finished the task is gone.
+    /// The process that would have finished the task has ended.
     #[error("{message}")]
     WorkerLost {
         /// Which process, and how it ended.
@@ -176,22 +176,22 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// A transport error of no task yet.
+    /// A transport error without a task id.
     pub fn transport(stage: Stage, cause: Cause, message: impl Into<String>) -> TaskError {
         TaskError::Transport { stage, cause, message: message.into(), task_id: None }
     }
 
-    /// What an error of the operating system means for a task at `stage`.
+    /// The transport error for an error of the operating system at `stage`.
     pub fn io(stage: Stage, error: &io::Error) -> TaskError {
         TaskError::transport(stage, Cause::of(error), error.to_string())
     }
 
-    /// A malformed answer, of no task yet.
+    /// A malformed answer, without a task id.
     pub fn malformed(message: impl Into<String>) -> TaskError {
         TaskError::Malformed { message: message.into(), task_id: None }
     }
 
-    /// The same error of the task that the service calls `id`.
+    /// The same error with the task id `id`.
     #[must_use]
     pub fn of_task(mut self, id: &str) -> TaskError {
         match &mut self {
@@ -205,7 +205,7 @@ impl TaskError {
         self
     }
 
-    /// The same error with `change` made to all that the service said.
+    /// The same error with `change` applied to all text from the service.
     #[must_use]
     pub(super) fn map_text(mut self, change: impl Fn(String) -> String) -> TaskError {
         let apply = |text: &mut String| *text = change(std::mem::take(text));
@@ -223,7 +223,7 @@ impl TaskError {
         self
     }
 
-    /// The service's name for the task, if it gave one.
+    /// The service's id for the task, if it gave one.
     pub fn task_id(&self) -> Option<&str> {
         match self {
             TaskError::Rejected { task_id, .. }
@@ -247,10 +247,10 @@ impl TaskError {
         }
     }
 
-    /// How far the task had come, where the error tells.
+    /// The stage of the task, if the error shows it.
     pub fn stage(&self) -> Option<Stage> {
         match self {
-            // Who has a name for the task has taken it: only the question for its result is left.
+            // A task id means that the submission was accepted, so the error comes from a poll.
             TaskError::Rejected { task_id: Some(_), .. } => Some(Stage::Poll),
             TaskError::Transport { stage, .. } => Some(*stage),
             TaskError::TimedOut { limit, .. } => match limit {
@@ -263,7 +263,7 @@ impl TaskError {
         }
     }
 
-    /// What cut the task off, where something did.
+    /// The cause of a transport error.
     pub fn cause(&self) -> Option<Cause> {
         match self {
             TaskError::Transport { cause, .. } => Some(*cause),
@@ -271,7 +271,7 @@ impl TaskError {
         }
     }
 
-    /// The HTTP status that the task ended with, where it did.
+    /// The HTTP status of a rejection.
     pub fn http_status(&self) -> Option<u16> {
         match self {
             TaskError::Rejected { status, .. } => Some(*status),
@@ -279,8 +279,8 @@ impl TaskError {
         }
     }
 
-    /// True for a failure that can pass by itself: the service is full or away. What it took
-    /// and failed, answered wrongly or did not finish in time is its answer, and stands.
+    /// True for a failure that can pass by itself: the service is overloaded or unavailable. A task that it
+    /// accepted and failed, answered wrongly or did not finish in time stays failed.
     pub fn may_pass(&self) -> bool {
         match self {
             TaskError::Rejected { status, task_id: None, .. } => matches!(status, 429 | 502 | 503 | 504),
@@ -296,7 +296,7 @@ fn after_colon(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(": {body}") }
 }
 
-/// Tells a task that hangs from the innocent one behind it, whose time is up as well.
+/// Distinguishes a hung task from a task behind it in the queue, which times out as well.
 fn last_seen(seen: Option<Seen>) -> &'static str {
     match seen {
         Some(Seen::Queued) => "; it was never begun: the service still had it in its queue",

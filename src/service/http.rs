@@ -1,4 +1,4 @@
-//! One synchronous request is one task.
+//! A service whose tasks are single synchronous requests.
 
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -18,7 +18,7 @@ pub struct HttpTarget {
     method: Method,
     headers: HeaderMap,
     path: Uri,
-    /// The JSON body, made once.
+    /// The JSON body, built once.
     json: Option<Bytes>,
     plan: HttpPlan,
 }
@@ -27,8 +27,8 @@ impl HttpTarget {
     /// The service that `plan` describes, with its URL and its request.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for what is no method, no path or no header, if no HTTP client can be set up, or
-    /// the secret that the plan names is not there.
+    /// [`ErrorKind::Config`] if the method, the path or a header is invalid, if no HTTP client can be set up, or
+    /// if the secret that the plan names is not set.
     pub fn of_plan(plan: &TargetPlan) -> Result<HttpTarget, Error> {
         let client = Client::of_plan(plan)?;
         let config = |what: String| Error::new(ErrorKind::Config, what);
@@ -77,7 +77,7 @@ impl HttpTarget {
     }
 }
 
-// The values of headers may be secrets.
+// Written by hand, since the values of headers may be secrets.
 impl std::fmt::Debug for HttpTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpTarget")
@@ -108,7 +108,7 @@ impl Target for HttpTarget {
 
 impl HttpTarget {
     async fn exchange(&self, input: &Input) -> Result<Completion, TaskError> {
-        // The answer is read to its end in any case: only then is the task done.
+        // Reads the answer to its end in any case: only then is the task done.
         let answer = self.client.lane().send(&self.request(input), Part::Whole).await?;
         if !self.plan.success_status.contains(&answer.status) {
             return Err(self.client.rejected(&answer));

@@ -1,11 +1,11 @@
-//! The turns of all tasks of one target at the service's result endpoint.
+//! Takes turns at the service's result endpoint for all tasks of one target.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::spread::Spread;
 
-/// Spreads the looks of all tasks over the time, at the plan's rate.
+/// Spreads the polls of all tasks over time, at the plan's rate.
 #[derive(Debug)]
 pub(super) struct Looks {
     beginning: Instant,
@@ -13,13 +13,13 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    /// At most `per_s` looks a second.
+    /// At most `per_s` polls a second.
     pub(super) fn new(per_s: f64) -> Looks {
         Looks { beginning: Instant::now(), spread: Mutex::new(Spread::new(per_s)) }
     }
 
-    /// How long a look that is due now has to wait for its turn. The turn is taken: it
-    /// passes, whether it is used or not.
+    /// How long a poll that is due now has to wait for its turn. This takes the turn, whether
+    /// the caller uses it or not.
     pub(super) fn turn(&self) -> Duration {
         let now = self.beginning.elapsed();
         self.spread.lock().unwrap_or_else(PoisonError::into_inner).take(now) - now

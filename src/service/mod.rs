@@ -1,4 +1,4 @@
-//! The service that is driven, behind one trait.
+//! The service under test, behind one trait.
 //!
 //! [`AsrTarget`], [`OpenAiTarget`] and [`HttpTarget`] cover what `highwater.toml` can
 //! describe; a test of your own can implement [`Target`] for anything else.
@@ -35,29 +35,29 @@ pub use unwell::Unwell;
 use crate::error::Result;
 use crate::plan::{AudioKind, Plan, TargetKind, TargetPlan};
 
-/// What a task sends. Clones share the bytes.
+/// The input of a task. Clones share the bytes.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// Short or long; the two are judged apart.
+    /// Short or long; the two are judged separately.
     pub kind: AudioKind,
-    /// Name without extension; the front of a `test_id`.
+    /// Name without extension; the beginning of a `test_id`.
     pub stem: String,
     /// Name of the file, or of the request.
     pub name: String,
     /// The content, read once and shared by all tasks.
     pub bytes: Bytes,
-    /// Length of the audio in seconds; absent for what is not audio.
+    /// Length of the audio in seconds; absent for other inputs.
     pub seconds: Option<f64>,
 }
 
-/// What a service gave back for a task that succeeded.
+/// The result of a task that succeeded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Completion {
-    /// The service's name for the task, if it gave one.
+    /// The service's id for the task, if it gave one.
     pub task_id: Option<String>,
-    /// The audio's length in seconds as the service measured it.
+    /// The audio's length in seconds, as measured by the service.
     pub audio_seconds: Option<f64>,
-    /// Seconds the task waited in the service before it was processed, where that is known.
+    /// How long the task waited in the service's queue, in seconds, if known.
     pub queue_seconds: Option<f64>,
 }
 
@@ -80,7 +80,7 @@ pub struct Completion {
 /// }
 /// ```
 pub trait Target: Send + Sync + 'static {
-    /// What is tested, in a few words, for the first line: `the ASR service at http://localhost:8000`.
+    /// The service in a few words, for the first line: `the ASR service at http://localhost:8000`.
     fn describe(&self) -> String;
 
     /// Sends one task and waits for its result. Called concurrently; dropped when the task's time is up.
@@ -91,14 +91,14 @@ pub trait Target: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// True if [`Target::perform`] itself ends a task whose time (`target.timeout_s`) is up, and says
-    /// how far it had come. highwater then gives it a moment more before it ends the task from outside.
+    /// True if [`Target::perform`] itself enforces the time limit (`target.timeout_s`) and reports the
+    /// stage of the task. highwater then waits a second longer before it ends the task itself.
     fn keeps_time(&self) -> bool {
         false
     }
 }
 
-/// [`Target`] as an object, for those who hold one without knowing which.
+/// [`Target`] as a trait object.
 pub(crate) trait AnyTarget: Send + Sync {
     fn describe(&self) -> String;
     fn perform<'a>(&'a self, input: &'a Input) -> BoxFuture<'a, Result<Completion, TaskError>>;
@@ -138,12 +138,12 @@ pub(crate) fn of_plan(plan: &Plan) -> Result<Arc<dyn AnyTarget>> {
 /// Opens a connection to the service of `plan` and closes it again; the inner error says what is wrong.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Config`] if the plan describes no service that can be spoken to.
+/// [`crate::ErrorKind::Config`] if the plan describes no valid service.
 pub(crate) async fn connects(plan: &TargetPlan) -> Result<std::result::Result<(), Unwell>> {
     Ok(client::Client::of_plan(plan)?.connects().await)
 }
 
-/// What is sent to prove who we are, in words without the secret; absent if nothing is.
+/// A description of the secret's header, without the secret; `None` if the plan names none.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Config`] if the variable that the plan names is not set.
@@ -155,7 +155,7 @@ fn base(url: &str) -> String {
     url.trim_end_matches('/').to_string()
 }
 
-/// The JSON of an answer, which messages call `what`.
+/// The JSON of an answer, called `what` in messages.
 fn json(answer: &client::Answer, what: &str) -> Result<serde_json::Value, TaskError> {
     if answer.cut {
         return Err(TaskError::malformed(format!("{what} is larger than {} MB", answer.body.len() >> 20)));

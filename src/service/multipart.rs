@@ -1,4 +1,4 @@
-//! A file as `multipart/form-data` (RFC 7578): a head and a tail around bytes that are shared.
+//! A file as `multipart/form-data` (RFC 7578): a head and a tail around the shared bytes.
 
 use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
@@ -8,12 +8,12 @@ use bytes::Bytes;
 
 use super::Input;
 
-/// A form, ready to be sent.
+/// An encoded form.
 #[derive(Debug)]
 pub(super) struct Form {
-    /// What the header `Content-Type` says.
+    /// The value of the header `Content-Type`.
     pub(super) content_type: String,
-    /// Head, file and tail; the file is not copied.
+    /// Head, file and tail; the file is shared, not copied.
     pub(super) parts: [Bytes; 3],
 }
 
@@ -25,7 +25,7 @@ pub(super) fn form<'a>(
 ) -> Form {
     let boundary = boundary();
     let mut head = String::new();
-    // Writing to a String cannot fail.
+    // Writing to a String never fails.
     for (name, value) in fields {
         let _ = write!(
             head,
@@ -46,13 +46,13 @@ pub(super) fn form<'a>(
     }
 }
 
-/// A line that stands in no recording: 128 bits of what the standard library draws its keys from.
+/// A line that occurs in no recording: it has 128 random bits, from the standard library's hash keys.
 fn boundary() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("highwater-{:016x}{:016x}", draw(), draw())
 }
 
-/// A name as browsers write it (WHATWG HTML, "multipart form data").
+/// A name, escaped as browsers do (WHATWG HTML, "multipart form data").
 fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/audio/transcriptions`: the interface that most speech servers share.
+//! `POST /v1/audio/transcriptions`, the interface of most speech servers.
 
 use hyper::Method;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::client::{self, Client, Outgoing, Part};
 use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
 use crate::plan::{OpenAiPlan, TargetPlan};
 
-/// A speech-recognition service with the interface of OpenAI's.
+/// A speech-recognition service with OpenAI's interface.
 #[derive(Debug, Clone)]
 pub struct OpenAiTarget {
     client: Client,
@@ -21,7 +21,7 @@ impl OpenAiTarget {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`] if no HTTP client can be set up, or the secret that the plan
-    /// names is not there.
+    /// names is not set.
     pub fn of_plan(plan: &TargetPlan) -> crate::Result<OpenAiTarget> {
         Ok(OpenAiTarget {
             client: Client::of_plan(plan)?,
@@ -53,7 +53,7 @@ impl OpenAiTarget {
     }
 }
 
-/// A number, also as text: some servers write `"duration": "8.47"`.
+/// A number, which may be given as text: some servers write `"duration": "8.47"`.
 fn seconds(value: &Value) -> Option<f64> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
     (number.is_finite() && number > 0.0).then_some(number)

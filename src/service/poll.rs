@@ -1,22 +1,22 @@
-//! How long to wait between two looks at a task's status. Pure.
+//! How long to wait between two polls of a task. Pure.
 
 use std::time::Duration;
 
-/// A time may be wrong by this much, however short it is…
+/// The largest error of a measured time…
 const ABSOLUTE: Duration = Duration::from_millis(50);
 
-/// …or by this share of itself, if that is more.
+/// …or, if that is more, the largest error as a share of the time.
 const RELATIVE: f64 = 0.02;
 
-/// What of the allowance the wait may use; the rest is for the round trip.
+/// The share of the largest error that the wait may use; the rest is for the round trip.
 const SHARE: f64 = 0.6;
 
-/// The wait before the next look at a task that was submitted `elapsed` ago.
+/// The wait before the next poll of a task that was submitted `elapsed` ago.
 ///
-/// A result is seen at most one wait and one round trip after it is there. The
-/// wait is 60 % of max(50 ms, 2 % of the time so far), so that the time measured
-/// is within that allowance of the truth for round trips up to the other 40 %.
-/// It starts shorter still, since the first look often comes just too early.
+/// A result is seen at most one wait and one round trip after it is available. The
+/// wait is 60 % of max(50 ms, 2 % of the time so far), so the error of the measured time
+/// stays within that bound for round trips up to the other 40 %.
+/// The first waits are shorter, since the first poll often comes just too early.
 pub fn poll_delay(elapsed: Duration) -> Duration {
     let allowance = ABSOLUTE.max(elapsed.mul_f64(RELATIVE)).mul_f64(SHARE);
     let ease_in = Duration::from_millis(5).max(elapsed.mul_f64(0.25));
@@ -32,7 +32,7 @@ mod tests {
         for truth_ms in (1..3_600_000).step_by(997) {
             let truth = Duration::from_millis(truth_ms);
             let allowance = ABSOLUTE.max(truth.mul_f64(RELATIVE));
-            // The worst case: the look just before the result is there still says "not yet".
+            // The worst case: the poll just before the result still reports "not yet".
             let worst = poll_delay(truth);
             assert!(worst <= allowance.mul_f64(SHARE + 0.001), "{truth:?}: {worst:?}");
         }

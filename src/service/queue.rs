@@ -1,43 +1,43 @@
-//! How long a task waited in the service's queue, from what its status was when. Pure.
+//! Derives from the statuses of a task how long it waited in the service's queue. Pure.
 
 use std::time::Duration;
 
 use super::error::Seen;
 
-/// The statuses that were seen of one task.
+/// The statuses of one task so far.
 #[derive(Debug, Default)]
 pub(super) struct QueueWatch {
-    /// When it was last seen to wait.
+    /// When it was last seen waiting.
     waiting: Duration,
-    /// What was seen last.
+    /// The last status.
     seen: Option<Seen>,
-    /// When it was first seen to be processed.
+    /// When it was first seen being processed.
     processing: Option<Duration>,
 }
 
 impl QueueWatch {
-    /// It waits, so long after its submission.
+    /// It is waiting, at the time `since` its submission.
     pub(super) fn waiting(&mut self, since: Duration) {
-        // A task that goes back into the queue (its worker died) waits once more.
+        // A task that goes back into the queue because its worker died waits again.
         self.processing = None;
         self.waiting = since;
         self.seen = Some(Seen::Queued);
     }
 
-    /// It is being processed, so long after its submission.
+    /// It is being processed, at the time `since` its submission.
     pub(super) fn processing(&mut self, since: Duration) {
         self.processing.get_or_insert(since);
         self.seen = Some(Seen::Processing);
     }
 
-    /// What the service said last.
+    /// The last status that the service gave.
     pub(super) fn seen(&self) -> Option<Seen> {
         self.seen
     }
 
-    /// Seconds in the queue: the middle between the last look that saw it wait and the
-    /// first that did not. Absent if it was never seen to be processed: a task that is over before
-    /// the next look may have waited for all of that time, or for none of it.
+    /// Seconds in the queue: the middle between the last poll that saw it waiting and the
+    /// first that saw it being processed. `None` if it was never seen being processed: a task that ends
+    /// between two polls may have waited all of that time, or none of it.
     pub(super) fn seconds(&self) -> Option<f64> {
         self.processing.map(|processing| (self.waiting + processing).as_secs_f64() / 2.0)
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_lies_between_the_last_look_that_saw_it_and_the_first_that_did_not() {
+    fn the_wait_lies_between_the_last_poll_that_saw_it_and_the_first_that_did_not() {
         let seconds = Duration::from_secs;
         let mut queue = QueueWatch::default();
         assert_eq!(queue.seconds(), None);

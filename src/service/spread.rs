@@ -1,15 +1,15 @@
-//! When the next look at any task may be taken, so that all of them together do not load the
-//! service. Pure: the time is an argument.
+//! Spreads the polls of all tasks, so that together they do not load the service.
+//! Pure: the time is an argument.
 
 use std::time::Duration;
 
-/// Hands out moments that are at least one interval apart.
+/// Assigns moments that are at least one interval apart.
 ///
-/// Who wants to look asks when the look is due, and not before: a moment asked for ahead of
-/// its time would hold up the looks that are due earlier. Those who have to wait are served
-/// in the order in which they asked, so that tasks share the rate evenly, and no two
-/// looks ever come closer than the interval, however many tasks begin at once (a
-/// token bucket that holds one token, the "generic cell rate algorithm").
+/// Ask for a moment when the poll is due, and not before: a moment taken ahead of its time
+/// would delay polls that are due earlier. Polls that have to wait get their moments in the order of
+/// the requests, so tasks share the rate evenly. No two polls come closer than the
+/// interval, however many tasks begin at once (a token bucket of one token, the "generic cell rate
+/// algorithm").
 #[derive(Debug)]
 pub(super) struct Spread {
     interval: Duration,
@@ -17,12 +17,12 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// At most `per_s` looks a second.
+    /// At most `per_s` polls a second.
     pub(super) fn new(per_s: f64) -> Spread {
         Spread { interval: Duration::from_secs_f64(1.0 / per_s), next: Duration::ZERO }
     }
 
-    /// The moment for a look that is due `now`; both count from the same beginning.
+    /// The moment for a poll that is due `now`; both count from the same origin.
     pub(super) fn take(&mut self, now: Duration) -> Duration {
         let moment = self.next.max(now);
         self.next = moment + self.interval;
@@ -35,8 +35,8 @@ mod tests {
     use super::*;
     use crate::service::poll_delay;
 
-    /// What a service sees of tasks that begin at these moments and take these times: all looks
-    /// in order, and how much longer than the truth each task appeared to be.
+    /// Simulates tasks with these starts and durations. Returns all polls in order, and how much
+    /// longer than its true duration each task appears.
     fn simulate(tasks: &[(Duration, Duration)], per_s: f64) -> (Vec<Duration>, Vec<Duration>) {
         let mut spread = Spread::new(per_s);
         let mut looks = Vec::new();
@@ -60,13 +60,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn no_two_looks_come_closer_than_the_rate_allows() {
+    fn no_two_polls_come_closer_than_the_rate_allows() {
         let tasks: Vec<_> = (0..500).map(|index| (Duration::ZERO, SECOND * (1 + index % 7))).collect();
         let (looks, late) = simulate(&tasks, 100.0);
         for pair in looks.windows(2) {
             assert!(pair[1] - pair[0] >= Duration::from_millis(10), "{pair:?}");
         }
-        // 500 tasks at 100 looks a second: each has its turn every 5 s, none is left out.
+        // 500 tasks at 100 polls a second: each gets a turn every 5 s.
         let worst = late.iter().max().unwrap();
         assert!(*worst <= SECOND * 5 + poll_delay(SECOND * 12), "{worst:?}");
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_on_a_quiet_service_does_not_wait() {
+    fn a_poll_of_a_quiet_service_does_not_wait() {
         let mut spread = Spread::new(10.0);
         assert_eq!(spread.take(SECOND), SECOND);
         assert_eq!(spread.take(SECOND), SECOND + Duration::from_millis(100));

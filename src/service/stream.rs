@@ -1,20 +1,20 @@
-//! The messages in a stream of them: server-sent events (WHATWG HTML, "event stream
-//! interpretation"), or a line of JSON each. Pure.
+//! Splits a stream into messages: server-sent events (WHATWG HTML, "event stream
+//! interpretation"), or lines of JSON. Pure.
 
-/// More than any status has; what is longer is cut off there, and is no JSON then.
+/// The longest message, far longer than any status; a longer one is cut off, and is no valid JSON then.
 const LONGEST: usize = 16 << 20;
 
-/// Takes a body as it comes, and finds the messages in it.
+/// Finds the messages in a body that arrives in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     line: Vec<u8>,
-    /// The data of the event that goes on.
+    /// The data of the current event.
     data: Vec<u8>,
     has_data: bool,
 }
 
 impl Messages {
-    /// Takes the next bytes; returns the messages that they complete.
+    /// Takes the next bytes and returns the messages that they complete.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for &byte in bytes {
@@ -27,7 +27,7 @@ impl Messages {
         found
     }
 
-    /// The body has ended; what it had not completed may be a message as well.
+    /// Ends the body; returns the last message if it was not terminated.
     pub(super) fn end(&mut self) -> Option<Vec<u8>> {
         self.end_of_line().or_else(|| self.event())
     }
@@ -48,7 +48,7 @@ impl Messages {
             self.has_data = true;
             return None;
         }
-        // Other fields and comments of an event say nothing of a task. A line of JSON begins with a brace.
+        // Other fields and comments of an event are irrelevant to a task. A line of JSON begins with a brace.
         line.trim_ascii_start().starts_with(b"{").then_some(line)
     }
 
@@ -63,7 +63,7 @@ impl Messages {
 mod tests {
     use super::*;
 
-    /// The messages in `body`, whatever the pieces in which it comes.
+    /// The messages in `body`, which must not depend on the pieces in which it arrives.
     fn messages(body: &str) -> Vec<String> {
         let in_pieces_of = |size: usize| {
             let mut stream = Messages::default();

@@ -1,13 +1,13 @@
-//! Why a service is not well. Pure.
+//! Why a service is not healthy. Pure.
 
 use std::fmt;
 
-/// What was wrong when a service was asked whether it is well.
+/// The failure of a health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwell {
-    /// In words: `GET /health answered HTTP 503`.
+    /// The failure in words: `GET /health answered HTTP 503`.
     pub problem: String,
-    /// The HTTP status, where one came: a service that answers is up.
+    /// The HTTP status, if there was an answer: a service that answers is up.
     pub status: Option<u16>,
 }
 

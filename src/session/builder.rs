@@ -152,7 +152,7 @@ impl SessionBuilder {
 
         let recorder = Arc::new(Recorder::open(paths, observer)?);
         if let Some(earlier) = &resume {
-            recorder.go_on_from(earlier.run());
+            recorder.resume_from(earlier.run());
         }
         recorder
             .event(Event::RunStarted {
@@ -170,7 +170,7 @@ impl SessionBuilder {
         }
         if let Some(earlier) = &mut resume {
             let workers = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
-            earlier.meets(workers.map(|root| (root.id.pid, root.id.start_ticks)));
+            earlier.set_workers(workers.map(|root| (root.id.pid, root.id.start_ticks)));
             recorder.event(earlier.event()).await?;
         }
         record_found(&recorder, &sampler, &snapshot).await?;

@@ -1,4 +1,4 @@
-//! Before a level: the queue is empty, the workers are idle, memory is quiet.
+//! Waits before a level until the queue is empty, the workers are idle and memory is quiet.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,14 +13,13 @@ use crate::sampler::{ProcessId, Snapshot};
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Workers that use less of a core than this do nothing.
+/// Workers that use less of a core than this are idle.
 const IDLE_SHARE: f64 = 0.1;
 
 /// Waits for idle workers and quiet memory, and reads it.
 ///
-/// Tasks that nobody waits for any more (those of a level that timed out) go on
-/// in the service. That they are done is seen in the CPU time of the workers,
-/// which needs no help from the service.
+/// The service may still be working on abandoned tasks, those of a level that timed out. The CPU
+/// time of the workers shows when these are done, without help from the service.
 pub(in crate::phases) async fn drain(rig: &Rig) -> Result<Settled> {
     let started = Instant::now();
     let (idle, settled) = tokio::join!(idle(rig), rig.memory.settled(None));
@@ -33,13 +32,13 @@ pub(in crate::phases) async fn drain(rig: &Rig) -> Result<Settled> {
         rig.recorder.event(Event::Warning { message }).await?;
     }
     if started.elapsed().as_secs_f64() > settled.seconds + 2.0 * LOOK.as_secs_f64() {
-        // Work went on after memory was read.
+        // The workers were still busy when memory was read.
         return rig.memory.settled(None).await;
     }
     Ok(settled)
 }
 
-/// Waits until the workers do nothing; false if they never did.
+/// Waits until the workers are idle; false if they were not within `ramp.drain_s`.
 async fn idle(rig: &Rig) -> Result<bool> {
     let started = Instant::now();
     let mut state = Idle::new(rig.plan.settle.quiet_s);
@@ -64,10 +63,10 @@ fn cpu_times(snapshot: &Snapshot) -> Option<BTreeMap<ProcessId, f64>> {
     Some(worker.processes.iter().map(|process| (process.id, process.cpu_seconds)).collect())
 }
 
-/// Recognises idleness in readings as they come. Without a clock.
+/// Recognises idleness in successive readings. Has no clock.
 struct Idle {
     quiet_s: f64,
-    /// When the present stretch began, and the CPU times then.
+    /// When the current stretch began, and the CPU times at that time.
     since: Option<(f64, BTreeMap<ProcessId, f64>)>,
 }
 
@@ -76,13 +75,13 @@ impl Idle {
         Idle { quiet_s, since: None }
     }
 
-    /// True once a stretch of `quiet_s` is over in which next to nothing was done.
+    /// Takes a reading; true once the workers have been idle for `quiet_s`.
     fn reading(&mut self, seconds: f64, times: BTreeMap<ProcessId, f64>) -> bool {
         let Some((from, before)) = &self.since else {
             self.since = Some((seconds, times));
             return self.quiet_s <= 0.0;
         };
-        // The time of a process that is gone is lost, but that it ended is work done.
+        // The CPU time of an exited process is lost, but its exit shows that it was working.
         let same = before.keys().eq(times.keys());
         let used: f64 = times.iter().map(|(id, time)| time - before.get(id).unwrap_or(&0.0)).sum();
         let allowed = IDLE_SHARE * self.quiet_s;
@@ -102,7 +101,7 @@ mod tests {
         ProcessId { pid, start_ticks: 1 }
     }
 
-    /// When workers are found idle whose CPU times follow `times`.
+    /// The time at which workers with the CPU times `times` are found idle.
     fn found_idle(times: impl Fn(f64) -> BTreeMap<ProcessId, f64>) -> Option<f64> {
         let mut idle = Idle::new(0.5);
         (0..200).map(|tick| f64::from(tick) * 0.05).find(|seconds| idle.reading(*seconds, times(*seconds)))
@@ -127,7 +126,7 @@ mod tests {
             times.extend((seconds < 2.0).then_some((id(2), 0.1)));
             times
         });
-        // It is alive and idle at first, as one that waits for its disk would be.
+        // It is alive and idle at first, like a process that waits for its disk.
         assert_eq!(end, Some(0.5));
         let end = found_idle(|seconds| {
             let mut times = BTreeMap::from([(id(1), 7.0)]);

@@ -73,7 +73,7 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
     Ok(level)
 }
 
-/// What each role used between two looks.
+/// The CPU time and the peak of each role between two snapshots.
 fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, RoleLoad> {
     let seconds = (after.at - before.at).as_secs_f64().max(f64::EPSILON);
     let role = |(name, reading): (&String, &crate::sampler::RoleReading)| {
@@ -89,8 +89,8 @@ fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Role
     after.roles.iter().map(role).collect()
 }
 
-/// Judges the level by what has been recorded of it: by the same facts as anyone
-/// who reads the files later.
+/// Judges the level by its records, so that it is judged exactly as later readers of the files
+/// will judge it.
 fn judged(rig: &Rig, end: &LevelEnd) -> Result<Level> {
     let run = rig.recorder.level_so_far();
     let mut attempt = attempts(&run).pop().ok_or_else(|| {

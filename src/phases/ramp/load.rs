@@ -1,4 +1,4 @@
-//! Keeps the tasks of a level outstanding: as one ends, the next is sent.
+//! Keeps the tasks of a level outstanding: sends the next one as soon as one ends.
 
 use std::time::Instant;
 
@@ -10,14 +10,14 @@ use crate::phases::task::Together;
 use crate::plan::RampPlan;
 use crate::record::TaskRecord;
 
-/// Sends the tasks of a level, each recorded as soon as it has ended; returns how many were sent.
+/// Sends the tasks of a level and records each as soon as it ends; returns how many were sent.
 pub(super) async fn load(rig: &Rig, level: &Together<'_>) -> Result<u32> {
     let plan = &rig.plan.ramp;
     let started = Instant::now();
     let front = format!("{}_c{}", rig.inputs.get(plan.audio).stem, level.concurrency);
     let second = rig.recorder.batch_second(&front);
     let one = |index: u32, after_failure| {
-        // A level of one task at a time is named like any single task, up to its first refill.
+        // The first task of a level of one has the name of a single task.
         let test_id = match (level.concurrency, index) {
             (1, 0) => format!("{front}_{second}"),
             _ => format!("{front}_t{index}_{second}"),
@@ -40,12 +40,12 @@ pub(super) async fn load(rig: &Rig, level: &Together<'_>) -> Result<u32> {
     Ok(sent)
 }
 
-/// Where all tasks must succeed, one that did not has decided the level.
+/// False if `task` has decided the level: where all tasks must succeed, one failure does.
 fn may_go_on(plan: &RampPlan, task: &TaskRecord) -> bool {
     task.succeeded() || plan.stable.min_success < 1.0
 }
 
-/// True if another task is to take the place of the one that has ended.
+/// True if another task should replace the one that has ended.
 fn wants_more(plan: &RampPlan, concurrency: u32, sent: u32, seconds: f64, ended: &TaskRecord) -> bool {
     let short = ended.processing_time.is_some_and(|time| time < plan.short_s);
     let enough_if_short = concurrency.saturating_mul(3).max(plan.short_tasks);
@@ -60,7 +60,7 @@ mod tests {
     use crate::analysis::fixtures::task;
     use crate::record::TaskStatus;
 
-    /// How many tasks a level of `concurrency` sends if each takes so long.
+    /// The number of tasks that a level of `concurrency` sends if each takes `task_s` seconds.
     fn sent(plan: &RampPlan, concurrency: u32, task_s: f64) -> u32 {
         let mut ended = task("short", concurrency, 0.1);
         ended.processing_time = Some(task_s);

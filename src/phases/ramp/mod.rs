@@ -1,8 +1,8 @@
-//! The concurrency ramp: does what the search asks for, level by level.
+//! The concurrency ramp: runs the levels that the search asks for.
 //!
 //! `level` runs one attempt, `load` keeps its tasks outstanding, `drain` waits
-//! for idle workers before it, `recover` for a working service after one that
-//! broke, `own` watches highwater and the machine meanwhile.
+//! for idle workers before it, `recover` waits for a working service after a level that
+//! broke, and `own` watches highwater and the machine during a level.
 
 mod drain;
 mod level;
@@ -26,9 +26,9 @@ use crate::resume::Earlier;
 
 /// Runs the ramp and records everything of it.
 ///
-/// `earlier` is what a run did that this one goes on from; the budgets count it. A service that
-/// is certain to leak would take the machine's memory along: with `leaks`, the
-/// ramp ends at the level that is required and says so.
+/// `earlier` is the progress of the run that this one resumes; it counts towards the budgets. Set
+/// `leaks` if the service certainly leaks: the ramp then ends at the required level and says so,
+/// since a higher one would use up the machine's memory.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
@@ -49,7 +49,7 @@ pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
             seconds: before_s + started.elapsed().as_secs_f64(),
         };
         match next(&trials(&levels), &spent, &plan) {
-            // Not waited for where nothing follows.
+            // Recovery matters only if another attempt follows.
             Step::Try { .. } if recovery_due => {
                 recovery_due = false;
                 let ever_worked = levels.iter().any(|level| level.succeeded > 0);
@@ -68,7 +68,7 @@ pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Concurrency, cut_short }).await
 }
 
-/// Why the ramp ended before its end, if it did.
+/// Why the ramp was cut short, if it was.
 async fn ending(rig: &Rig, done: Done, levels: &[Level], plan: &RampPlan) -> Result<Option<String>> {
     match done {
         Done::Found => Ok(None),
@@ -86,7 +86,7 @@ async fn ending(rig: &Rig, done: Done, levels: &[Level], plan: &RampPlan) -> Res
     }
 }
 
-/// With a certain leak, no level above the required one.
+/// The plan of the ramp; with a certain leak, without the levels above the required one.
 fn bounded(plan: &RampPlan, leaks: bool) -> RampPlan {
     let max = if leaks { plan.max.min(plan.required.max(plan.start)) } else { plan.max };
     RampPlan { max, ..plan.clone() }

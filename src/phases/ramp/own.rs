@@ -1,4 +1,4 @@
-//! highwater watches itself and the machine: were the figures its own fault?
+//! Watches highwater itself and the machine, to tell whether they distorted the figures.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
@@ -11,14 +11,14 @@ use crate::record::OwnReading;
 use crate::sampler::Counters;
 use crate::units::round;
 
-/// How often the event loop is asked to wake up.
+/// The interval of the wake-ups whose lateness is measured.
 const BEAT: Duration = Duration::from_millis(20);
 
 /// Watches from its start to its end.
 pub(crate) struct OwnWatch {
     started: Instant,
     before: Counters,
-    /// Who waits for a CPU is a thread.
+    /// CPU wait is counted per thread.
     thread: ThreadId,
     /// How late each wake-up was, in seconds.
     late: Arc<Mutex<Vec<f32>>>,
@@ -29,24 +29,24 @@ impl OwnWatch {
     /// Starts watching.
     pub(crate) fn start() -> OwnWatch {
         let late = Arc::<Mutex<Vec<f32>>>::default();
-        let told = Arc::clone(&late);
+        let measured = Arc::clone(&late);
         let beat = tokio::spawn(async move {
             loop {
                 let due = Instant::now() + BEAT;
                 tokio::time::sleep_until(due.into()).await;
                 let seconds = due.elapsed().as_secs_f32();
-                told.lock().unwrap_or_else(PoisonError::into_inner).push(seconds);
+                measured.lock().unwrap_or_else(PoisonError::into_inner).push(seconds);
             }
         });
         let thread = std::thread::current().id();
         OwnWatch { started: Instant::now(), before: Counters::read(), thread, late, beat }
     }
 
-    /// Ends watching; says what there was.
+    /// Ends watching and returns the figures.
     pub(crate) fn end(self) -> OwnReading {
         let seconds = self.started.elapsed().as_secs_f64().max(f64::EPSILON);
         let (mut before, now) = (self.before, Counters::read());
-        // A runtime of several threads may have gone on with another of them.
+        // A runtime of several threads may have moved this task to another thread.
         before.cpu_wait_s = before.cpu_wait_s.filter(|_| self.thread == std::thread::current().id());
         let mut late: Vec<f64> = {
             let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);

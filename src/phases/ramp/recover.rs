@@ -1,4 +1,4 @@
-//! After a level that broke: has the service recovered?
+//! Waits after a level that broke until the service has recovered.
 
 use std::time::{Duration, Instant};
 
@@ -14,43 +14,44 @@ use crate::units::round;
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Patience with a service that has not done one task, in seconds.
+/// The patience with a service that has not completed any task, in seconds.
 const NEVER_WORKED_S: f64 = 5.0;
 
-/// The condition of the task that is asked for; it belongs to no level.
+/// The condition of the recovery task, which belongs to no level.
 const CONDITION: &str = "recovery";
 
-/// What is said where there is nobody to recover.
+/// The problem if no worker is left.
 const NO_WORKER: &str = "no worker is alive";
 
-/// A worker that was named by its pid is not searched for again.
-fn none_can_come(rig: &Rig) -> bool {
+/// True if a lost worker cannot be replaced: one named by its pid is not searched for again.
+fn no_replacement_possible(rig: &Rig) -> bool {
     rig.plan.processes.get(WORKER).is_some_and(|role| !role.explicit_pids().is_empty())
 }
 
-/// Waits until a worker is there, the health endpoint answers, the workers are
-/// idle and one task succeeds. Returns what was wrong if that did not happen.
+/// Waits until a worker is alive, the health endpoint answers, the workers are
+/// idle and one task succeeds. Returns what was wrong if that did not happen in time.
 ///
-/// A level that is tried on a service that still suffers from the one before
-/// would break for that, and be counted.
+/// Without recovery, the next level could break merely because the service still suffers from
+/// the one before.
 ///
-/// A service that has done no task at all (`ever_worked` is false) has nothing to recover to, and is asked soon.
+/// A service that has not completed any task (`ever_worked` is false) has no working state to
+/// return to, so the wait is short.
 pub(super) async fn recover(rig: &Rig, ever_worked: bool) -> Result<Option<String>> {
     let started = Instant::now();
     let patience = rig.plan.ramp.recover_s.min(if ever_worked { f64::INFINITY } else { NEVER_WORKED_S });
     let mut problem = "`ramp.recover_s` is 0".to_string();
-    let (mut recovered, mut told) = (false, false);
+    let (mut recovered, mut reported) = (false, false);
     while !recovered && started.elapsed().as_secs_f64() < patience {
         rig.driver.check_stop()?;
         match attempt(rig, patience).await? {
             None => recovered = true,
-            Some(what) if none_can_come(rig) && what == NO_WORKER => {
+            Some(what) if no_replacement_possible(rig) && what == NO_WORKER => {
                 problem = what;
                 break;
             }
             Some(what) => {
-                if !told {
-                    told = true;
+                if !reported {
+                    reported = true;
                     let event = Event::Recovering { problem: what.clone(), at_most_s: patience };
                     rig.recorder.event(event).await?;
                 }

@@ -1,4 +1,4 @@
-//! The service's log: what was added to it during a level.
+//! Reads what the service adds to its log during a level.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,13 +9,13 @@ use regex::Regex;
 use crate::plan::StablePlan;
 use crate::record::Event;
 
-/// The most that is read of a log, in bytes: what a level adds beyond that is not looked at.
+/// The most that is read of a log, in bytes; additions beyond that are ignored.
 const MOST: u64 = 64 << 20;
 
-/// The most that is kept of a line, in characters.
+/// The longest part of a line that is kept, in characters.
 const LINE: usize = 300;
 
-/// A log, and where it ended when the level began.
+/// A log, and its length when the level began.
 pub(super) struct ServiceLog {
     path: PathBuf,
     offset: u64,
@@ -23,18 +23,18 @@ pub(super) struct ServiceLog {
 }
 
 impl ServiceLog {
-    /// The plan's log as it is now; nothing if there is none in the plan.
+    /// The plan's log at its present length; `None` if the plan names none.
     pub(super) fn at_end(plan: &StablePlan) -> Option<ServiceLog> {
         if plan.log.is_empty() {
             return None;
         }
         let path = PathBuf::from(&plan.log);
-        // One that is not there yet will be new as a whole.
+        // If it does not exist yet, all of it will be new.
         let offset = std::fs::metadata(&path).map_or(0, |file| file.len());
         Some(ServiceLog { path, offset, pattern: plan.log_pattern.clone() })
     }
 
-    /// What was added since, as an event.
+    /// The event for the lines that were added since.
     pub(super) fn read(&self) -> Event {
         match self.added() {
             Ok(text) => matches(&text, &self.pattern),
@@ -48,7 +48,7 @@ impl ServiceLog {
 
     fn added(&self) -> std::io::Result<String> {
         let mut file = File::open(&self.path)?;
-        // A log that is shorter than before was rotated: all of it is new.
+        // A log that has become shorter was rotated, and all of it is new.
         let from = if file.metadata()?.len() < self.offset { 0 } else { self.offset };
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! The body of a request: slices that are shared with all other tasks.
+//! The body of a request: slices that all tasks share.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,8 +10,8 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::watched::Watch;
 
-/// Slices that are sent one after the other, none of them copied; their length is known, so
-/// that the request has a `Content-Length`.
+/// Slices that are sent one after the other without a copy. Their length is known, so
+/// the request has a `Content-Length`.
 #[derive(Debug)]
 pub(super) struct Slices {
     parts: [Bytes; 3],

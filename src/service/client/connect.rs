@@ -1,4 +1,4 @@
-//! Opens connections, plain or secured.
+//! Opens connections, plain or over TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use super::origin::{Addresses, Origin};
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Cause, Stage, TaskError};
 
-/// So many connections are opened at a time. More would overflow the queue in which a
-/// service's kernel keeps those not accepted yet (often 128 to 4096), and each that
-/// is dropped there comes again only a second later.
+/// The number of connections that are opened at a time. More could overflow the queue in which the
+/// service's kernel keeps connections that are not accepted yet (often 128 to 4096). A connection
+/// dropped there is retried only a second later.
 const OPENING: usize = 512;
 
-/// What a connection runs over.
+/// The byte stream of a connection.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
@@ -36,7 +36,7 @@ pub(super) struct Connector {
 
 impl Connector {
     /// # Errors
-    /// [`ErrorKind::Config`] if the host of a secured service has no valid name, or the
+    /// [`ErrorKind::Config`] if the host of an `https` service has no valid name, or the
     /// certificates of the system or of `ca_file` (empty for none) cannot be used.
     pub(super) fn new(origin: Origin, ca_file: &str) -> Result<Connector> {
         let tls = if origin.secure { Some(secured(&origin, ca_file)?) } else { None };
@@ -45,7 +45,7 @@ impl Connector {
 
     /// A new connection to the origin.
     pub(super) async fn open(&self) -> Result<Box<dyn Wire>, TaskError> {
-        // The semaphore is never closed; without it a connection can be opened all the same.
+        // The semaphore is never closed, and a connection could be opened without it.
         let _turn = self.opening.acquire().await.ok();
         let tcp = self.tcp().await?;
         let Some((tls, name)) = &self.tls else { return Ok(Box::new(tcp)) };
@@ -72,7 +72,7 @@ impl Connector {
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
-                    // Without it a small request can wait for the acknowledgement of the one before.
+                    // Otherwise a small request may wait until the one before is acknowledged.
                     drop(stream.set_nodelay(true));
                     return Ok(stream);
                 }

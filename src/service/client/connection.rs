@@ -20,25 +20,25 @@ use super::limits::{Deadline, Part, Window};
 use super::watched::{Watch, Watched};
 use crate::service::{Stage, TaskError};
 
-/// After a write has failed, an answer that is on its way is waited for this long.
+/// How long to wait for an answer after a write has failed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 type Driver = Pin<Box<http1::Connection<TokioIo<Watched<Box<dyn Wire>>>, Slices>>>;
 
-/// Who hears the body of an answer as it comes; true ends it.
+/// Receives the body of an answer piece by piece; returns true to stop reading.
 pub(super) type Hear<'a> = &'a mut (dyn FnMut(&[u8]) -> bool + Send);
 
-/// The service's answer, read to its end.
+/// The service's answer, with its body.
 #[derive(Debug)]
 pub(in crate::service) struct Answer {
     pub(in crate::service) status: u16,
     pub(in crate::service) body: Bytes,
-    /// True if there was more of the body than is kept.
+    /// True if the body was longer than the part that is kept.
     pub(in crate::service) cut: bool,
 }
 
-/// An open connection. Nothing runs beside the task: the connection moves only while
-/// an exchange is awaited, and is gone when it is dropped.
+/// An open connection. No background task drives it: it makes progress only while
+/// an exchange is awaited, and closes when it is dropped.
 pub(super) struct Connection {
     sender: http1::SendRequest<Slices>,
     /// Absent once the connection has ended.
@@ -67,12 +67,12 @@ impl Connection {
         Arc::clone(&self.watch)
     }
 
-    /// Bytes of the last request that were sent.
+    /// The number of bytes sent of the last request.
     pub(super) fn sent(&self) -> u64 {
         self.watch.sent()
     }
 
-    /// Moves the connection on.
+    /// Polls the connection once.
     fn step(&mut self, cx: &mut Context<'_>) {
         let Some(driver) = &mut self.driver else { return };
         if let Poll::Ready(end) = driver.as_mut().poll(cx) {
@@ -94,15 +94,15 @@ impl Connection {
         .await
     }
 
-    /// True if another request can follow.
+    /// True if the connection can carry another request.
     pub(super) fn reusable(&self) -> bool {
         self.driver.is_some() && self.watch.all_gone() && !self.watch.write_failed()
     }
 
-    /// Sends `request` and reads the answer, of whose body `keep` bytes are kept.
+    /// Sends `request` and reads the answer; keeps `keep` bytes of its body.
     ///
-    /// The body of an answer that does not refuse goes to `hear` as it comes, if that is given; once it
-    /// says true, enough was heard, and the connection serves no other request.
+    /// If `hear` is given, it receives the body of a successful answer piece by piece. After it
+    /// returns true, the rest is not read, and the connection cannot carry another request.
     pub(super) async fn exchange(
         &mut self,
         request: Request<Slices>,
@@ -168,11 +168,11 @@ impl Connection {
                         let room = keep - kept.len();
                         cut |= data.len() > room;
                         kept.extend_from_slice(&data[..data.len().min(room)]);
-                        // hyper reads on only when it is moved on.
+                        // hyper reads more only when it is polled.
                         self.step(cx);
                     }
-                    // An answer that says no is an answer, also where its body breaks off:
-                    // services close hard on an upload that they do not want.
+                    // A refusal counts even if its body breaks off: services close the
+                    // connection abruptly on an upload that they do not want.
                     Poll::Ready(Some(Err(error))) if !refuses(status) => {
                         return Poll::Ready(Err(Broken::Http(error)));
                     }
@@ -205,14 +205,14 @@ impl Connection {
         } else {
             String::new()
         };
-        // A write that failed came first; what the reading side met is its consequence.
+        // A failed write comes first; the error of the reading side is its consequence.
         if let Some(error) = self.watch.take_failed() {
             return failure::of_io(stage, &error, &progress);
         }
         match broken {
             Broken::Time(deadline) => deadline.error(),
             Broken::Http(error) => match &self.ended {
-                // The channel to a connection that has ended only says that it is closed.
+                // The channel to an ended connection reports only that it is closed.
                 Some(ended) if error.is_canceled() || error.is_closed() => {
                     failure::of_hyper(stage, ended, &progress)
                 }
@@ -224,8 +224,8 @@ impl Connection {
 
 /// The timer of a connection, for all its requests.
 ///
-/// Hardly any request meets its limit, and setting a timer costs more than asking what time it
-/// is. So it is moved when it has to ring sooner, and where it rings too soon.
+/// Few requests reach their limit, and setting a timer costs more than reading the clock. So
+/// the timer is set again only if it must fire sooner, or when it has fired too soon.
 struct Timer(Pin<Box<Sleep>>);
 
 impl Timer {
@@ -233,7 +233,7 @@ impl Timer {
         Timer(Box::pin(sleep_until(at.into())))
     }
 
-    /// Ready once it is `at`.
+    /// Ready once `at` has come.
     fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let at = at.into();
         if self.0.deadline() > at {
@@ -253,7 +253,7 @@ fn refuses(status: u16) -> bool {
     status >= 400
 }
 
-/// Why there was no answer.
+/// Why an answer is missing.
 enum Broken {
     Time(Deadline),
     Http(hyper::Error),
@@ -271,7 +271,7 @@ mod tests {
     use crate::service::Cause;
     use crate::service::client::limits::Limits;
 
-    /// A service that has closed: writing fails, and only then is there something to read.
+    /// A service that has closed the connection: writing fails, and only then is there something to read.
     struct Closed {
         said: &'static [u8],
         failed: bool,

@@ -1,4 +1,4 @@
-//! From the errors of sockets and of HTTP to the cause that a reader is told.
+//! Translates errors of sockets and of HTTP into the cause that a report shows.
 
 use std::error::Error as StdError;
 use std::io;
@@ -15,7 +15,7 @@ pub(super) fn of_io(stage: Stage, error: &io::Error, progress: &str) -> TaskErro
     TaskError::transport(stage, cause, format!("{what}{progress}"))
 }
 
-/// What hyper could not do; `progress` says how far the request had come.
+/// The failure behind hyper's error; `progress` describes how far the request had come.
 pub(super) fn of_hyper(stage: Stage, error: &hyper::Error, progress: &str) -> TaskError {
     let mut innermost: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(source) = innermost {

@@ -1,4 +1,4 @@
-//! Until when each part of a task has to be done.
+//! The deadlines of the parts of a task.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub(super) struct Limits {
     task_s: f64,
 }
 
-/// A moment, and the limit that it comes from.
+/// A deadline, and the limit that set it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     pub(super) at: Instant,
@@ -24,7 +24,7 @@ pub(super) struct Deadline {
 
 impl Deadline {
     fn new(since: Instant, limit_s: f64, limit: TimeLimit) -> Deadline {
-        // A plan allows a week; a day more than that is as good as never.
+        // A plan allows at most a week, so eight days mean never.
         let span = Duration::try_from_secs_f64(limit_s).unwrap_or(Duration::from_secs(8 * 86_400));
         Deadline { at: since + span, limit_s, limit }
     }
@@ -33,7 +33,7 @@ impl Deadline {
         if other.at < self.at { other } else { self }
     }
 
-    /// What a task is told that has not made it.
+    /// The error of a task that missed the deadline.
     pub(super) fn error(self) -> TaskError {
         TaskError::TimedOut { limit_s: self.limit_s, limit: self.limit, seen: None, task_id: None }
     }
@@ -49,7 +49,7 @@ impl Limits {
         }
     }
 
-    /// The deadline of a connection that is opened now, for a task that began at `task`.
+    /// The deadline for opening a connection now, for a task that began at `task`.
     pub(super) fn connect(&self, task: Instant) -> Deadline {
         Deadline::new(Instant::now(), self.connect_s, TimeLimit::Connect).or(self.task(task, Stage::Connect))
     }
@@ -67,14 +67,14 @@ impl Limits {
     }
 }
 
-/// Which part of a task a request is.
+/// The part of a task that a request performs.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::service) enum Part {
-    /// The upload, which the service confirms; the result is asked for later.
+    /// The upload, which the service confirms; the result is polled for later.
     Submit,
     /// The whole task: the answer is the result.
     Whole,
-    /// The question for the result of a task that was submitted at this moment.
+    /// A poll for the result of a submitted task.
     Look {
         /// When the submission was confirmed.
         submitted: Instant,
@@ -96,7 +96,7 @@ impl Window {
         Window { part, limits, task, begun: Instant::now() }
     }
 
-    /// Until when the request must have been sent.
+    /// The deadline for sending the request.
     pub(super) fn before_upload(&self) -> Deadline {
         match self.part {
             Part::Submit | Part::Whole => self.limits.upload(self.task, self.begun),
@@ -104,7 +104,7 @@ impl Window {
         }
     }
 
-    /// Until when the answer must be there, to a request that was sent at `sent`.
+    /// The deadline for the answer to a request that was sent at `sent`.
     pub(super) fn after_upload(&self, sent: Instant) -> Deadline {
         match self.part {
             Part::Whole => self.limits.processing(self.task, sent),

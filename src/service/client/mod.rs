@@ -1,7 +1,7 @@
-//! The HTTP client: hyper over one connection a task, with the causes of failures kept.
+//! The HTTP client: hyper over one connection per task, keeping the causes of failures.
 //!
-//! A general client would do; but what load costs the machine that makes it, and what a
-//! failure is called, are what highwater is measured by. See `benches/driver.rs`.
+//! A general client would work, but highwater depends on two things that one would hide: the cost
+//! of the load on the machine that generates it, and the exact cause of a failure. See `benches/driver.rs`.
 
 mod body;
 mod connect;
@@ -34,17 +34,17 @@ use super::{Cause, Completion, TaskError, Unwell};
 use crate::error::Result;
 use crate::plan::TargetPlan;
 
-/// How much of a refusal's body is kept, in bytes.
+/// The part of a refusal's body that is kept, in bytes.
 const BODY_LIMIT: usize = 2048;
 
-/// How much of a good answer is kept, in bytes: more text than any recording has.
+/// The part of a successful answer that is kept, in bytes: more text than any recording contains.
 const ANSWER_LIMIT: usize = 16 << 20;
 
-/// Idle connections are given up well before servers do so (uvicorn: after 5 s):
-/// a connection reused in the moment of its closing would look like a failed task.
+/// The age at which idle connections are closed, well before servers close them (uvicorn: after
+/// 5 s). Reusing a connection just as the server closes it would look like a failed task.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// The health endpoint gets this long.
+/// The time limit of the health endpoint.
 const HEALTH_LIMIT_S: f64 = 10.0;
 
 /// A client for one service. Clones share everything.
@@ -54,30 +54,30 @@ pub(super) struct Client(Arc<Inner>);
 struct Inner {
     connector: Connector,
     limits: Limits,
-    /// What every request carries, the secret among it.
+    /// The headers of every request, including the secret.
     headers: HeaderMap,
     auth: Auth,
     keep_alive: bool,
-    /// Connections that wait for their next task, if they are kept alive; the last used is last.
+    /// Idle connections, if they are kept alive; the most recently used is last.
     idle: Mutex<VecDeque<Connection>>,
 }
 
-/// What is sent.
+/// A request to be sent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outgoing<'a> {
     pub(super) method: Method,
     /// The path on the service, with its query; see [`path`].
     pub(super) path: Uri,
     pub(super) content_type: Option<String>,
-    /// Of [`Client::headers_with`]; absent where nothing but the client's own are sent.
+    /// The headers from [`Client::headers_with`]; `None` to send the client's own only.
     pub(super) headers: Option<&'a HeaderMap>,
-    /// Sent one after the other.
+    /// The body, sent one part after the other.
     pub(super) body: [Bytes; 3],
 }
 
 impl Client {
     /// # Errors
-    /// [`crate::ErrorKind::Config`] if the URL is none, the secret is not there, or the
+    /// [`crate::ErrorKind::Config`] if the URL is invalid, the secret is not set, or the
     /// system's certificates cannot be used.
     pub(super) fn of_plan(plan: &TargetPlan) -> Result<Client> {
         files::allow_many();
@@ -103,8 +103,8 @@ impl Client {
         })))
     }
 
-    /// The headers of requests that carry `further` ones. They are put together once, since they are the same for
-    /// all requests; the secret has the last word.
+    /// The client's headers combined with `further` ones, built once for all requests. The secret's header
+    /// overrides a further one of the same name.
     pub(super) fn headers_with(&self, further: &HeaderMap) -> HeaderMap {
         let mut headers = self.0.headers.clone();
         for (name, value) in further {
@@ -116,20 +116,20 @@ impl Client {
         headers
     }
 
-    /// The way of one task that begins now.
+    /// The lane of a task that begins now.
     pub(super) fn lane(&self) -> Lane {
         Lane { client: self.clone(), started: Instant::now(), connection: None }
     }
 
-    /// The refusal that `answer` is.
+    /// The error for the refusal `answer`.
     pub(super) fn rejected(&self, answer: &Answer) -> TaskError {
-        // Cut only afterwards: the beginning of a secret is one, too.
+        // Shortened only after scrubbing, since the cut could leave the beginning of a secret.
         let body =
             beginning(self.0.auth.scrub(String::from_utf8_lossy(&answer.body).into_owned()).as_bytes());
         TaskError::Rejected { status: answer.status, body, task_id: None }
     }
 
-    /// How a task ended, without the secret in whatever the service said of it.
+    /// The end of a task, with the secret removed from the service's messages.
     pub(super) fn scrubbed(&self, ended: Result<Completion, TaskError>) -> Result<Completion, TaskError> {
         let scrub = |text: String| self.0.auth.scrub(text);
         match ended {
@@ -190,7 +190,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// One task's way to the service: a connection of its own while it lasts.
+/// One task's lane to the service: a connection of its own for as long as the task lasts.
 pub(super) struct Lane {
     client: Client,
     started: Instant,
@@ -198,12 +198,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Since when the task runs.
+    /// When the task began.
     pub(super) fn started(&self) -> Instant {
         self.started
     }
 
-    /// Says that nothing will be sent for `wait`: a connection that would be too old then is closed now.
+    /// Announces a pause of `wait`: closes the connection now if it would be too old afterwards.
     pub(super) fn rest(&mut self, wait: Duration) {
         if wait >= IDLE {
             self.connection = None;
@@ -213,12 +213,12 @@ impl Lane {
     /// Sends `outgoing` and reads the answer to its end.
     ///
     /// # Errors
-    /// [`TaskError::Transport`], [`TaskError::TimedOut`], or [`TaskError::Malformed`] for what is not HTTP.
+    /// [`TaskError::Transport`], [`TaskError::TimedOut`], or [`TaskError::Malformed`] if the answer is not HTTP.
     pub(super) async fn send(&mut self, outgoing: &Outgoing<'_>, part: Part) -> Result<Answer, TaskError> {
         self.send_and_hear(outgoing, part, None).await
     }
 
-    /// As [`Lane::send`]; the body of an answer that does not refuse goes to `hear` as it comes, until that says true.
+    /// As [`Lane::send`]; passes the body of a successful answer to `hear` piece by piece, until that returns true.
     ///
     /// # Errors
     /// As [`Lane::send`].
@@ -234,8 +234,8 @@ impl Lane {
             let result = self.exchange(&mut used, outgoing, part, heard).await;
             let lost =
                 matches!(&result, Err(TaskError::Transport { cause: Cause::Closed | Cause::Reset, .. }));
-            // The service may close an idle connection in the moment in which it is used. That is
-            // no failure, as long as the service cannot have seen the request, or it changes nothing.
+            // The service may close an idle connection just as it is reused. The request is sent
+            // again if the service cannot have seen it, or if it changes nothing.
             if !(lost && (again || used.sent() == 0)) {
                 self.keep(used);
                 return result;
@@ -288,7 +288,7 @@ impl Lane {
         if let Some(kind) = &outgoing.content_type
             && let Ok(kind) = HeaderValue::try_from(kind)
         {
-            // A form has its boundary in it; otherwise the plan may name a kind of its own.
+            // The content type of a form contains its boundary; otherwise the plan may set another one.
             let form = kind.as_bytes().starts_with(b"multipart/");
             if form || !headers.contains_key(header::CONTENT_TYPE) {
                 headers.insert(header::CONTENT_TYPE, kind);
@@ -314,20 +314,20 @@ impl Drop for Lane {
     }
 }
 
-/// A path on the service, with its query, ready to be asked for.
+/// A path on the service, with its query, for a request.
 ///
 /// # Errors
-/// [`TaskError::Malformed`] if no request can have it.
+/// [`TaskError::Malformed`] if it is not valid in a request.
 pub(super) fn path(path: &str) -> Result<Uri, TaskError> {
     path.parse().map_err(|error| TaskError::malformed(format!("`{path}` cannot be asked for: {error}")))
 }
 
-/// The first 2 KB of a body as text, cut where a character ends.
+/// The first 2 KB of a body as text, cut at the end of a character.
 fn beginning(body: &[u8]) -> String {
     let cut = &body[..body.len().min(BODY_LIMIT)];
     let whole = match std::str::from_utf8(cut) {
         Ok(_) => cut,
-        // Only a character that the cut itself broke is left out.
+        // Drops only a character that the cut itself has broken.
         Err(error) if error.error_len().is_none() && body.len() > BODY_LIMIT => &cut[..error.valid_up_to()],
         Err(_) => cut,
     };
@@ -339,7 +339,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_refusal_is_cut_where_a_character_ends() {
+    fn a_long_refusal_is_cut_at_the_end_of_a_character() {
         assert_eq!(beginning(b" queue full\n"), "queue full");
         let long = format!("x{}", "é".repeat(2000));
         let kept = beginning(long.as_bytes());

@@ -1,4 +1,4 @@
-//! Where a service is: the parts of its base URL, and its addresses.
+//! The location of a service: the parts of its base URL, and its addresses.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// So long a name's addresses are believed: a level of tasks asks once.
+/// How long the addresses of a name are cached, so that a level of tasks resolves it once.
 const BELIEVED: Duration = Duration::from_secs(10);
 
 /// Scheme, host and port.
@@ -18,13 +18,13 @@ pub(super) struct Origin {
     /// Without the brackets of an IPv6 address.
     pub(super) host: String,
     pub(super) port: u16,
-    /// Host and port as the header `Host` has them.
+    /// Host and port as in the header `Host`.
     pub(super) authority: String,
 }
 
 impl Origin {
     /// # Errors
-    /// [`ErrorKind::Config`] if `url` is no base URL. (A plan that was validated has one.)
+    /// [`ErrorKind::Config`] if `url` is not a base URL; that of a validated plan is one.
     pub(super) fn of_url(url: &str) -> Result<Origin> {
         let wrong = || Error::new(ErrorKind::Config, format!("`target.url` is no URL: `{url}`"));
         let uri: Uri = url.parse().map_err(|error: hyper::http::uri::InvalidUri| wrong().source(error))?;
@@ -40,15 +40,15 @@ impl Origin {
     }
 }
 
-/// The addresses of an origin, asked for once and then believed for a while.
+/// The addresses of an origin, resolved once and then cached for a while.
 #[derive(Debug, Default)]
 pub(super) struct Addresses(Mutex<Option<(Instant, Vec<SocketAddr>)>>);
 
 impl Addresses {
-    /// All addresses, in the order in which they should be tried.
+    /// All addresses, in the order in which to try them.
     ///
     /// # Errors
-    /// If the name is not known.
+    /// If the name cannot be resolved.
     pub(super) async fn of(&self, origin: &Origin) -> std::io::Result<Vec<SocketAddr>> {
         if let Ok(address) = origin.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, origin.port)]);
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_comes_apart() {
+    fn a_base_url_is_split() {
         let check = |url: &str, secure, host: &str, port, authority: &str| {
             let host = host.to_string();
             let expected = Origin { secure, host, port, authority: authority.to_string() };

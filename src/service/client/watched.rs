@@ -1,5 +1,5 @@
-//! A connection that knows how much of a request has left, and that still listens to a
-//! service that no longer does.
+//! A stream that counts how much of a request the kernel has taken, and that goes on reading
+//! after the service has stopped reading.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,15 +9,15 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is known of the request that is on its way.
+/// The progress of the current request.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     sent: AtomicU64,
-    /// Everything was handed over for writing.
+    /// The whole request was passed on for writing.
     taken: AtomicBool,
-    /// Everything was taken by the kernel.
+    /// The kernel has taken the whole request.
     gone: AtomicBool,
-    /// A write has failed; `failure` is behind a lock, and this is asked at every step.
+    /// A write has failed. Read at every step, so that `failure` need not be locked.
     failed: AtomicBool,
     failure: Mutex<Option<io::Error>>,
 }
@@ -30,17 +30,17 @@ impl Watch {
         self.gone.store(false, Ordering::Relaxed);
     }
 
-    /// The whole request was handed over for writing.
+    /// Records that the whole request was passed on for writing.
     pub(super) fn all_taken(&self) {
         self.taken.store(true, Ordering::Relaxed);
     }
 
-    /// True when the whole request is with the kernel.
+    /// True once the kernel has taken the whole request.
     pub(super) fn all_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the request, with its head, that the kernel took.
+    /// The bytes of the request, including its head, that the kernel has taken.
     pub(super) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
@@ -50,7 +50,7 @@ impl Watch {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// The write that failed, if one did.
+    /// The error of the failed write, if one failed.
     pub(super) fn take_failed(&self) -> Option<io::Error> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -61,11 +61,11 @@ impl Watch {
     }
 }
 
-/// A stream, with a [`Watch`] on it.
+/// A stream with a [`Watch`] on it.
 ///
-/// A service may refuse an upload before it has read it all: it answers 413 and closes. The
-/// next write then fails, while the answer is there to be read. So a write that fails is kept
-/// and stays pending for ever; the reading goes on and finds the answer, or the end.
+/// A service may refuse an upload before it has read all of it: it answers 413 and closes. The
+/// next write then fails, although the answer can still be read. So the error of a write is kept
+/// and the write stays pending for ever, while reading goes on to the answer or to the end.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
