@@ -1,4 +1,4 @@
-//! What the service says on its stdout: one JSON object a line.
+//! The service's announcements on stdout: one JSON object per line.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::Role;
 
-/// The first line: everything works, and this is where.
+/// The first line: the service is ready, at this address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     /// Always true.
@@ -18,7 +18,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The pids of the processes that play `role`.
+    /// The pids of the processes with this role.
     pub fn pids(&self, role: Role) -> Vec<u32> {
         self.processes.iter().filter(|process| process.role == role).map(|process| process.pid).collect()
     }
@@ -27,26 +27,26 @@ impl Ready {
 /// One process of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// What it does.
+    /// Its role.
     pub role: Role,
     /// Its process id.
     pub pid: u32,
 }
 
-/// A later line: something happened to a process of the service.
+/// A later line: an event of a process of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum Event {
-    /// A process was started in the place of one that died.
+    /// A process was started to replace one that died.
     Started {
-        /// What it does.
+        /// Its role.
         role: Role,
         /// Its process id.
         pid: u32,
     },
     /// A process ended.
     Exited {
-        /// What it did.
+        /// Its role.
         role: Role,
         /// Its process id.
         pid: u32,
@@ -61,8 +61,8 @@ pub enum Event {
 
 /// Writes one line to stdout at once.
 ///
-/// A reader that has gone away is no reason to stop a service, so a failed
-/// write is let go.
+/// A service does not stop because its reader has gone, so a failed
+/// write is ignored.
 pub(super) fn say(line: &impl Serialize) {
     if let Ok(mut text) = serde_json::to_string(line) {
         text.push('\n');

@@ -1,4 +1,4 @@
-//! The service as a guest of another program: started, known, and surely stopped.
+//! Runs the service from another program, and makes sure that it is stopped.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 use crate::announce::{Event, Ready};
 use crate::error::{Error, Result};
 
-/// Longer than the supervisor's own deadline, whose message says more.
+/// Longer than the supervisor's own deadline, whose error says more.
 const READY_DEADLINE: Duration = Duration::from_secs(40);
 
-/// Longer than the supervisor takes when it has to kill a process.
+/// Longer than the supervisor needs if it has to kill a process.
 const STOP_DEADLINE: Duration = Duration::from_secs(6);
 
-/// A service that has ended needs no time to say why; only one that others have inherited pipes from would.
+/// How long to wait for the last output of an ended service. Its pipes stay open longer only if another process has inherited them.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// So many lines of stderr are kept, the newest.
+/// The number of lines of stderr that are kept, the newest ones.
 const STDERR_LINES: usize = 50;
 
-/// A running embedded service. Dropped, it is stopped; and should this
-/// process be killed instead, the service ends all the same.
+/// A running embedded service. Dropping it stops the service. If this process
+/// is killed, the service ends, too.
 #[derive(Debug)]
 pub struct Embedded {
     supervisor: Child,
@@ -36,16 +36,16 @@ pub struct Embedded {
 impl Embedded {
     /// Starts `PROGRAM demo --lifeline ARGS…` and waits until it is ready.
     ///
-    /// Blocks, for some tens of milliseconds as a rule; works from a plain
-    /// thread and inside a tokio runtime alike.
+    /// Blocks, usually for some tens of milliseconds. Works on a plain
+    /// thread and inside a tokio runtime.
     ///
     /// # Errors
-    /// When the service does not become ready; what it wrote to stderr is the
+    /// If the service does not become ready; its output on stderr is the
     /// cause of the error.
     pub fn start(program: &Path, args: &[String]) -> Result<Embedded> {
         let mut command = Command::new(program);
         command.arg("demo").arg("--lifeline").args(args);
-        // What configures highwater is not meant for the service it measures.
+        // The configuration of highwater does not apply to the service under test.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HIGHWATER_") {
                 command.env_remove(name);
@@ -67,7 +67,7 @@ impl Embedded {
         let stdout = supervisor.stdout.take().expect("stdout is piped");
         let stderr = supervisor.stderr.take().expect("stderr is piped");
         let said = Arc::new(Mutex::new(VecDeque::new()));
-        // Both are read to their ends, so that the service never blocks on a full pipe.
+        // Reads both to their ends, so that the service never blocks on a full pipe.
         let keeping = {
             let said = Arc::clone(&said);
             std::thread::spawn(move || keep_tail(stderr, &said))
@@ -88,7 +88,7 @@ impl Embedded {
                     (_, Some(status)) => format!("the embedded service ended before it was ready: {status}"),
                     (_, None) => "the embedded service closed its output before it was ready".to_string(),
                 };
-                // What it said last may still be in the pipe.
+                // Its last output may still be in the pipe.
                 let asked = Instant::now();
                 while !keeping.is_finished() && asked.elapsed() < LAST_WORDS {
                     std::thread::sleep(Duration::from_millis(5));
@@ -101,12 +101,12 @@ impl Embedded {
         }
     }
 
-    /// Which program is highwater: the variable `HIGHWATER_BIN`; or this
+    /// The path of the highwater program: the variable `HIGHWATER_BIN`; or this
     /// program, if that is its name; or, in a test or an example, the one
-    /// that cargo built beside it.
+    /// that cargo built with it.
     ///
     /// # Errors
-    /// With a hint, when none of these is there.
+    /// If none of these exists; the error has a hint.
     pub fn program() -> Result<PathBuf> {
         if let Some(program) = std::env::var_os("HIGHWATER_BIN").filter(|program| !program.is_empty()) {
             return Ok(PathBuf::from(program));
@@ -119,7 +119,7 @@ impl Embedded {
         })
     }
 
-    /// Where the service listens, and its processes, as they were at the start.
+    /// The service's address, and its processes at the start.
     pub fn ready(&self) -> &Ready {
         &self.ready
     }
@@ -129,13 +129,13 @@ impl Embedded {
         self.supervisor.id()
     }
 
-    /// What the supervisor has said of its processes since the start, in order.
+    /// The events of the service's processes since the start, in order.
     pub fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Stops the service: lets go of its lifeline, kills it if that does not
-    /// help, and reaps it. Dropping does the same.
+    /// Stops the service: closes its lifeline, kills it if that does not
+    /// suffice, and reaps it. Dropping does the same.
     pub fn stop(self) {
         drop(self);
     }
@@ -168,7 +168,7 @@ fn stop(supervisor: &mut Child) -> Option<std::process::ExitStatus> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    // An error here means that it has ended in this moment; its children have lifelines of their own.
+    // An error here means that it has just ended; its children have lifelines of their own.
     let _ = supervisor.kill();
     supervisor.wait().ok()
 }

@@ -1,4 +1,4 @@
-//! Why the embedded service did not start, or did not go on.
+//! The error of the embedded service: it did not start, or it ended.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -23,7 +23,7 @@ impl Error {
         Error { message: message.into(), hint: None, source: None }
     }
 
-    /// Adds what the reader should do next.
+    /// Adds a hint: what to do next.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
@@ -37,12 +37,12 @@ impl Error {
         self
     }
 
-    /// What to do next, where that is known.
+    /// The hint what to do next, if there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// The error that caused this one, if any, to be passed on.
+    /// The error that caused this one, if any.
     pub fn into_source(self) -> Option<Box<dyn StdError + Send + Sync>> {
         self.source
     }

@@ -7,10 +7,10 @@
 //! service has a subcommand `demo` which calls [`run`].
 //!
 //! - [`DemoOptions`]: the switches, most of which plant a fault;
-//! - [`run`]: be one of the processes (the supervisor, unless told otherwise);
-//! - [`Embedded`]: start the whole service from a program or a test, and know
-//!   that it is gone when the value is dropped, or the program killed;
-//! - [`Ready`] and [`Event`]: what the service says on its stdout.
+//! - [`run`]: run as one of the processes (as the supervisor by default);
+//! - [`Embedded`]: start the whole service from a program or a test; it ends
+//!   when the value is dropped or the program is killed;
+//! - [`Ready`] and [`Event`]: the service's announcements on its stdout.
 //!
 //! Every process has its stdin tied to its parent (`lifeline`), so none
 //! outlives the one that started it. There are no fixed ports and no files.
@@ -36,11 +36,11 @@ pub use units::{ByteSize, CacheSize, parse_duration, parse_factor};
 /// Runs the service until SIGINT or SIGTERM (or, with `--lifeline`, until
 /// stdin closes), or, when the supervisor says so, one process of it.
 ///
-/// To be called from a plain `main`: the supervisor and the api start a tokio
+/// Call it from a plain `main`: the supervisor and the api start a tokio
 /// runtime of their own, and a worker that forks should have few threads.
 ///
 /// # Errors
-/// When a process of the service does not start, or when the api ends.
+/// If a process of the service does not start, or when the api ends.
 pub fn run(options: &DemoOptions) -> Result<()> {
     match options.role {
         None => supervisor::run(options),

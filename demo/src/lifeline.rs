@@ -1,11 +1,10 @@
-//! How a process of the service learns that its parent is gone.
+//! The lifeline: ends a process of the service when its parent has ended.
 //!
-//! A child's stdin is a pipe whose only write end its parent holds. Its first
+//! A child's stdin is a pipe whose only write end belongs to its parent. Its first
 //! line is the [`Assignment`]; after that nothing is ever written, and the end
-//! of the stream means that the parent stopped, was killed, or let go. The
-//! kernel closes a pipe whatever way a process ends, on every system, and
-//! unlike a parent-death signal this does not mistake the end of the spawning
-//! *thread* for the end of the parent.
+//! of the stream means that the parent stopped, was killed, or closed the pipe. The
+//! kernel closes a pipe however a process ends, on every system. A parent-death
+//! signal, in contrast, fires when merely the *thread* that spawned the child ends.
 
 use std::io::{BufRead, Read};
 use std::net::SocketAddr;
@@ -15,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::options::DemoOptions;
 
-/// What a child is told at its start.
+/// The first message to a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Assignment {
-    /// The switches that the supervisor was started with.
+    /// The supervisor's switches.
     pub(super) options: DemoOptions,
-    /// The secret of this service: only who knows it may speak to the broker.
+    /// The secret of this service, which the broker requires.
     pub(super) token: String,
-    /// Where the broker listens; the api, which *is* the broker, gets none.
+    /// The broker's address; `None` for the api, which is the broker.
     pub(super) broker: Option<SocketAddr>,
 }
 
@@ -30,7 +29,7 @@ pub(super) struct Assignment {
 /// soon as stdin closes.
 ///
 /// # Errors
-/// When stdin does not begin with an assignment.
+/// If stdin does not begin with an assignment.
 pub(super) fn assignment() -> Result<Assignment> {
     let broken = || {
         Error::new("a process of the embedded service was started without its assignment")
@@ -46,7 +45,7 @@ pub(super) fn assignment() -> Result<Assignment> {
 /// Calls `then`, on a thread of its own, when stdin closes.
 ///
 /// # Errors
-/// When the thread cannot be started.
+/// If the thread cannot be started.
 pub(super) fn on_end_of_stdin(then: impl FnOnce() + Send + 'static) -> Result<()> {
     std::thread::Builder::new()
         .name("lifeline".to_string())

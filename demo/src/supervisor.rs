@@ -1,5 +1,5 @@
-//! The supervisor: starts the processes of the service, says when they are
-//! ready and what becomes of them, and stops them.
+//! The supervisor: starts the processes of the service, reports when they are
+//! ready and what happens to them, and stops them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -22,19 +22,19 @@ use crate::error::{Error, Result};
 use crate::lifeline::{Assignment, on_end_of_stdin};
 use crate::options::{DemoOptions, Role};
 
-/// All processes must be ready within this time, also on a busy machine.
+/// The time within which all processes must be ready, even on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A process whose lifeline is cut has this long to end before it is killed.
+/// How long a process whose lifeline is cut has to end before it is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Time between a worker's death and its successor's start.
 const RESPAWN_DELAY: Duration = Duration::from_millis(100);
 
-/// Blocks of this size and above get a mapping of their own from glibc's
-/// allocator. That is its default too, but by default it raises the limit up
-/// to 32 MB as such blocks are freed, and from then on a task's buffers would
-/// stay in the heap: a healthy worker's memory should go back to where it was.
+/// The size from which glibc's allocator gives a block a mapping of its own. This is its
+/// initial limit, too, but it raises the limit up to 32 MB as such blocks are freed. A task's
+/// buffers would then stay in the heap, and the memory of a healthy worker would not return
+/// to its former level.
 const MMAP_THRESHOLD_BYTES: &str = "131072";
 
 /// Runs the service until a signal, or the end of stdin with `--lifeline`.
@@ -77,7 +77,7 @@ fn fault(message: impl Into<String>) -> Error {
     Error::new(message)
 }
 
-/// Ends when somebody asks the service to stop.
+/// Resolves when the service is asked to stop.
 fn stop_requested(lifeline: bool) -> Result<impl Future<Output = ()>> {
     let cannot = |error: std::io::Error| fault("cannot listen for signals").source(error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -87,7 +87,7 @@ fn stop_requested(lifeline: bool) -> Result<impl Future<Output = ()>> {
     if lifeline {
         on_end_of_stdin(move || drop(cut))?;
     } else {
-        // Without a lifeline the sender must live, or its end would read as a cut.
+        // Without a lifeline the sender must stay alive, since its end would look like a cut lifeline.
         kept = Some(cut);
     }
     Ok(async move {
@@ -106,7 +106,7 @@ struct Fleet {
     options: DemoOptions,
     token: String,
     broker: Option<SocketAddr>,
-    /// One future per living process, which ends with it.
+    /// One future per live process, which ends with the process.
     exits: JoinSet<(Process, std::io::Result<ExitStatus>)>,
     /// The write ends of the processes' stdins.
     lifelines: HashMap<u32, ChildStdin>,
@@ -117,7 +117,7 @@ impl Fleet {
     fn new(options: &DemoOptions) -> Result<Fleet> {
         let program = std::env::current_exe()
             .map_err(|error| fault("cannot find this program's own file").source(error))?;
-        // Unguessable, as the standard library seeds its hasher from the system.
+        // It cannot be guessed, since the standard library seeds its hasher from the system.
         let token = format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1));
         let options = DemoOptions { role: None, lifeline: false, ..options.clone() };
         Ok(Fleet {
@@ -131,7 +131,7 @@ impl Fleet {
         })
     }
 
-    /// Starts everything, and returns when all of it works.
+    /// Starts all processes, and returns when all are ready.
     async fn start(&mut self) -> Result<Ready> {
         let api = self.spawn(Role::Api).await?;
         let http = match self.notice().await? {
@@ -164,7 +164,7 @@ impl Fleet {
             .env("MALLOC_MMAP_THRESHOLD_", MMAP_THRESHOLD_BYTES)
             .stdin(Stdio::piped())
             .stdout(if role == Role::Api { Stdio::piped() } else { Stdio::null() })
-            // A Ctrl+C in the terminal is for the supervisor alone to answer.
+            // Only the supervisor should react to Ctrl+C in the terminal.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -180,17 +180,17 @@ impl Fleet {
             Assignment { options: self.options.clone(), token: self.token.clone(), broker: self.broker };
         let mut text = serde_json::to_string(&assignment).map_err(|error| cannot(error.into()))?;
         text.push('\n');
-        // A child that is already gone shows as an exit, with more to say than a broken pipe.
+        // If the child has already ended, its exit is reported, which says more than a broken pipe.
         let _ = lifeline.write_all(text.as_bytes()).await;
         self.lifelines.insert(pid, lifeline);
         Ok(process)
     }
 
-    /// What the api says next; while the service starts, any exit is an error.
+    /// The api's next line; while the service starts, any exit is an error.
     async fn notice(&mut self) -> Result<Notice> {
         let lines = self.api.as_mut().expect("the api is started first");
-        // What was said before an exit counts, so the lines are looked at first;
-        // at their end the exit of the api is about to follow.
+        // Lines from before an exit count, so they are read first. After the last
+        // line the api is about to exit.
         let line = tokio::select! {
             biased;
             Ok(Some(line)) = lines.next_line() => line,
@@ -207,12 +207,12 @@ impl Fleet {
         serde_json::from_str(&line).map_err(|error| fault(format!("the api said `{line}`")).source(error))
     }
 
-    /// Tells of exits, and replaces workers if asked to. Ends when the api does.
+    /// Reports exits, and replaces workers if the options say so. Ends with the api.
     async fn watch(&mut self) -> Result<()> {
         loop {
             let lines = self.api.as_mut().expect("the api is started first");
             let exit = tokio::select! {
-                // The api goes on telling of workers; its pipe must not fill.
+                // The api keeps reporting workers, and its pipe must not fill up.
                 Ok(Some(_)) = lines.next_line() => continue,
                 Some(exit) = self.exits.join_next() => exit,
                 else => return Err(fault("the embedded service has no processes left")),

@@ -1,4 +1,4 @@
-//! The values that the switches take: sizes, caches, durations, factors.
+//! The values of the switches: sizes, caches, durations, factors.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// What a size that cannot be read is answered with.
+/// The error for an invalid size.
 const SIZE_HINT: &str = "write a number and a unit, such as 500KB, 40MB, 1.5GB or 64MiB";
 
 impl FromStr for ByteSize {
@@ -57,7 +57,7 @@ impl FromStr for ByteSize {
             _ => return Err(format!("unknown unit `{unit}`; {SIZE_HINT}")),
         };
         let bytes = number * scale;
-        // A terabyte is more than any machine that this is run on should be asked for.
+        // A terabyte is more than any test machine should give.
         if bytes > 1e12 {
             return Err("more than a terabyte; give a size that fits this machine".to_string());
         }
@@ -65,10 +65,10 @@ impl FromStr for ByteSize {
     }
 }
 
-/// A bounded cache: so many entries of such a size, written `8x24MB`.
+/// A bounded cache: the number and the size of its entries, written `8x24MB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheSize {
-    /// The most entries that it holds.
+    /// The maximum number of entries.
     pub entries: usize,
     /// The size of each.
     pub entry: ByteSize,
@@ -92,7 +92,7 @@ impl FromStr for CacheSize {
 /// Reads a duration: `5s`, `250ms`, `2m`, or a plain number of seconds.
 ///
 /// # Errors
-/// Says how a duration is written.
+/// A message that shows how to write a duration.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let hint = "write a number and a unit, such as 250ms, 5s, 2m or 8h";
     let text = text.trim();
@@ -112,7 +112,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// Reads a factor of 1 or more.
 ///
 /// # Errors
-/// Says what a factor is.
+/// A message that explains a factor.
 pub fn parse_factor(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(factor) if (1.0..=1e6).contains(&factor) => Ok(factor),

@@ -1,4 +1,4 @@
-//! What the api and the workers say to each other over loopback TCP.
+//! The protocol between the api and the workers, over loopback TCP.
 //!
 //! Every message is one line of JSON. A worker holds one connection over
 //! which it gets [`Order`]s and sends [`Report`]s. Audio travels over a
@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Hello {
     /// The secret of this service.
     pub(super) token: String,
-    /// What the connection is for.
+    /// The purpose of the connection.
     pub(super) wish: Wish,
 }
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Wish {
-    /// To work: orders come, reports go.
+    /// To work: receives orders, sends reports.
     Work {
         /// The worker's process id.
         pid: u32,
@@ -34,7 +34,7 @@ pub(super) enum Wish {
         /// The task.
         task_id: String,
     },
-    /// To know how many tasks were outstanding at most since this one started: a [`Peak`].
+    /// To get the most tasks that were outstanding at once since this task started: a [`Peak`].
     Peak {
         /// The task.
         task_id: String,
@@ -45,7 +45,7 @@ pub(super) enum Wish {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Order {
-    /// So many tasks are outstanding now.
+    /// The number of outstanding tasks has changed.
     Outstanding(u32),
     /// Do this task.
     Task(String),
@@ -58,14 +58,14 @@ pub(super) struct Report {
     pub(super) task_id: String,
     /// How long it took, in seconds.
     pub(super) seconds: f64,
-    /// What came out.
+    /// Its outcome.
     pub(super) outcome: Outcome,
 }
 
-/// What comes before the bytes of a task's audio.
+/// The line before the bytes of a task's audio.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AudioHead {
-    /// How many follow; none if the audio is no longer there.
+    /// The number of bytes that follow; `None` if the audio is no longer available.
     pub(super) bytes: Option<u64>,
 }
 
@@ -80,18 +80,18 @@ pub(super) struct Peak {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
-    /// Well.
+    /// It succeeded.
     Done {
         /// Length of the audio in seconds.
         duration: f64,
-        /// Where speech is.
+        /// The stretches of speech.
         segments: Vec<Segment>,
     },
-    /// Badly.
+    /// It failed.
     Failed {
         /// Length of the audio in seconds, if that is known.
         duration: Option<f64>,
-        /// Why.
+        /// The reason.
         error: String,
     },
 }
@@ -99,9 +99,9 @@ pub(super) enum Outcome {
 /// A stretch of speech, in seconds from the start of the audio.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Segment {
-    /// Where it begins.
+    /// Its beginning.
     pub(super) start: f64,
-    /// Where it ends.
+    /// Its end.
     pub(super) end: f64,
 }
 
@@ -121,7 +121,7 @@ pub(super) fn read<T: DeserializeOwned>(stream: &mut impl BufRead) -> std::io::R
     Ok(serde_json::from_str(&text)?)
 }
 
-/// A worker's (or its forked child's) way to the api.
+/// The connection of a worker, or of its forked child, to the api.
 #[derive(Debug, Clone)]
 pub(super) struct Broker {
     pub(super) address: SocketAddr,
@@ -129,7 +129,7 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Opens a connection and says what it is for.
+    /// Opens a connection for a purpose.
     pub(super) fn connect(&self, wish: Wish) -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
@@ -137,7 +137,7 @@ impl Broker {
         Ok(stream)
     }
 
-    /// The audio of a task; it can be had once.
+    /// Fetches the audio of a task, which works only once.
     pub(super) fn audio(&self, task_id: &str) -> std::io::Result<Vec<u8>> {
         let mut stream = BufReader::new(self.connect(Wish::Audio { task_id: task_id.to_string() })?);
         let head: AudioHead = read(&mut stream)?;

@@ -1,4 +1,4 @@
-//! The api's door for workers.
+//! The api's interface to the workers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) async fn serve(listener: TcpListener, hub: Arc<Hub>) -> std::io::Resu
     loop {
         let (stream, _) = listener.accept().await?;
         let hub = Arc::clone(&hub);
-        // A connection that breaks is its own affair: the worker is gone, or about to retry.
+        // A broken connection needs no handling: the worker has ended, or is about to retry.
         tokio::spawn(async move { speak(stream, &hub).await });
     }
 }
@@ -46,7 +46,7 @@ async fn speak(stream: TcpStream, hub: &Hub) -> std::io::Result<()> {
     }
 }
 
-/// Orders out, reports in, until the worker is gone.
+/// Sends orders and receives reports until the worker has ended.
 async fn work(
     mut reader: BufReader<OwnedReadHalf>,
     mut writer: OwnedWriteHalf,

@@ -1,4 +1,4 @@
-//! The api's door for clients: health, submit, result.
+//! The api's interface to clients: health, submit, result.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ pub(super) fn router(hub: Arc<Hub>, reject_at: Option<u32>) -> Router {
         .with_state(Service { hub, reject_at })
 }
 
-/// An answer that says no, in the form that FastAPI gives it.
+/// A refusal, in FastAPI's form.
 struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
@@ -46,11 +46,11 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Called when the headers are here and the body is still to come: that is
-/// when a task begins to count.
+/// Called when the headers have arrived and the body is still to come. From then on
+/// the task counts.
 async fn submit(State(service): State<Service>, request: Request) -> Result<Json<Value>, Refusal> {
     let Some(arrival) = service.hub.arrive(service.reject_at) else {
-        // An answer before the end of the upload would reach most clients as a reset connection.
+        // Most clients would see an answer before the end of the upload as a reset connection.
         drain(request.into_body()).await;
         return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many tasks, try again later".to_string()));
     };
@@ -69,7 +69,7 @@ async fn audio_field(request: Request) -> Result<Bytes, Refusal> {
     let mut form =
         Multipart::from_request(request, &()).await.map_err(|no| Refusal(no.status(), no.body_text()))?;
     let mut audio = None;
-    // The form is read to its end also after the field, for the client's sake.
+    // Reads the form to its end even after the field, so that the client can finish sending.
     while let Some(field) = form.next_field().await.map_err(|no| Refusal(no.status(), no.body_text()))? {
         let wanted = field.name() == Some("audio");
         let bytes = field.bytes().await.map_err(|no| Refusal(no.status(), no.body_text()))?;
@@ -80,7 +80,7 @@ async fn audio_field(request: Request) -> Result<Bytes, Refusal> {
     audio.ok_or_else(|| Refusal(StatusCode::UNPROCESSABLE_ENTITY, "field `audio` is missing".to_string()))
 }
 
-/// Reads a body to its end and keeps nothing of it.
+/// Reads a body to its end and discards it.
 async fn drain(mut body: Body) {
     while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {}
 }

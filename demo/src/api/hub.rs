@@ -1,4 +1,4 @@
-//! The books, shared: every change is told to the workers at once.
+//! The shared ledger: sends every change to the workers at once.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::ledger::{Ledger, WorkerId};
 use crate::wire::Order;
 
-/// What the HTTP side and the broker side of the api share.
+/// The state that the HTTP side and the broker side of the api share.
 pub(super) struct Hub {
     token: String,
     ids: RandomState,
@@ -21,7 +21,7 @@ pub(super) struct Hub {
 struct Inner {
     ledger: Ledger,
     lines: HashMap<WorkerId, UnboundedSender<Order>>,
-    /// The number of outstanding tasks that the workers were last told.
+    /// The number of outstanding tasks that was last sent to the workers.
     told: u32,
     workers_seen: WorkerId,
     tasks_seen: u64,
@@ -32,12 +32,12 @@ impl Hub {
         Hub { token, ids: RandomState::new(), inner: Mutex::default() }
     }
 
-    /// True if whoever says `token` belongs to this service.
+    /// True if `token` is the secret of this service.
     pub(super) fn knows(&self, token: &str) -> bool {
         self.token == token
     }
 
-    /// Looks into the books, or changes them and lets the workers know.
+    /// Reads or changes the ledger, and sends the change to the workers.
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
         self.with_inner(|inner| change(&mut inner.ledger))
     }
@@ -49,13 +49,13 @@ impl Hub {
         answer
     }
 
-    /// A worker has come; its orders come out of the receiver.
+    /// Adds a worker; returns the receiver of its orders.
     pub(super) fn connect(&self) -> (WorkerId, UnboundedReceiver<Order>) {
         let (sender, receiver) = unbounded_channel();
         let worker = self.with_inner(|inner| {
             inner.workers_seen += 1;
             let worker = inner.workers_seen;
-            // What is outstanding when it comes did not become so under its eyes.
+            // Tasks that are outstanding already are no rise for this worker.
             let _ = sender.send(Order::Outstanding(inner.told));
             inner.lines.insert(worker, sender);
             inner.ledger.connect(worker);
@@ -64,7 +64,7 @@ impl Hub {
         (worker, receiver)
     }
 
-    /// A worker is gone.
+    /// Removes a worker.
     pub(super) fn disconnect(&self, worker: WorkerId) {
         self.with_inner(|inner| {
             inner.lines.remove(&worker);
@@ -77,7 +77,7 @@ impl Hub {
         self.with(|ledger| ledger.arrive(reject_at)).then(|| Arrival { hub: Some(Arc::clone(self)) })
     }
 
-    /// A task id that nobody can guess.
+    /// A task id that cannot be guessed.
     fn new_id(&self, inner: &mut Inner) -> String {
         inner.tasks_seen += 1;
         let (high, low) =
@@ -92,7 +92,7 @@ impl Inner {
         if outstanding != self.told {
             self.told = outstanding;
             for line in self.lines.values() {
-                // A line whose other end is gone is about to be disconnected.
+                // A worker whose receiver is gone is about to be removed.
                 let _ = line.send(Order::Outstanding(outstanding));
             }
         }
@@ -104,13 +104,13 @@ impl Inner {
     }
 }
 
-/// A submission on its way in. Dropped before it is complete (the client hung
+/// A submission that is being received. If it is dropped before it is complete (the client hung
 /// up, the form was wrong), it is no longer counted.
 pub(super) struct Arrival {
     hub: Option<Arc<Hub>>,
 }
 
-/// What the client of a complete submission is told.
+/// The answer to a complete submission.
 pub(super) struct Accepted {
     pub(super) task_id: String,
     pub(super) position: usize,
@@ -118,7 +118,7 @@ pub(super) struct Accepted {
 }
 
 impl Arrival {
-    /// The submission is complete.
+    /// Completes the submission.
     pub(super) fn submit(mut self, audio: Bytes) -> Accepted {
         let hub = self.hub.take().expect("an arrival is submitted once");
         hub.with_inner(|inner| {

@@ -1,4 +1,4 @@
-//! The books of the api: which tasks there are, who waits, who works. Pure.
+//! The ledger of the api: tasks, queue and workers. Pure.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,44 +6,44 @@ use bytes::Bytes;
 
 use crate::wire::Outcome;
 
-/// So many results are kept, the newest; without their audio.
+/// The number of results that are kept, the newest ones, without their audio.
 const RESULTS_KEPT: usize = 10_000;
 
-/// A worker's connection, numbered.
+/// The number of a worker's connection.
 pub(super) type WorkerId = u64;
 
-/// What a client may know about a task.
+/// The status of a task, as clients see it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Status {
     Queued,
-    /// Also, for ever, when the worker died: that is how a queue behaves
-    /// whose workers do not report their own death.
+    /// Stays so for ever if the worker died, as in a queue whose workers cannot report
+    /// their own death.
     Processing,
     Ended(Outcome),
 }
 
 struct Task {
     status: Status,
-    /// Here until a worker has fetched it.
+    /// Present until a worker has fetched it.
     audio: Option<Bytes>,
     /// The most tasks outstanding at once since it started.
     peak: u32,
 }
 
-/// The books. A task is *outstanding* from the arrival of its headers until
-/// its result is known or its worker is gone.
+/// The ledger. A task is *outstanding* from the arrival of its headers until
+/// its result is known or its worker has ended.
 #[derive(Default)]
 pub(super) struct Ledger {
     tasks: HashMap<String, Task>,
     waiting: VecDeque<String>,
-    /// Tasks that nothing will happen to any more, oldest first.
+    /// Finished tasks, oldest first.
     settled: VecDeque<String>,
-    /// Every connected worker, with what it is doing.
+    /// Every connected worker, with its current task.
     workers: HashMap<WorkerId, Option<String>>,
-    /// Connected workers that do nothing, in the order in which they came free.
+    /// Idle workers, in the order in which they became idle.
     idle: VecDeque<WorkerId>,
     outstanding: u32,
-    /// A moving average of how long tasks took, in seconds.
+    /// A moving average of the duration of tasks, in seconds.
     usual_seconds: f64,
 }
 
@@ -52,7 +52,7 @@ impl Ledger {
         self.outstanding
     }
 
-    /// A submission's headers have come. False, and nothing is counted, if it
+    /// Counts a submission whose headers have arrived. Returns false without counting it if it
     /// would be number `reject_at` or more.
     pub(super) fn arrive(&mut self, reject_at: Option<u32>) -> bool {
         if reject_at.is_some_and(|limit| self.outstanding + 1 >= limit) {
@@ -67,13 +67,13 @@ impl Ledger {
         true
     }
 
-    /// A submission that had arrived came to nothing.
+    /// Removes a counted submission that was not completed.
     pub(super) fn give_up(&mut self) {
         self.outstanding -= 1;
     }
 
-    /// A submission that had arrived is complete. Returns its place in the
-    /// queue (1 is next) and the likely wait in seconds.
+    /// Queues a counted submission that is complete. Returns its position in the
+    /// queue (1 is next) and the estimated wait in seconds.
     pub(super) fn submit(&mut self, task_id: String, audio: Bytes) -> (usize, f64) {
         self.tasks.insert(task_id.clone(), Task { status: Status::Queued, audio: Some(audio), peak: 0 });
         self.waiting.push_back(task_id);
@@ -87,7 +87,7 @@ impl Ledger {
         self.idle.push_back(worker);
     }
 
-    /// A worker is gone. Its task stays `processing`, but no longer counts.
+    /// Removes a worker that has ended. Its task stays `processing`, but no longer counts.
     pub(super) fn disconnect(&mut self, worker: WorkerId) {
         self.idle.retain(|&idle| idle != worker);
         if let Some(Some(task_id)) = self.workers.remove(&worker) {
@@ -95,7 +95,7 @@ impl Ledger {
         }
     }
 
-    /// The next task that can start, and who is to do it.
+    /// The next task that can start, and its worker.
     pub(super) fn assign(&mut self) -> Option<(WorkerId, String)> {
         if self.waiting.is_empty() || self.idle.is_empty() {
             return None;
@@ -120,7 +120,7 @@ impl Ledger {
         self.tasks.get(task_id).map_or(0, |task| task.peak)
     }
 
-    /// A worker reports. Anything but its own task is ignored.
+    /// Takes a worker's report. A report on a task of another worker is ignored.
     pub(super) fn finish(&mut self, worker: WorkerId, task_id: &str, seconds: f64, outcome: Outcome) {
         let Some(running) = self.workers.get_mut(&worker) else { return };
         if running.as_deref() != Some(task_id) {
@@ -140,7 +140,7 @@ impl Ledger {
         self.tasks.get(task_id).map(|task| &task.status)
     }
 
-    /// Nothing will happen to this task any more.
+    /// Records that this task is finished.
     fn settle(&mut self, task_id: String) {
         self.outstanding -= 1;
         if let Some(task) = self.tasks.get_mut(&task_id) {

@@ -7,7 +7,7 @@ use realfft::RealFftPlanner;
 /// Number of mel bands.
 pub(super) const BANDS: usize = 80;
 
-/// Power below this is taken as this, so that the logarithm exists.
+/// The least power, so that the logarithm exists.
 const FLOOR: f32 = 1e-10;
 
 /// The base-10 logarithm of each band's power, frame after frame, 80 values a

@@ -6,22 +6,22 @@ mod wav;
 
 use crate::wire::Segment;
 
-/// Everything that a task computes; dropping it frees the task's memory.
+/// All that a task computes; dropping it frees the task's memory.
 pub(super) struct Recognition {
     /// Length of the audio in seconds.
     pub(super) duration_s: f64,
-    /// Where speech is.
+    /// The stretches of speech.
     pub(super) segments: Vec<Segment>,
-    /// The decoded audio, held until the task is over: the realistic bulk of its memory …
+    /// The decoded audio, kept until the task is over, as the bulk of its memory …
     _samples: Vec<f32>,
     /// … and the spectrogram.
     _mel: Vec<f32>,
 }
 
-/// Decodes the audio and finds the speech in it, doing all that `slow` times.
+/// Decodes the audio and finds the speech in it, `slow` times over.
 ///
 /// # Errors
-/// One sentence that says why the audio cannot be decoded.
+/// One sentence on why the audio cannot be decoded.
 pub(super) fn recognise(audio: &[u8], slow: f64) -> Result<Recognition, String> {
     for _ in 1..slow.floor() as u64 {
         std::hint::black_box(pass(audio, 1.0)?);

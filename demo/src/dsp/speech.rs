@@ -1,22 +1,22 @@
-//! Where speech is: stretches of energy above a threshold that follows the recording.
+//! Finds speech: stretches of energy above a threshold that adapts to the recording.
 
 use crate::wire::Segment;
 
-/// Frames per second at which energy is looked at.
+/// The rate at which energy is measured, in frames per second.
 const FRAMES_PER_S: usize = 100;
 
-/// Nothing below this counts as speech, in dB of full scale.
+/// The least level of speech, in dB of full scale.
 const QUIETEST_DB: f32 = -50.0;
 
 /// A recording whose loudest and quietest parts differ by less has no
-/// background to tell speech from; then only [`QUIETEST_DB`] decides.
+/// background to separate speech from; then only [`QUIETEST_DB`] decides.
 const LEAST_SPREAD_DB: f32 = 6.0;
 
-/// Speech goes on for so many frames after the energy falls, as pauses
+/// The number of frames for which speech continues after the energy has fallen: pauses
 /// between words and fading vowels belong to it.
 const HANGOVER: usize = 20;
 
-/// A stretch of fewer loud frames is a click, not speech.
+/// The least number of loud frames in a stretch; fewer are a click, not speech.
 const LEAST_LOUD: usize = 5;
 
 /// The stretches of speech in the samples, in order.
@@ -26,7 +26,7 @@ pub(super) fn segments(samples: &[f32], rate_hz: u32) -> Vec<Segment> {
     let threshold = threshold_db(&levels);
     let seconds = |frames: usize| (frames * frame).min(samples.len()) as f64 / f64::from(rate_hz);
     let mut segments = Vec::new();
-    // Of the stretch being looked at: its first frame, its last loud one, and how many were loud.
+    // The current stretch: its first frame, its last loud frame, and the number of loud frames.
     let mut stretch: Option<(usize, usize, usize)> = None;
     let mut close = |(first, last, loud): (usize, usize, usize)| {
         if loud >= LEAST_LOUD {

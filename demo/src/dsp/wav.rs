@@ -1,4 +1,4 @@
-//! WAV bytes to mono samples.
+//! Decodes WAV bytes into mono samples.
 
 use hound::{SampleFormat, WavReader};
 
@@ -9,7 +9,7 @@ pub(super) struct Pcm {
     pub(super) samples: Vec<f32>,
     /// Samples per second.
     pub(super) sample_rate_hz: u32,
-    /// Length of the whole file in seconds, also when only a share was decoded.
+    /// Length of the whole file in seconds, even if only a share was decoded.
     pub(super) duration_s: f64,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn decode(audio: &[u8], share: f64) -> Result<Pcm, String> {
     Ok(Pcm { samples, sample_rate_hz: spec.sample_rate, duration_s })
 }
 
-/// A sample as hound gives it.
+/// A sample, as hound reads it.
 trait Sample: Copy {
     fn to_f32(self) -> f32;
 }

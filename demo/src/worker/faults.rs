@@ -1,4 +1,4 @@
-//! What a worker retains between tasks: leaks, and what only looks like one.
+//! The memory that a worker retains between tasks: leaks, and what only looks like a leak.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -10,19 +10,19 @@ use crate::error::{Error, Result};
 use crate::options::{DemoOptions, LeakWhen};
 use crate::units::ByteSize;
 
-/// Audio longer than this is long, in seconds.
+/// The length above which audio counts as long, in seconds.
 const LONG_S: f64 = 300.0;
 
-/// Lengths that differ by more than this share are two lengths.
+/// The share by which two lengths must differ to count as different.
 const OTHER_LENGTH: f64 = 0.1;
 
-/// A worker is idle when nothing has come for so long…
+/// A worker is idle when no task has come for this long…
 const IDLE_AFTER: Duration = Duration::from_secs(2);
 
-/// …and leaks this often from then on, if it leaks by the clock.
+/// …and from then on leaks at this interval, if it leaks by the clock.
 const IDLE_STEP: Duration = Duration::from_millis(100);
 
-/// A peak shorter than this may fall between two looks of a sampler.
+/// The duration of the peak. A shorter one could fall between two looks of a sampler.
 const HELD_FOR: Duration = Duration::from_millis(200);
 
 /// Holds `size` for each of `outstanding` tasks for a moment, and frees it.
@@ -32,7 +32,7 @@ pub(super) fn hold(size: ByteSize, outstanding: u32) {
     drop(held);
 }
 
-/// What decides whether a task leaks.
+/// The properties of a task that decide whether it leaks.
 pub(super) struct Circumstances {
     pub(super) duration_s: f64,
     pub(super) failed: bool,
@@ -71,9 +71,9 @@ impl Faults {
     /// Nothing retained yet.
     ///
     /// # Errors
-    /// When the thread of `--late-free` cannot be started.
+    /// If the thread of `--late-free` cannot be started.
     pub(super) fn new(options: &DemoOptions) -> Result<Faults> {
-        // A forked child ends before anything could be freed late, and its memory with it.
+        // A forked child ends, and its memory with it, before anything could be freed late.
         let late = options.late_free.filter(|_| !options.fork);
         Ok(Faults {
             options: options.clone(),
@@ -86,27 +86,27 @@ impl Faults {
         })
     }
 
-    /// How many tasks so far met the condition of `--leak-when`.
+    /// How many tasks so far satisfied the condition of `--leak-when`.
     pub(super) fn leaks_met(&self) -> u32 {
         self.leaks_met
     }
 
-    /// Takes over the count of a forked child, so that every Nth task stays every Nth.
+    /// Takes over the count of a forked child, so that every Nth task still leaks.
     pub(super) fn set_leaks_met(&mut self, leaks_met: u32) {
         self.leaks_met = leaks_met;
     }
 
-    /// What is loaded when the first task comes.
+    /// Loads the "model" at the first task.
     pub(super) fn before_task(&mut self) {
         if let (Some(size), None) = (self.options.warmup, &self.warm) {
             self.warm = Some(Resident::new(size));
         }
     }
 
-    /// What a task leaves behind.
+    /// Retains what a task leaves behind.
     pub(super) fn after_task(&mut self, task: &Circumstances) {
         if let Some(cache) = self.options.cache {
-            // Out before in, so that a full cache stays as large as it is.
+            // Removes before it inserts, so that a full cache does not grow for a moment.
             while self.cache.len() >= cache.entries {
                 self.cache.pop_front();
             }
@@ -126,7 +126,7 @@ impl Faults {
         }
     }
 
-    /// Waits for the next of `tasks`, and meanwhile does what is done by the clock.
+    /// Waits for the next of `tasks`, and meanwhile leaks by the clock.
     pub(super) fn wait(&mut self, tasks: &Receiver<String>) -> Option<String> {
         if self.options.leak_when != LeakWhen::Idle {
             return tasks.recv().ok();
@@ -142,7 +142,7 @@ impl Faults {
         }
     }
 
-    /// Frees what a task computed: now, or as late as the options say.
+    /// Frees what a task computed, immediately or as late as the options say.
     pub(super) fn let_go(&mut self, recognition: Recognition) {
         if let Some(late) = &self.late {
             late.keep(recognition, self.options.late_free_size);
@@ -167,7 +167,7 @@ impl LateFree {
         std::thread::Builder::new()
             .name("late-free".to_string())
             .spawn(move || {
-                // The delay is the same for all, so they come in the order of their end.
+                // All have the same delay, so they arrive in the order in which they are due.
                 for Kept { until, held } in kept {
                     std::thread::sleep(until.saturating_duration_since(Instant::now()));
                     drop(held);
@@ -179,7 +179,7 @@ impl LateFree {
 
     fn keep(&self, recognition: Recognition, extra: ByteSize) {
         let held = (recognition, Resident::new(extra));
-        // The thread lives as long as this sender; were it gone, dropping is right.
+        // The thread lives as long as this sender. If it were gone, the value would be dropped, as it should.
         let _ = self.queue.send(Kept { until: Instant::now() + self.delay, held });
     }
 }

@@ -1,4 +1,4 @@
-//! The one place with `unsafe`: a real `fork()`, as RQ's worker does for every job.
+//! A real `fork()`, which needs `unsafe`: RQ's worker forks for every job.
 
 #![expect(unsafe_code, reason = "std has no fork; a re-executed child would not share the parent's memory")]
 
@@ -20,11 +20,11 @@ unsafe extern "C" {
 /// no printing, no channel, nothing shared. Memory may be allocated.
 ///
 /// # Errors
-/// When the system makes no further process.
+/// If the system cannot create another process.
 pub(super) fn in_child(work: impl FnOnce()) -> std::io::Result<Pid> {
     let parent = getpid();
-    // SAFETY: the C library makes its allocator usable in the child; what else
-    // could be broken there, locks and threads, `work` keeps away from (above).
+    // SAFETY: the C library keeps its allocator usable in the child. `work` does not touch
+    // what else could be broken there, locks and threads (see above).
     let pid = unsafe { fork() };
     if pid < 0 {
         return Err(std::io::Error::last_os_error());
@@ -34,19 +34,19 @@ pub(super) fn in_child(work: impl FnOnce()) -> std::io::Result<Pid> {
     }
     die_with(parent);
     let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
-    // SAFETY: ends the process and does not return. `exit` would run what the
+    // SAFETY: ends the process and does not return. `exit` would run the handlers that the
     // parent has registered for its own end.
     unsafe { _exit(if panicked { 101 } else { 0 }) }
 }
 
-/// Makes the kernel kill this process when its parent is gone.
+/// Makes the kernel kill this process when its parent ends.
 ///
-/// The signal follows the parent's *thread* that forked, which here is its
+/// The signal fires when the *thread* that forked ends, which here is the parent's
 /// main thread.
 fn die_with(parent: Pid) {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    // The parent may have ended before that took hold.
+    // The parent may have ended before this took effect.
     if rustix::process::getppid() != Some(parent) {
         // SAFETY: as above.
         unsafe { _exit(1) }

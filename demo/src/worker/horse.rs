@@ -1,4 +1,4 @@
-//! A task in a child process of its own, as RQ's work-horse does it.
+//! Does a task in a child process, like RQ's work-horse.
 
 use std::io::{Read, Write};
 
@@ -33,12 +33,12 @@ fn ride(
     let child = in_child(|| {
         let performed = task::perform(task_id, broker, options, faults);
         if let Ok(text) = serde_json::to_vec(&performed) {
-            // The parent sees a short or missing answer as the failure it is.
+            // The parent treats a short or missing answer as a failure.
             let _ = writer.write_all(&text);
         }
     })
     .map_err(|error| format!("cannot fork a work-horse: {error}"))?;
-    // Only the child may hold the write end, or the answer would never end.
+    // Only the child may have the write end open, or reading the answer would never end.
     drop(writer);
     let mut answer = Vec::new();
     let read = reader.read_to_end(&mut answer);

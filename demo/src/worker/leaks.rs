@@ -1,4 +1,4 @@
-//! What a leak is made of: memory of several kinds, descriptors, threads, processes.
+//! The things that leak: memory of several kinds, descriptors, threads, processes.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -9,12 +9,12 @@ use super::mapping;
 use crate::options::{DemoOptions, FdKind, LeakHow};
 use crate::units::ByteSize;
 
-/// Blocks of this size come from the allocator's heap: glibc maps those of 128 KiB and more one by one.
+/// The size of a block from the allocator's heap: glibc maps blocks of 128 KiB and more individually.
 const SMALL: usize = 64 * 1024;
 
-/// Memory that is resident: every byte of it has been written.
+/// Resident memory: every byte of it has been written.
 pub(super) struct Resident {
-    /// Held, never read: holding it is the fault.
+    /// Retained and never read: retaining it is the fault.
     pub(super) _bytes: Box<[u8]>,
 }
 
@@ -40,7 +40,7 @@ fn small_blocks(size: ByteSize) -> Vec<Box<[u8]>> {
     (0..whole.div_ceil(SMALL)).map(|index| written(SMALL.min(whole - index * SMALL))).collect()
 }
 
-/// Everything that was leaked and can be held.
+/// All leaked things that can be retained in memory.
 #[derive(Default)]
 pub(super) struct Leaked {
     pub(super) blocks: Vec<Resident>,
@@ -49,7 +49,7 @@ pub(super) struct Leaked {
 }
 
 impl Leaked {
-    /// Leaks once, all that the options name. Where the system gives no more, there is no more to leak.
+    /// Leaks once, as the options say. If the system refuses, nothing is leaked.
     pub(super) fn leak(&mut self, options: &DemoOptions) {
         if let Some(size) = options.leak {
             self.leak_memory(size, options.leak_how);
@@ -68,7 +68,7 @@ impl Leaked {
             let _ = in_child(sleep_for_ever);
         }
         for _ in 0..options.leak_zombies.unwrap_or(0) {
-            // Nobody waits for it.
+            // It is never waited for.
             let _ = in_child(|| ());
         }
     }
@@ -106,20 +106,20 @@ fn sleep_for_ever() {
     }
 }
 
-/// A segment of shared memory without a name in the file system, mapped and never unmapped.
+/// Shared memory without a name in the file system, mapped and never unmapped.
 #[cfg(target_os = "linux")]
 fn shared(size: ByteSize) -> std::io::Result<()> {
     let memory = rustix::fs::memfd_create("leak", rustix::fs::MemfdFlags::CLOEXEC)?;
     map(&File::from(memory), size)
 }
 
-/// Where there is no memfd, a file that has no name any more is the nearest to it.
+/// Without memfd, an unlinked file is the nearest equivalent.
 #[cfg(not(target_os = "linux"))]
 fn shared(size: ByteSize) -> std::io::Result<()> {
     file(size)
 }
 
-/// A file of the disk that has no name any more, mapped and never unmapped.
+/// An unlinked file on the disk, mapped and never unmapped.
 fn file(size: ByteSize) -> std::io::Result<()> {
     map(&tempfile::tempfile()?, size)
 }
@@ -134,7 +134,7 @@ fn map(file: &File, size: ByteSize) -> std::io::Result<()> {
 fn descriptor(kind: FdKind) -> std::io::Result<OwnedFd> {
     Ok(match kind {
         FdKind::File => File::open("/dev/null")?.into(),
-        // The other end is closed: one descriptor is left.
+        // The other end is closed, so one descriptor stays open.
         FdKind::Pipe => std::io::pipe()?.0.into(),
         FdKind::Socket => UnixStream::pair()?.0.into(),
     })

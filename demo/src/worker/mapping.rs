@@ -1,4 +1,4 @@
-//! The other place with `unsafe`: memory that a program maps by itself, past its allocator.
+//! Memory that a program maps itself, without its allocator, which needs `unsafe`.
 
 #![expect(unsafe_code, reason = "a mapping is memory that the compiler knows nothing of")]
 
@@ -12,13 +12,13 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 /// Maps `bytes` of private anonymous memory, writes to all of it, and leaves it mapped for ever.
 ///
 /// # Errors
-/// When the kernel refuses.
+/// If the kernel refuses.
 pub(super) fn leak_anonymous(bytes: usize) -> Result<()> {
     let access = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: the kernel chooses the place, so nothing that exists is mapped over, and no reference
-    // into the mapping is made.
+    // SAFETY: the kernel chooses the address, so no existing mapping is replaced, and no reference
+    // into the mapping is created.
     let start = unsafe { mmap_anonymous(null_mut(), bytes, access, MapFlags::PRIVATE)? };
-    // SAFETY: the mapping is `bytes` long, may be written, and is known to nobody else.
+    // SAFETY: the mapping is `bytes` long and writable, and nothing else refers to it.
     unsafe { write_bytes(start.cast::<u8>(), 0xA5, bytes) };
     Ok(())
 }
@@ -26,10 +26,10 @@ pub(super) fn leak_anonymous(bytes: usize) -> Result<()> {
 /// The same with a mapping of `file`, which must be that long; the file may be closed afterwards.
 ///
 /// # Errors
-/// When the kernel refuses.
+/// If the kernel refuses.
 pub(super) fn leak_file(file: &File, bytes: usize) -> Result<()> {
     let access = ProtFlags::READ | ProtFlags::WRITE;
-    // SAFETY: as above; nobody but this process has the file, so nobody cuts it short.
+    // SAFETY: as above; only this process has the file, so it is not truncated.
     let start = unsafe { mmap(null_mut(), bytes, access, MapFlags::SHARED, file.as_fd(), 0)? };
     // SAFETY: as above.
     unsafe { write_bytes(start.cast::<u8>(), 0xA5, bytes) };

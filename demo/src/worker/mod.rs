@@ -1,8 +1,7 @@
 //! A worker process: one task at a time, on the main thread.
 //!
-//! Not a tokio program. With `--fork` it makes children that are not
-//! re-executed, so it keeps few threads, and none that holds a lock which a
-//! child could want.
+//! It does not use tokio. With `--fork` its children do not call exec, so it has
+//! few threads, and none that holds a lock which a child could need.
 
 mod faults;
 mod fork;
@@ -21,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::lifeline::Assignment;
 use crate::wire::{Broker, Order, Outcome, Report, Wish, line, read};
 
-/// Works until the process is ended: by its lifeline, by the api's end, or by a fault.
+/// Works until the lifeline, the end of the api or a fault ends the process.
 pub(super) fn run(assignment: &Assignment) -> Result<()> {
     let cannot = |error: std::io::Error| Error::new("the worker cannot reach the api's broker").source(error);
     let address = assignment.broker.ok_or_else(|| Error::new("a worker needs a broker"))?;
@@ -47,7 +46,7 @@ pub(super) fn run(assignment: &Assignment) -> Result<()> {
     Ok(())
 }
 
-/// Every Nth task of a worker fails, for no reason that load could explain.
+/// Every Nth task of a worker fails, independently of load.
 fn flaky(outcome: Outcome, number: u32, every: Option<u32>) -> Outcome {
     match every {
         Some(every) if number.is_multiple_of(every) => {
@@ -58,8 +57,8 @@ fn flaky(outcome: Outcome, number: u32, every: Option<u32>) -> Outcome {
     }
 }
 
-/// Hears the api's orders on a thread of its own, so that a worker which is
-/// to crash does so also in the middle of a task. Tasks come out of the receiver.
+/// Receives the api's orders on a thread of its own, so that a worker can crash
+/// in the middle of a task. Returns a receiver of tasks.
 fn listen(stream: TcpStream, crash_at: Option<u32>) -> Result<Receiver<String>> {
     let (sender, tasks) = channel();
     std::thread::Builder::new()
@@ -67,7 +66,7 @@ fn listen(stream: TcpStream, crash_at: Option<u32>) -> Result<Receiver<String>> 
         .stack_size(256 * 1024)
         .spawn(move || {
             obey(stream, crash_at, &sender);
-            // Without the api there is nothing to live for, whatever the main thread is doing.
+            // A worker without the api ends, whatever its main thread is doing.
             std::process::exit(1);
         })
         .map_err(|error| Error::new("cannot start the orders thread").source(error))?;
@@ -80,8 +79,8 @@ fn obey(stream: TcpStream, crash_at: Option<u32>, tasks: &Sender<String>) {
     while let Ok(order) = read(&mut stream) {
         match order {
             Order::Outstanding(count) => {
-                // Only a rise counts: a worker that was started in the place
-                // of one that crashed works off what that one left behind.
+                // Only a rise counts: a worker that replaces a crashed one must complete the
+                // tasks that are still outstanding.
                 if count > known && crash_at.is_some_and(|limit| count >= limit) {
                     kill_self();
                 }
@@ -96,7 +95,7 @@ fn obey(stream: TcpStream, crash_at: Option<u32>, tasks: &Sender<String>) {
     }
 }
 
-/// Dies as a process dies that the kernel's OOM killer has chosen.
+/// Kills this process with SIGKILL, as the kernel's OOM killer would.
 fn kill_self() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }

@@ -1,4 +1,4 @@
-//! One task, from audio to outcome, with the faults that are planted in it.
+//! One task, from audio to outcome, with its planted faults.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::dsp::{Recognition, recognise};
 use crate::options::DemoOptions;
 use crate::wire::{Broker, Outcome};
 
-/// What a task leaves behind for the worker to know.
+/// The result of a task for the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Performed {
     /// How it ended.
     pub(super) outcome: Outcome,
-    /// How many tasks so far met the condition of `--leak-when`.
+    /// How many tasks so far satisfied the condition of `--leak-when`.
     pub(super) leaks_met: u32,
 }
 
 /// A stalled task waits for this share of its audio's length, on top of its work.
 const STALLED_RTF: f64 = 1.2;
 
-/// Does the task. Everything that it does not retain on purpose is freed when
-/// this returns, and so before a client can see that it is done.
+/// Does the task. Memory that it does not retain on purpose is freed when this
+/// returns, which is before a client can see that the task is done.
 pub(super) fn perform(
     task_id: &str,
     broker: &Broker,
