@@ -168,6 +168,7 @@
 //! | `leak.baseline` | memory ended within `leak.baseline_tolerance_mb` of where it was after warm-up, or on a plateau |
 //! | `leak.growth` | nothing accumulates, down to the size that is told ([`analysis::growth`]) |
 //! | `worker.alive` | no worker process died or was replaced |
+//! | `sampler.complete` | the sampler saw every role at every tick |
 //! | `ramp.required` | `ramp.required` tasks at once succeeded |
 //! | `ramp.rtf` | up to that concurrency, every task took less than `ramp.max_rtf` of its audio's length |
 //!

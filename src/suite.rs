@@ -7,6 +7,7 @@
 
 mod identity;
 mod measured;
+mod running;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -19,9 +20,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan};
 use crate::record::Phase;
 use crate::service::{AnyTarget, Inputs, Target};
-use crate::session::{End, Session};
+use crate::session::{End, Session, Up};
 use identity::Identity;
 pub use measured::Measured;
+pub use running::Running;
 
 /// The variable with arguments for the embedded service, as one would type them.
 pub const DEMO_ARGS_VARIABLE: &str = "HIGHWATER_DEMO_ARGS";
@@ -93,15 +95,28 @@ impl Suite {
         &mut self.plan
     }
 
+    /// Brings up the service and starts the sampler on its processes: what a test fixture hands out.
+    ///
+    /// # Errors
+    /// If the service or its processes are not what a run needs.
+    pub async fn start(self) -> Result<Running> {
+        Running::start(self).await
+    }
+
     /// Runs the leak check, or finds what this test run has already measured of it.
     ///
     /// # Errors
     /// If the service, its processes or the files are not what a run needs.
     pub async fn leak_check(&self) -> Result<Measured> {
+        self.leak_check_of(None).await
+    }
+
+    /// The leak check of a service that is `up`, or of the one that is brought up for it.
+    async fn leak_check_of(&self, up: Option<Up>) -> Result<Measured> {
         let mut plan = self.plan.clone();
         plan.leak.enabled = true;
         plan.ramp.enabled = false;
-        self.measured(Phase::Leak.word().to_string(), plan).await
+        self.measured(Phase::Leak.word().to_string(), plan, up).await
     }
 
     /// Runs the concurrency ramp up to `max`, or finds what this test run has already measured of it.
@@ -109,15 +124,19 @@ impl Suite {
     /// # Errors
     /// If the service, its processes or the files are not what a run needs.
     pub async fn ramp(&self, max: u32) -> Result<Measured> {
+        self.ramp_of(max, None).await
+    }
+
+    async fn ramp_of(&self, max: u32, up: Option<Up>) -> Result<Measured> {
         let mut plan = self.plan.clone();
         plan.leak.enabled = false;
         plan.ramp.enabled = true;
         plan.ramp.max = max;
-        self.measured(format!("{}_{max}", Phase::Concurrency.word()), plan).await
+        self.measured(format!("{}_{max}", Phase::Concurrency.word()), plan, up).await
     }
 
     /// Measures what `plan` asks for, unless that has been done under this `name`.
-    async fn measured(&self, name: String, mut plan: Plan) -> Result<Measured> {
+    async fn measured(&self, name: String, mut plan: Plan, up: Option<Up>) -> Result<Measured> {
         plan.results = plan.results.join("tests").join(&IDENTITY.run);
         fs::create_dir_all(&plan.results).map_err(|error| unwritable(&plan.results, error))?;
         let marker = plan.results.join(format!(".{name}_{}", IDENTITY.sharing));
@@ -128,16 +147,16 @@ impl Suite {
         {
             return Ok(measured);
         }
-        let measured = self.measure(plan).await?;
+        let measured = self.measure(plan, up).await?;
         if self.shared {
             measured.mark(&marker)?;
         }
         Ok(measured)
     }
 
-    async fn measure(&self, plan: Plan) -> Result<Measured> {
+    async fn measure(&self, plan: Plan, up: Option<Up>) -> Result<Measured> {
         let console = Console::new(Screen::new(Stream::Stderr), plan.clone(), plan.results.clone());
-        let mut builder = Session::builder(plan).observer(Arc::new(console));
+        let mut builder = Session::builder(plan).up(up).observer(Arc::new(console));
         if let Some(target) = &self.target {
             builder = builder.shared_target(Arc::clone(target));
         }

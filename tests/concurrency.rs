@@ -6,9 +6,9 @@
 
 mod fixture;
 
-use fixture::suite;
+use fixture::{assert_complete, assert_passes_if_judged, service};
 use highwater::record::Limit;
-use highwater::suite::{Measured, Suite};
+use highwater::suite::{Measured, Running};
 use rstest::rstest;
 use serial_test::file_serial;
 
@@ -18,49 +18,56 @@ const SHORT: u32 = 5;
 /// The level that the long ramp ends at, unless the plan goes further.
 const LONG: u32 = 20;
 
-async fn ramp(suite: &Suite, max: u32) -> Measured {
-    suite.ramp(max).await.unwrap_or_else(|error| panic!("{}", error.render()))
+async fn ramp(service: Running, max: u32) -> Measured {
+    service.ramp(max).await.unwrap_or_else(|error| panic!("{}", error.render()))
 }
 
-async fn short_ramp(suite: &Suite) -> Measured {
-    ramp(suite, SHORT.max(suite.plan().ramp.required)).await
+async fn short_ramp(service: Running) -> Measured {
+    let max = SHORT.max(service.plan().ramp.required);
+    ramp(service, max).await
+}
+
+/// Judged in every ramp.
+#[rstest]
+#[case::the_required_concurrency_succeeds("ramp.required")]
+#[case::no_worker_crashes_under_concurrency("worker.alive")]
+#[case::the_sampler_saw_every_role_at_every_tick("sampler.complete")]
+#[tokio::test]
+#[file_serial(highwater_suite)]
+async fn holds(#[future(awt)] service: Running, #[case] criterion: &str) {
+    short_ramp(service).await.assert_passes(criterion);
+}
+
+/// Judged where the tasks have a length.
+#[rstest]
+#[case::rtf_stays_below_its_bound_under_concurrency("ramp.rtf")]
+#[tokio::test]
+#[file_serial(highwater_suite)]
+async fn holds_where_it_is_judged(#[future(awt)] service: Running, #[case] criterion: &str) {
+    assert_passes_if_judged(&short_ramp(service).await, criterion);
 }
 
 #[rstest]
 #[tokio::test]
 #[file_serial(highwater_suite)]
-async fn the_required_concurrency_succeeds(suite: Suite) {
-    short_ramp(&suite).await.assert_passes("ramp.required");
-}
-
-#[rstest]
-#[tokio::test]
-#[file_serial(highwater_suite)]
-async fn rtf_stays_below_its_bound_under_concurrency(suite: Suite) {
-    short_ramp(&suite).await.assert_passes("ramp.rtf");
-}
-
-#[rstest]
-#[tokio::test]
-#[file_serial(highwater_suite)]
-async fn no_worker_crashes_under_concurrency(suite: Suite) {
-    short_ramp(&suite).await.assert_passes("worker.alive");
+async fn no_criterion_is_without_a_case(#[future(awt)] service: Running) {
+    assert_complete(&short_ramp(service).await, include_str!("concurrency.rs"));
 }
 
 #[rstest]
 #[tokio::test]
 #[file_serial(highwater_suite)]
 #[ignore = "long: `cargo test concurrency -- --ignored`"]
-async fn maximum_stable_concurrency_is_found(suite: Suite) {
-    let max = LONG.max(suite.plan().ramp.max);
-    let measured = ramp(&suite, max).await;
-    let limit = &measured.assessment.judgement.limit;
-    println!("{}\nreport: {}", limit.sentence(), measured.paths.report.display());
+async fn maximum_stable_concurrency_is_found(#[future(awt)] service: Running) {
+    let max = LONG.max(service.plan().ramp.max);
+    let measured = ramp(service, max).await;
+    let judgement = &measured.assessment.judgement;
+    println!("{}\nreport: {}", judgement.limit.sentence(), measured.paths.report.display());
     // A limit that was found by a crash is still a limit that was found.
     assert!(
-        matches!(limit, Limit::Found { .. } | Limit::BoundReached { .. }),
+        matches!(judgement.limit, Limit::Found { .. } | Limit::BoundReached { .. }),
         "{}\ndata: {}",
-        limit.sentence(),
+        judgement.limit.sentence(),
         measured.paths.tasks.display()
     );
     measured.assert_passes("ramp.required");

@@ -6,11 +6,11 @@ use super::leak::{self, LeakTasks, MemoryMoments, leak_criteria, worker_changed}
 use super::limit::{self, Level, levels};
 use super::probe::{self, Condition, conditions};
 use super::soak::{self, Soak, soak};
-use super::{WORKER, in_flight, knee, late, ramp_criteria, resources, worker_end, works};
+use super::{WORKER, in_flight, knee, late, ramp_criteria, resources, sampling, worker_end, works};
 use crate::plan::Plan;
 use crate::record::{Criterion, Event, Judgement, Limit, Moment, Phase, RunData, Verdict};
 
-/// The criterion that is judged whatever phases were run.
+/// Judged whatever phases were run, as is how the processes were sampled.
 const WORKER_ALIVE: &str = "worker.alive";
 
 /// Everything that is concluded from a run before it is judged, each figure once.
@@ -76,6 +76,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judgem
         criteria.extend(soak::soak_criteria(soak, &plan.soak));
     }
     criteria.extend(worker_criterion(run));
+    criteria.extend(sampling::sampling_criterion(run));
     if *limit != Limit::NotRun {
         criteria.extend(ramp_criteria::ramp_criteria(limit, levels, &plan.ramp));
         notes.extend(limit::flaky_note(levels, &plan.ramp));
@@ -97,7 +98,9 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judgem
         criteria.iter().map(|criterion| criterion.verdict).max().unwrap_or(Verdict::Inconclusive);
     // What was not run cannot have passed, nor what was lost: an unreadable line
     // may have been the task that failed.
-    let nothing_judged = !criteria.iter().any(|found| found.name != WORKER_ALIVE);
+    let nothing_judged = !criteria
+        .iter()
+        .any(|found| ![WORKER_ALIVE, sampling::SAMPLER_COMPLETE].contains(&found.name.as_str()));
     let lost = run.damage.iter().any(|line| line.file == run.file && !line.torn);
     if verdict == Verdict::Pass && (interrupted.is_some() || nothing_judged || lost) {
         verdict = Verdict::Inconclusive;

@@ -21,6 +21,7 @@ mod ramp_criteria;
 mod resources;
 mod retained;
 mod runtime;
+mod sampling;
 mod scalability;
 pub mod search;
 mod soak;

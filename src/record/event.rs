@@ -10,6 +10,7 @@ use super::figures::RunFigures;
 use super::footprint::Footprint;
 use super::level::LevelEnd;
 use super::own::{OwnReading, SoakRound};
+use super::sampling::Sampling;
 use super::seen::ProcessSeen;
 use super::task::{Phase, TaskStatus};
 use super::verdict::Judgement;
@@ -94,6 +95,8 @@ pub enum Event {
         #[serde(default)]
         unlisted: u64,
     },
+    /// How completely the processes were sampled, recorded when the sampling ends.
+    Sampled(Sampling),
     /// Memory of the worker role at a moment that matters.
     Memory {
         /// Which moment.

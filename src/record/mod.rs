@@ -12,6 +12,7 @@ mod level;
 mod own;
 mod retained;
 mod run;
+mod sampling;
 mod seen;
 mod series;
 mod task;
@@ -26,6 +27,7 @@ pub use level::{Clause, ClauseAnswer, ClauseKind, ClauseState, LevelEnd, LevelMe
 pub use own::{OwnReading, SoakRound};
 pub use retained::{MemoryFigures, Retained};
 pub use run::{Damage, ResourceRow, RunData};
+pub use sampling::{RoleSampling, Sampling};
 pub use seen::ProcessSeen;
 pub use task::{Phase, TaskRecord, TaskStatus};
 pub use verdict::{Criterion, Judgement, Limit, Verdict};

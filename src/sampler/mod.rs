@@ -19,6 +19,7 @@ mod counters;
 mod csv;
 mod event;
 mod find;
+mod lateness;
 mod process;
 mod run;
 mod seen;

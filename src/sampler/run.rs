@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use super::allowance::Allowance;
 use super::csv::{CsvFile, Row};
 use super::event::ProcessEvent;
+use super::lateness::Lateness;
 use super::process::ProcessId;
 use super::snapshot::{Boundary, RoleReading, Snapshot};
 use super::summary::SamplerSummary;
@@ -57,6 +58,8 @@ pub(crate) struct Run {
     pub(crate) allowance: Allowance,
     /// Whether a task was in flight at the last check.
     pub(crate) was_busy: bool,
+    /// Why ticks are missed.
+    pub(crate) lateness: Lateness,
 }
 
 /// How many times as often to look while memory is rising.
@@ -75,7 +78,9 @@ impl Run {
                 return self.summary();
             }
             let now = Instant::now();
+            let missed_before = self.ticker.missed();
             if self.ticker.take(now) {
+                self.lateness.tick(now, cpu_time(now), self.ticker.missed() - missed_before);
                 self.tick();
             } else if self.is_busy() && now >= self.next_look {
                 self.look(Look::Between);
@@ -205,6 +210,8 @@ impl Run {
             elapsed_s: self.ticker.start().elapsed().as_secs_f64(),
             ticks: self.ticker.ticks(),
             missed_ticks: self.ticker.missed(),
+            missed_in_a_row: self.ticker.missed_in_a_row(),
+            overrun_ticks: self.lateness.overrun(),
             csv_rows: csv.map_or(0, |csv| csv.rows),
             csv_failed_writes: csv.map_or(0, |csv| csv.failed_writes),
             csv_first_error: csv.and_then(|csv| csv.first_error.clone()),

@@ -1,7 +1,7 @@
 //! The summary of all processes for a run's log.
 
 use super::summary::{ProcessSummary, SamplerSummary};
-use crate::record::{Event, ProcessSeen};
+use crate::record::{Event, ProcessSeen, Sampling};
 use crate::units::{round, to_mb};
 
 impl SamplerSummary {
@@ -9,6 +9,19 @@ impl SamplerSummary {
     pub fn processes_seen(&self) -> Event {
         let processes = self.processes.iter().map(seen).collect();
         Event::ProcessesSeen { processes, unlisted: self.unlisted_processes }
+    }
+
+    /// How completely the roles were sampled.
+    pub fn sampling(&self) -> Sampling {
+        let roles = self.roles.iter().map(|(name, role)| (name.clone(), role.sampling));
+        Sampling {
+            interval_s: self.interval_s,
+            ticks: self.ticks,
+            missed_ticks: self.missed_ticks,
+            missed_in_a_row: self.missed_in_a_row,
+            overrun_ticks: self.overrun_ticks,
+            roles: roles.filter(|(_, role)| role.alive_ticks > 0).collect(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::allowance::Allowance;
 use super::client::SamplerClient;
 use super::csv::CsvFile;
 use super::find::{Found, find_processes};
+use super::lateness::Lateness;
 use super::process::{ProcessInfo, ProcessSource};
 use super::run::Run;
 use super::series::Series;
@@ -112,6 +113,7 @@ impl Sampler {
             next_look: moment.at,
             allowance: Allowance::new(options.busy_cpu_percent, moment.at),
             was_busy: false,
+            lateness: Lateness::default(),
         };
         let thread = std::thread::Builder::new()
             .name("highwater-sampler".to_string())

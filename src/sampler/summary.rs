@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::process::{ProcessId, ProcessInfo};
-use crate::record::ExitKind;
+use crate::record::{ExitKind, RoleSampling};
 
 /// The sampler's work from its start to its stop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,12 @@ pub struct SamplerSummary {
     pub ticks: u64,
     /// Ticks that were skipped because the tick before came too late.
     pub missed_ticks: u64,
+    /// The most of them in a row.
+    #[serde(default)]
+    pub missed_in_a_row: u64,
+    /// Those that were missed while the sampler's own thread was at work.
+    #[serde(default)]
+    pub overrun_ticks: u64,
     /// Rows in the CSV.
     pub csv_rows: u64,
     /// Ticks whose rows could not be written.
@@ -44,6 +50,9 @@ pub struct RoleSummary {
     pub roots_appeared: u64,
     /// Roots that ended.
     pub roots_exited: u64,
+    /// How many ticks saw it.
+    #[serde(default)]
+    pub sampling: RoleSampling,
 }
 
 /// One process.

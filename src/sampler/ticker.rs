@@ -14,13 +14,14 @@ pub struct Ticker {
     next: u64,
     ticks: u64,
     missed: u64,
+    missed_in_a_row: u64,
 }
 
 impl Ticker {
     /// The first tick is due at `start`. `interval` must not be zero.
     pub fn new(start: Instant, interval: Duration) -> Ticker {
         assert!(!interval.is_zero(), "a ticker needs an interval");
-        Ticker { start, interval, next: 0, ticks: 0, missed: 0 }
+        Ticker { start, interval, next: 0, ticks: 0, missed: 0, missed_in_a_row: 0 }
     }
 
     /// When the next tick is due.
@@ -37,7 +38,9 @@ impl Ticker {
         }
         let passed = (now - self.start).as_nanos() / self.interval.as_nanos();
         let current = u64::try_from(passed).unwrap_or(u64::MAX);
-        self.missed += current - self.next;
+        let missed = current - self.next;
+        self.missed += missed;
+        self.missed_in_a_row = self.missed_in_a_row.max(missed);
         self.next = current + 1;
         self.ticks += 1;
         true
@@ -51,6 +54,11 @@ impl Ticker {
     /// Ticks missed.
     pub fn missed(&self) -> u64 {
         self.missed
+    }
+
+    /// The most ticks missed in a row.
+    pub fn missed_in_a_row(&self) -> u64 {
+        self.missed_in_a_row
     }
 
     /// The instant of tick 0.
@@ -87,6 +95,7 @@ mod tests {
         assert!(ticker.take(start + MS * 45), "tick 4; 1, 2 and 3 are missed");
         assert!(!ticker.take(start + MS * 45), "no second tick at the same moment");
         assert_eq!(ticker.deadline(), start + MS * 50);
-        assert_eq!((ticker.ticks(), ticker.missed()), (2, 3));
+        assert!(ticker.take(start + MS * 65), "tick 6; 5 is missed");
+        assert_eq!((ticker.ticks(), ticker.missed(), ticker.missed_in_a_row()), (3, 4, 3));
     }
 }

@@ -1,32 +1,30 @@
 //! What a run is made of, and how it starts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sysinfo::System;
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
 use super::files::Reservation;
-use super::reach::reach;
+use super::up::{Up, start_sampler};
 use crate::analysis::WORKER;
 use crate::baseline::read_figures;
-use crate::demo::Embedded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{bad_input, planned_inputs};
 use crate::journal::RunPaths;
 use crate::phases::{Observer, Recorder, Rig, Silent, Workers};
-use crate::plan::{Plan, ProcessPlan, TargetKind};
+use crate::plan::{Plan, TargetKind};
 use crate::record::{Event, Machine};
 use crate::resume::Resume;
-use crate::sampler::{Sampler, SamplerOptions, Snapshot, default_source};
-use crate::service::{self, AnyTarget, Inputs, Target};
+use crate::sampler::{Sampler, Snapshot};
+use crate::service::{AnyTarget, Inputs, Target};
 use crate::units::{round, to_mb};
 
 /// What a run is made of, before it starts.
 pub struct SessionBuilder {
     plan: Plan,
+    up: Option<Up>,
     target: Option<Arc<dyn AnyTarget>>,
     inputs: Option<Inputs>,
     embedded: Option<Vec<String>>,
@@ -39,6 +37,7 @@ impl SessionBuilder {
     pub(super) fn new(plan: Plan) -> SessionBuilder {
         SessionBuilder {
             plan,
+            up: None,
             target: None,
             inputs: None,
             embedded: None,
@@ -56,6 +55,12 @@ impl SessionBuilder {
 
     pub(crate) fn shared_target(mut self, target: Arc<dyn AnyTarget>) -> SessionBuilder {
         self.target = Some(target);
+        self
+    }
+
+    /// Tests a service that is up already.
+    pub(crate) fn up(mut self, up: Option<Up>) -> SessionBuilder {
+        self.up = up;
         self
     }
 
@@ -107,8 +112,8 @@ impl SessionBuilder {
     }
 
     async fn start_in(self, paths: &RunPaths) -> Result<Session> {
-        let SessionBuilder { mut plan, target, inputs, embedded, observer, stop, mut resume } = self;
-        if embedded.is_some() {
+        let SessionBuilder { mut plan, up, target, inputs, embedded, observer, stop, mut resume } = self;
+        if up.as_ref().map_or(embedded.is_some(), |up| up.embedded.is_some()) {
             // Whatever service the configuration names, the embedded one takes audio.
             plan.target.kind = TargetKind::Asr;
         }
@@ -119,33 +124,15 @@ impl SessionBuilder {
             None => planned_inputs(&plan)?,
         };
         let bad_input = bad_input(&plan)?;
-        let embedded = match embedded {
-            Some(arguments) => Some(Embedded::start(&Embedded::program()?, &arguments)?),
-            None => None,
+        let up = match up {
+            Some(up) => {
+                up.aim(&mut plan);
+                up
+            }
+            None => Up::bring(&mut plan, target, embedded).await?,
         };
-        if let Some(service) = &embedded {
-            aim_at_embedded(&mut plan, service);
-        }
-        let (target, described) = match target {
-            Some(target) => (target, None),
-            None => (service::of_plan(&plan)?, Some(&plan.target)),
-        };
-        let subject = match &embedded {
-            Some(_) => "the embedded demo service".to_string(),
-            None => target.describe(),
-        };
-        reach(&*target, &subject, described).await?;
-
-        let sampler = Sampler::start(
-            SamplerOptions {
-                interval: Duration::from_secs_f64(plan.sampler.interval_s),
-                busy_interval: Duration::from_secs_f64(plan.sampler.busy_interval_s),
-                busy_cpu_percent: plan.sampler.busy_cpu_percent,
-                csv: Some(paths.resources.clone()),
-                ..SamplerOptions::new(plan.processes.clone())
-            },
-            default_source()?,
-        )?;
+        let Up { embedded, target, subject } = up;
+        let sampler = start_sampler(&plan, Some(paths.resources.clone()))?;
         // Subscribed before the first look, so that no exit falls between them.
         let events = sampler.client().subscribe();
         let snapshot = sampler.client().observe().await?;
@@ -179,21 +166,6 @@ impl SessionBuilder {
         let rig = Rig::new(plan, target, (inputs, bad_input), sampler.client(), recorder, workers, stop);
         Ok(Session { rig, sampler, embedded, paths: paths.clone(), resume })
     }
-}
-
-/// The embedded service says itself where it listens and who plays which role.
-fn aim_at_embedded(plan: &mut Plan, service: &Embedded) {
-    let defaults = Plan::default().target;
-    plan.target.url = service.ready().url.clone();
-    plan.target.health = defaults.health;
-    plan.target.asr = defaults.asr;
-    // A secret of another service is none of its business.
-    plan.target.auth_env = String::new();
-    let mut roles: BTreeMap<String, ProcessPlan> = BTreeMap::new();
-    for process in &service.ready().processes {
-        roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);
-    }
-    plan.processes = roles;
 }
 
 async fn record_found(recorder: &Recorder, sampler: &Sampler, snapshot: &Snapshot) -> Result<()> {

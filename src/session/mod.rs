@@ -4,12 +4,14 @@
 mod builder;
 mod files;
 mod reach;
+mod up;
 
 use std::sync::Arc;
 
 pub use builder::SessionBuilder;
 pub use files::write_report;
 pub use reach::check_service;
+pub(crate) use up::{Up, start_sampler};
 
 use crate::assessment::{Assessment, assess};
 use crate::demo::Embedded;
@@ -20,7 +22,7 @@ use crate::plan::Plan;
 use crate::record::{Event, EventRecord, Judgement, Phase, RunData};
 use crate::report::markdown;
 use crate::resume::{Earlier, Resume};
-use crate::sampler::{Sampler, SamplerSummary};
+use crate::sampler::Sampler;
 
 /// A run that has started: the sampler samples, the files are open.
 ///
@@ -138,10 +140,12 @@ impl Session {
         // No event of the service's own end may reach the log: the watching ends first.
         drop(rig);
         let summary = sampler.stop()?;
-        for message in sampling_warnings(&summary) {
+        if let Some(error) = &summary.csv_first_error {
+            let message = format!("rows of the CSV are missing: {error}");
             recorder.event(Event::Warning { message }).await?;
         }
         recorder.event(summary.processes_seen()).await?;
+        recorder.event(Event::Sampled(summary.sampling())).await?;
         recorder
             .event(match end {
                 End::Complete => Event::RunEnded,
@@ -168,19 +172,4 @@ fn verdict_record(run: &RunData, judgement: Judgement) -> EventRecord {
         elapsed: last.map_or(0.0, |record| record.elapsed),
         event: Event::Verdict { judgement },
     }
-}
-
-fn sampling_warnings(summary: &SamplerSummary) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if summary.missed_ticks > 0 {
-        let all = summary.ticks + summary.missed_ticks;
-        warnings.push(format!(
-            "the sampler missed {} of {all} ticks: the machine was busy",
-            summary.missed_ticks
-        ));
-    }
-    if let Some(error) = &summary.csv_first_error {
-        warnings.push(format!("rows of the CSV are missing: {error}"));
-    }
-    warnings
 }

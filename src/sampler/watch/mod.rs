@@ -103,6 +103,8 @@ struct Role {
     plan: ProcessPlan,
     summary: RoleSummary,
     last_rss_bytes: Option<u64>,
+    /// The current number of ticks in a row at which a live process of the role could not be read.
+    unread_in_a_row: u64,
     /// CPU time of ended processes that is not included in the time of a live parent.
     ended_cpu_s: f64,
 }
@@ -122,6 +124,7 @@ impl Watch {
             plan: plan.clone(),
             summary: RoleSummary::default(),
             last_rss_bytes: None,
+            unread_in_a_row: 0,
             ended_cpu_s: 0.0,
         };
         let mut watch = Watch {
@@ -197,6 +200,10 @@ impl Watch {
         let mut rising = false;
         for (name, role) in &mut self.roles {
             let Seen { readings, unread, cpu_s, excess } = seen.remove(name.as_str()).unwrap_or_default();
+            if look == Look::Tick {
+                let alive = readings.len() + unread;
+                role.summary.sampling.count(alive, unread, &mut role.unread_in_a_row);
+            }
             let reading = RoleReading::new(readings, unread, role.ended_cpu_s + cpu_s);
             series.push_role(name, moment.at, reading.rss_bytes, excess);
             let highest = reading.rss_bytes.map(|rss| rss + excess);
