@@ -72,6 +72,14 @@ impl Error {
         self
     }
 
+    /// What was asked for needs a feature of the crate that this build was made without.
+    #[cfg(not(all(feature = "audio-formats", feature = "demo", feature = "https", feature = "rq")))]
+    pub(crate) fn without_feature(what: &str, feature: &str) -> Error {
+        let message = format!("{what} needs the feature `{feature}`, which this highwater was built without");
+        let hint = format!("add `{feature}` to the `features` of `highwater` in Cargo.toml");
+        Error::new(ErrorKind::Config, message).hint(hint)
+    }
+
     /// The class of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -119,6 +127,7 @@ impl StdError for Error {
     }
 }
 
+#[cfg(feature = "demo")]
 impl From<highwater_demo::Error> for Error {
     fn from(error: highwater_demo::Error) -> Error {
         let (message, hint) = (error.to_string(), error.hint_text().map(str::to_string));

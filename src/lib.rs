@@ -207,6 +207,7 @@ pub mod analysis;
 pub mod assessment;
 pub mod audio;
 pub mod baseline;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod console;
 pub mod error;
@@ -225,6 +226,7 @@ pub mod suite;
 
 pub mod units;
 
+#[cfg(feature = "demo")]
 pub use highwater_demo as demo;
 
 pub use error::{Error, ErrorKind, Result};

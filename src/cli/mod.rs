@@ -2,8 +2,10 @@
 
 mod args;
 mod compare;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod duration;
 mod init;
 mod judge;
 mod misplaced;
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Judge(args) => judge::judge(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
+        #[cfg(feature = "demo")]
         Command::Demo(options) => demo::demo(&options),
     };
     finish(done, json)

@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{Overrides, PlanArgs, put};
+use super::duration::parse_duration;
 use super::misplaced::misplaced;
 use super::run::{Target, conduct};
-use crate::demo::parse_duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
 use crate::record::Phase;

@@ -4,6 +4,10 @@
 //! nothing that is not safely on the disk.
 
 mod lines;
+#[cfg(feature = "cli")]
+mod live;
+#[cfg(not(feature = "cli"))]
+mod plain;
 mod screen;
 
 use std::collections::HashSet;

@@ -1,10 +1,11 @@
 //! Where lines go, and the line at the bottom that says what is going on.
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
 
-use console::style;
-use indicatif::{ProgressBar, ProgressStyle};
+#[cfg(feature = "cli")]
+use super::live::{Bar, paint};
+#[cfg(not(feature = "cli"))]
+use super::plain::{Bar, paint};
 
 use crate::units::printable;
 
@@ -23,7 +24,7 @@ pub struct Screen {
     terminal: bool,
     color: bool,
     /// There only while something is going on: an empty bar would say that nothing will.
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
 }
 
 /// What the live line shows.
@@ -79,20 +80,7 @@ impl Screen {
             Progress::Keep => {}
             Progress::Clear => self.clear(),
             Progress::Tasks { done, total, message } if self.terminal => {
-                let bar = self.bar.get_or_insert_with(ProgressBar::new_spinner);
-                let template = match total {
-                    Some(_) => "  {spinner} {bar:24} {pos}/{len}  {msg}  {elapsed}",
-                    None => "  {spinner} {msg}  {elapsed}",
-                };
-                if let Ok(style) = ProgressStyle::with_template(template) {
-                    bar.set_style(style);
-                }
-                if let Some(total) = total {
-                    bar.set_length(total);
-                }
-                bar.set_position(done);
-                bar.set_message(message);
-                bar.enable_steady_tick(Duration::from_millis(200));
+                self.bar.get_or_insert_with(Bar::new).show(done, total, message);
             }
             Progress::Tasks { .. } => {}
         }
@@ -100,7 +88,7 @@ impl Screen {
 
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+            bar.clear();
         }
     }
 }
@@ -109,20 +97,4 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-/// Colours the verdict words. Never only colour: the words stay.
-fn paint(line: &str) -> String {
-    let words = [
-        ("INCONCLUSIVE", console::Color::Yellow),
-        ("PASS", console::Color::Green),
-        ("FAIL", console::Color::Red),
-    ];
-    for (word, color) in words {
-        if let Some(rest) = line.trim_start().strip_prefix(word) {
-            let indent = &line[..line.len() - line.trim_start().len()];
-            return format!("{indent}{}{rest}", style(word).fg(color).bold().force_styling(true));
-        }
-    }
-    line.to_string()
 }

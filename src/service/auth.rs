@@ -68,6 +68,7 @@ impl Auth {
     }
 
     /// The name of the header and the source of its value, for `highwater doctor`.
+    #[cfg(feature = "cli")]
     pub(super) fn describe(&self, plan: &TargetPlan) -> Option<String> {
         let header = self.0.as_ref()?;
         let length = header.secret.chars().count();

@@ -147,6 +147,7 @@ pub(crate) async fn connects(plan: &TargetPlan) -> Result<std::result::Result<()
 ///
 /// # Errors
 /// [`crate::ErrorKind::Config`] if the variable that the plan names is not set.
+#[cfg(feature = "cli")]
 pub(crate) fn secret(plan: &Plan) -> Result<Option<String>> {
     Ok(auth::Auth::of_plan(&plan.target)?.describe(&plan.target))
 }

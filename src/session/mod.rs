@@ -2,6 +2,7 @@
 //! suites both stand on.
 
 mod builder;
+mod embedded;
 mod files;
 mod reach;
 mod up;
@@ -9,12 +10,12 @@ mod up;
 use std::sync::Arc;
 
 pub use builder::SessionBuilder;
+pub(crate) use embedded::Embedded;
 pub use files::write_report;
 pub use reach::check_service;
 pub(crate) use up::{Up, start_sampler};
 
 use crate::assessment::{Assessment, assess};
-use crate::demo::Embedded;
 use crate::error::Result;
 use crate::journal::{self, Journal, RunPaths};
 use crate::phases::{self, Rig};
@@ -72,6 +73,7 @@ impl Session {
     }
 
     /// The embedded service, if that is what is tested.
+    #[cfg(feature = "demo")]
     pub fn embedded(&self) -> Option<&Embedded> {
         self.embedded.as_ref()
     }

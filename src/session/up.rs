@@ -1,14 +1,13 @@
 //! The service that is tested, brought up or reached, and the sampler on its processes.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::embedded::{self, Embedded};
 use super::reach::reach;
-use crate::demo::Embedded;
 use crate::error::Result;
-use crate::plan::{Plan, ProcessPlan, TargetKind};
+use crate::plan::Plan;
 use crate::sampler::{Sampler, SamplerOptions, default_source};
 use crate::service::{self, AnyTarget};
 
@@ -31,12 +30,9 @@ impl Up {
         target: Option<Arc<dyn AnyTarget>>,
         embedded: Option<Vec<String>>,
     ) -> Result<Up> {
-        let embedded = match embedded {
-            Some(arguments) => Some(Embedded::start(&Embedded::program()?, &arguments)?),
-            None => None,
-        };
+        let embedded = embedded.map(|arguments| embedded::start(&arguments)).transpose()?;
         if let Some(service) = &embedded {
-            aim_at_embedded(plan, service);
+            embedded::aim(plan, service);
         }
         let (target, described) = match target {
             Some(target) => (target, None),
@@ -53,7 +49,7 @@ impl Up {
     /// Lets `plan` name this service and its processes.
     pub(crate) fn aim(&self, plan: &mut Plan) {
         if let Some(service) = &self.embedded {
-            aim_at_embedded(plan, service);
+            embedded::aim(plan, service);
         }
     }
 }
@@ -68,20 +64,4 @@ pub(crate) fn start_sampler(plan: &Plan, csv: Option<PathBuf>) -> Result<Sampler
         ..SamplerOptions::new(plan.processes.clone())
     };
     Sampler::start(options, default_source()?)
-}
-
-/// The embedded service says itself where it listens and who plays which role.
-fn aim_at_embedded(plan: &mut Plan, service: &Embedded) {
-    let defaults = Plan::default().target;
-    plan.target.kind = TargetKind::Asr;
-    plan.target.url = service.ready().url.clone();
-    plan.target.health = defaults.health;
-    plan.target.asr = defaults.asr;
-    // A secret of another service is none of its business.
-    plan.target.auth_env = String::new();
-    let mut roles: BTreeMap<String, ProcessPlan> = BTreeMap::new();
-    for process in &service.ready().processes {
-        roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);
-    }
-    plan.processes = roles;
 }

@@ -1,6 +1,7 @@
 //! A service that is up, with the sampler on its processes.
 
 use super::{Measured, Suite};
+#[cfg(feature = "demo")]
 use crate::demo::Embedded;
 use crate::error::Result;
 use crate::plan::Plan;
@@ -37,6 +38,7 @@ impl Running {
     }
 
     /// The embedded service, if that is what is tested.
+    #[cfg(feature = "demo")]
     pub fn embedded(&self) -> Option<&Embedded> {
         self.up.embedded.as_ref()
     }

@@ -12,6 +12,7 @@ pub(super) use run::{InFlight, PhaseArg, RunArgs};
 
 use super::judge::{JUDGE_HELP, JudgeArgs};
 use super::watch::args::{WATCH_EXAMPLES, WatchArgs};
+#[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
 use crate::plan::Override;
 
@@ -66,6 +67,7 @@ pub(super) enum Command {
     /// Write a commented highwater.toml
     Init(InitArgs),
     /// Run the embedded speech service, with real faults planted on request
+    #[cfg(feature = "demo")]
     Demo(Box<DemoOptions>),
 }
 
@@ -79,7 +81,9 @@ impl Command {
             Command::Report(args) => args.json,
             Command::Compare(args) => args.json,
             Command::Judge(args) => args.json,
-            Command::Doctor(_) | Command::Init(_) | Command::Demo(_) => false,
+            Command::Doctor(_) | Command::Init(_) => false,
+            #[cfg(feature = "demo")]
+            Command::Demo(_) => false,
         }
     }
 }

@@ -166,7 +166,7 @@ pub(super) fn duration(text: &str) -> std::result::Result<Duration, String> {
     let hours = text.trim().strip_suffix('h').and_then(|hours| hours.parse::<f64>().ok());
     let time = match hours {
         Some(hours) => Duration::try_from_secs_f64(hours * 3600.0).map_err(|error| error.to_string())?,
-        None => crate::demo::parse_duration(text)?,
+        None => super::duration::parse_duration(text)?,
     };
     if time < Duration::from_millis(10) || time > WEEK {
         return Err("from 10ms to 168h".to_string());

@@ -88,11 +88,13 @@ fn rq(role: &str, process: &ProcessPlan) -> Vec<Violation> {
             format!("`{key}` needs `processes.{role}.rq.queue`, the queue that the worker works on");
         found.push(Violation::new(&[&key], message));
     }
-    // The URL may hold a password, so it is not shown.
-    let known = redis::parse_redis_url(url).is_some_and(|url| {
-        matches!(url.scheme(), "unix" | "redis+unix") || url.scheme() == "redis" && url.has_host()
-    });
-    if !known {
+    #[cfg(not(feature = "rq"))]
+    {
+        let error = crate::Error::without_feature(&format!("`{key}`"), "rq");
+        let hint = error.hint_text().unwrap_or_default().to_string();
+        found.push(Violation::new(&[&key], error.to_string()).hint(hint));
+    }
+    if !is_redis(url) {
         let hint = if url.starts_with("rediss:") {
             "Redis over TLS is not spoken; leave `rq.url` out to find the worker by its command line"
         } else {
@@ -102,6 +104,20 @@ fn rq(role: &str, process: &ProcessPlan) -> Vec<Violation> {
         found.push(Violation::new(&[&key], message).hint(hint));
     }
     found
+}
+
+/// True for a URL of Redis. It may hold a password, so it is not shown.
+#[cfg(feature = "rq")]
+fn is_redis(url: &str) -> bool {
+    redis::parse_redis_url(url).is_some_and(|url| {
+        matches!(url.scheme(), "unix" | "redis+unix") || url.scheme() == "redis" && url.has_host()
+    })
+}
+
+/// Which feature is missing has been said; nothing else needs to be.
+#[cfg(not(feature = "rq"))]
+fn is_redis(_: &str) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -149,6 +165,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "rq")]
     fn a_redis_url_is_one_and_never_shown() {
         let url = |url: &str| complaint(|worker| worker.rq.url = Some(url.into()));
         for bad in ["localhost:6379", "http://u:secret@h", "rediss://:secret@h", "redis://", ""] {

@@ -10,6 +10,11 @@ mod explain;
 mod family;
 pub(super) mod gather;
 mod program;
+#[cfg(feature = "rq")]
+mod redis;
+#[cfg(not(feature = "rq"))]
+#[path = "no_redis.rs"]
+mod redis;
 mod registry;
 mod rq;
 mod select;

@@ -6,18 +6,15 @@
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use redis::{Client, Commands, Connection, RedisError};
-
+use super::redis;
 use super::rq::RqWorker;
 
-/// The time limit for connecting to Redis, and for each answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// The time limit for the whole look-up.
 const WHOLE: Duration = Duration::from_secs(3);
 /// The age at which an answer is looked up again.
 const FRESH: Duration = Duration::from_secs(1);
 
-type Registry = Result<Vec<RqWorker>, String>;
+pub(super) type Registry = Result<Vec<RqWorker>, String>;
 
 /// Looks up a registry on a thread of its own, since a tick must not wait for Redis.
 pub(super) struct Lookup {
@@ -81,56 +78,18 @@ fn spawn(url: &str, queue: &str) -> Receiver<Registry> {
     let thread = std::thread::Builder::new().name("highwater-registry".to_string());
     let started = thread.spawn(move || {
         // The caller may have stopped waiting.
-        let _ = send.send(workers(&url, &queue));
+        let _ = send.send(redis::workers(&url, &queue));
     });
     drop(started);
     receive
 }
 
-/// The registered workers of `queue`.
-fn workers(url: &str, queue: &str) -> Registry {
-    let failed =
-        |error: RedisError| format!("cannot read RQ's registry in Redis at {}: {}", shown(url), why(&error));
-    let client = Client::open(url).map_err(failed)?;
-    let mut connection = client.get_connection_with_timeout(PATIENCE).map_err(failed)?;
-    connection.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    connection.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
-    let keys: Vec<String> = connection.smembers(format!("rq:workers:{queue}")).map_err(failed)?;
-    let mut workers = Vec::new();
-    for key in keys {
-        workers.extend(worker(&mut connection, &key).map_err(failed)?);
-    }
-    workers.sort_by_key(|worker| worker.pid);
-    Ok(workers)
-}
-
-/// The worker of one hash; `None` if the hash has expired or names no process.
-fn worker(connection: &mut Connection, key: &str) -> Result<Option<RqWorker>, RedisError> {
-    let fields: (Option<u32>, Option<String>, Option<String>) =
-        redis::cmd("HMGET").arg(key).arg("pid").arg("hostname").arg("birth").query(connection)?;
-    let (Some(pid), Some(hostname), birth) = fields else { return Ok(None) };
-    let name = key.strip_prefix("rq:worker:").unwrap_or(key).to_string();
-    let birth = birth.and_then(|birth| birth.parse().ok());
-    Ok(Some(RqWorker { name, pid, hostname, birth }))
-}
-
 /// The address in a URL, without user and password.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "the given URL".to_string() };
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
     let place = place.split(['?', '#']).next().unwrap_or(place);
     format!("`{scheme}://{place}`")
-}
-
-/// The kind of the error and the server's message, neither of which contains the URL.
-fn why(error: &RedisError) -> String {
-    if error.is_timeout() {
-        return "it does not answer in time".to_string();
-    }
-    match std::error::Error::source(error) {
-        Some(cause) => cause.to_string(),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -151,6 +110,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "rq")]
     fn an_absent_or_silent_redis_is_reported_without_the_password() {
         // Bound and never accepted from; the second is closed again.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

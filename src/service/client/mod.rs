@@ -10,6 +10,11 @@ mod failure;
 mod files;
 mod limits;
 mod origin;
+#[cfg(not(feature = "https"))]
+#[path = "no_tls.rs"]
+mod tls;
+#[cfg(feature = "https")]
+mod tls;
 mod watched;
 
 use std::collections::VecDeque;
