@@ -25,7 +25,7 @@ pub struct Resume {
 pub struct Earlier {
     /// Tasks of the leak check, if memory can be compared with theirs.
     pub tasks: Vec<TaskRecord>,
-    /// The events with the anatomy of the worker's memory.
+    /// The events with the anatomy of the worker's memory, and the readings after blocks.
     pub events: Vec<EventRecord>,
     /// Completed levels of the ramp.
     pub levels: Vec<Level>,
@@ -127,7 +127,8 @@ impl Resume {
             Event::SoakRound(round) => Some(round),
             _ => None,
         });
-        let looks = self.run.events.iter().filter(|record| matches!(record.event, Event::Anatomy { .. }));
+        let read = |event: &Event| matches!(event, Event::Anatomy { .. } | Event::BlockEnded(_));
+        let looks = self.run.events.iter().filter(|record| read(&record.event));
         Earlier {
             events: looks.cloned().collect(),
             soaked: if self.phase == Phase::Soak { tasks.len() as u32 } else { 0 },

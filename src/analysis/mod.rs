@@ -40,7 +40,10 @@ pub use compare::{
     Beside, Change, Comparison, Difference, Method, Rate, Signal, SignalComparison, baseline_comparison,
     compare, run_figures,
 };
-pub use growth::{Answer, Bounds, FIRST_LOOK, Growth, LOOKS, Readings, growth, growth_within, next_look};
+pub use growth::{
+    Answer, Bounds, ENOUGH, FIRST_LOOK, Grounds, Growth, LOOKS, Readings, Reason, Undecided, Unsettled,
+    growth, growth_within, next_look,
+};
 pub(crate) use judge::{Derived, judge};
 pub use leak::{LeakReadings, LeakTasks, MemoryMoments, leak_criteria};
 pub(crate) use leak::{WORKER_CHANGED, worker_changed};
@@ -48,6 +51,7 @@ pub use level::{LevelFacts, LevelVerdict, ProcessEnd, judge_level};
 pub(crate) use limit::level;
 pub use limit::{Level, levels, spent, throughputs, trials};
 pub use probe::{Condition, PAUSE, conditions};
+pub(crate) use resources::open_resources;
 pub use scalability::{NoFit, Peak, Scalability, scalability};
 pub use soak::{Soak, rounds_wanted, soak, soak_over};
 pub use stats::{Summary, percentile, summary, wilson};

@@ -67,7 +67,7 @@ fn signals(readings: &[Option<Footprint>], counted: bool) -> [Signal; 4] {
     let rise = if is_runtime(file_mb) && !counted { RUNTIME_RISE_MB } else { 2.0 };
     [
         Signal { readings: private_mb, least: 0.05, rise, unit: MB },
-        Signal { readings: beside_mb, least: 0.05, rise: 2.0, unit: "MB of shared or mapped memory" },
+        Signal { readings: beside_mb, least: 0.05, rise: 2.0, unit: "MB of shared memory" },
         Signal {
             readings: all(|found| found.fds.map(|count| count as f64)),
             least: 0.02,
@@ -275,7 +275,7 @@ mod tests {
         let step = |index: u32| {
             let worker = Footprint {
                 private_mb: Some(100.0),
-                rss_mb: Some(110.0 + f64::from(index)),
+                shmem_mb: Some(110.0 + f64::from(index)),
                 ..Footprint::default()
             };
             Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: Some(worker) }

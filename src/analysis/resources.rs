@@ -4,6 +4,8 @@
 //! must be told from a leak is a pool that fills and a connection that happens to
 //! be open. So the lowest counts are compared, and growth that has stopped is none.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::leak::LeakTasks;
 use crate::plan::LeakPlan;
 use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
@@ -73,37 +75,61 @@ pub(super) fn resource_criteria(
     RESOURCES.iter().map(|resource| criterion(resource, &roles, worker_changed, plan)).collect()
 }
 
-/// After each repeat, what each role held.
-fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Vec<Option<Footprint>>)> {
-    let mut roles =
-        vec![(WORKER.to_string(), leak.repeats.iter().map(|task| task.worker_after).collect::<Vec<_>>())];
-    let of_task = |wanted: &str| {
-        run.events.iter().find_map(|record| match &record.event {
-            Event::RolesAfter { test_id, roles } if test_id == wanted => Some(roles),
+/// True if a count of the worker leaves it open whether it leaks, and more tasks may tell.
+pub(crate) fn open_resources(run: &RunData, leak: &LeakTasks<'_>, plan: &LeakPlan) -> bool {
+    let criteria = resource_criteria(run, leak, false, plan);
+    let counted = |found: &Criterion| found.value.is_some();
+    criteria.iter().any(|found| found.verdict == Verdict::Inconclusive && counted(found))
+}
+
+/// What a role held after each repeat and each block, and how many tasks had ended then.
+type Held = Vec<(f64, Option<Footprint>)>;
+
+/// The same of each role.
+fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Held)> {
+    let first = leak.tasks.len() - leak.repeats.len();
+    let repeats = leak
+        .repeats
+        .iter()
+        .enumerate()
+        .map(|(index, task)| ((first + index + 1) as f64, task.worker_after, task.test_id.clone()));
+    let blocks = leak
+        .blocks
+        .iter()
+        .map(|block| (f64::from(block.tasks), block.worker, format!("block_{}", block.block)));
+    let after: Vec<_> = repeats.chain(blocks).collect();
+    let others: HashMap<&str, &BTreeMap<String, Footprint>> = run
+        .events
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::RolesAfter { test_id, roles } => Some((test_id.as_str(), roles)),
             _ => None,
         })
-    };
-    let after: Vec<_> = leak.repeats.iter().map(|task| of_task(&task.test_id)).collect();
-    let mut names: Vec<&String> = after.iter().flatten().flat_map(|roles| roles.keys()).collect();
+        .collect();
+    let mut names: Vec<&String> = others.values().flat_map(|roles| roles.keys()).collect();
     names.sort();
     names.dedup();
+    let worker = after.iter().map(|(at, worker, _)| (*at, *worker)).collect();
+    let mut roles = vec![(WORKER.to_string(), worker)];
     for name in names {
-        let held = after.iter().map(|roles| roles.and_then(|roles| roles.get(name)).copied()).collect();
-        roles.push((name.clone(), held));
+        let held = after
+            .iter()
+            .map(|(at, _, id)| (*at, others.get(id.as_str()).and_then(|roles| roles.get(name)).copied()));
+        roles.push((name.clone(), held.collect()));
     }
     roles
 }
 
 fn criterion(
     resource: &Resource,
-    roles: &[(String, Vec<Option<Footprint>>)],
+    roles: &[(String, Held)],
     worker_changed: bool,
     plan: &LeakPlan,
 ) -> Criterion {
     let limit = (resource.limit)(plan);
     let found = roles.iter().map(|(role, held)| {
-        let counts: Vec<Option<u64>> =
-            held.iter().map(|held| held.as_ref().and_then(resource.count)).collect();
+        let counts: Vec<(f64, Option<u64>)> =
+            held.iter().map(|(at, held)| (*at, held.as_ref().and_then(resource.count))).collect();
         let finding = if role == WORKER && worker_changed {
             inconclusive("a worker process died or was replaced, and counts do not go on across that")
         } else {
@@ -129,10 +155,10 @@ fn inconclusive(detail: &str) -> Finding {
     Finding { verdict: Verdict::Inconclusive, detail: detail.to_string(), growth: None }
 }
 
-/// Judges counts after each repeat, in their order, against how far they may grow.
-fn judge(counts: &[Option<u64>], limit: u32) -> Finding {
+/// Judges counts, each after so many tasks, in their order, against how far they may grow.
+fn judge(counts: &[(f64, Option<u64>)], limit: u32) -> Finding {
     let known: Vec<i64> =
-        counts.iter().flatten().map(|&count| i64::try_from(count).unwrap_or(i64::MAX)).collect();
+        counts.iter().filter_map(|(_, count)| Some(i64::try_from((*count)?).unwrap_or(i64::MAX))).collect();
     if known.len() < counts.len() {
         return inconclusive(&format!(
             "not counted after {} of {} tasks",
@@ -144,6 +170,10 @@ fn judge(counts: &[Option<u64>], limit: u32) -> Finding {
         let readings = if known.len() == 1 { "reading" } else { "readings" };
         let detail = format!("{} {readings} after warm-up, at least {MIN_READINGS} are needed", known.len());
         return inconclusive(&detail);
+    }
+    let places: Vec<f64> = counts.iter().map(|(at, _)| *at).collect();
+    if places.windows(2).any(|pair| pair[1] - pair[0] > 1.0) {
+        return judge_over_doublings(&places, &known, limit);
     }
     let lowest = |counts: &[i64]| counts.iter().copied().min().unwrap_or_default();
     let (early, late) = known.split_at(known.len() / 2);
@@ -165,16 +195,45 @@ fn judge(counts: &[Option<u64>], limit: u32) -> Finding {
     Finding { verdict, detail, growth: Some(growth as f64) }
 }
 
+/// Judges counts between which many tasks lie: what the last doubling of the number of tasks added to their floors,
+/// against the doubling before it. A pool that fills has slowed down by then.
+fn judge_over_doublings(places: &[f64], counts: &[i64], limit: u32) -> Finding {
+    let (first, last, tasks) = (counts[0], counts[counts.len() - 1], places[places.len() - 1]);
+    let floor = |from: f64, to: f64| {
+        let inside = places.iter().zip(counts).filter(|(at, _)| **at > from * tasks && **at <= to * tasks);
+        inside.map(|(_, count)| *count).min()
+    };
+    let figures = format!("{first} to {last} over {tasks:.0} tasks");
+    let (Some(late), Some(middle), Some(early)) = (floor(0.7, 1.0), floor(0.35, 0.5), floor(0.0, 0.25))
+    else {
+        return inconclusive(&format!("{figures}, and too few readings"));
+    };
+    let (growth, lately, before) = (late - early, late - middle, middle - early);
+    let limit_text = format!("at most {limit:+}");
+    let (verdict, detail) = if growth <= i64::from(limit) {
+        (Verdict::Pass, format!("{figures}, lowest lately {growth:+} ({limit_text})"))
+    } else if lately > 0 && 2 * lately >= before && lately >= i64::from(limit) {
+        (Verdict::Fail, format!("{figures}, lowest lately {growth:+} ({limit_text}), and still growing"))
+    } else if lately <= 0 {
+        (Verdict::Pass, format!("{figures}, then flat over the later half: something that fills"))
+    } else {
+        let detail = format!(
+            "{figures}, lowest lately {growth:+} ({limit_text}), and not yet clear whether it stops there"
+        );
+        (Verdict::Inconclusive, detail)
+    };
+    Finding { verdict, detail, growth: Some(growth as f64) }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::analysis::fixtures::{run, task};
     use crate::record::{Phase, TaskRecord};
 
     fn verdict(counts: &[u64]) -> Verdict {
-        let counts: Vec<Option<u64>> = counts.iter().copied().map(Some).collect();
+        let counts: Vec<(f64, Option<u64>)> =
+            (1..).map(f64::from).zip(counts.iter().copied().map(Some)).collect();
         judge(&counts, 2).verdict
     }
 
@@ -195,10 +254,32 @@ mod tests {
     }
 
     #[test]
+    fn over_blocks_a_leak_goes_on_and_a_pool_has_filled() {
+        let places =
+            [1.0, 2.0, 4.0, 6.0, 20.0, 60.0, 125.0, 180.0, 250.0, 350.0, 450.0, 600.0, 800.0, 1000.0];
+        let verdict = |count: fn(f64) -> f64| {
+            let counts: Vec<(f64, Option<u64>)> =
+                places.iter().map(|at| (*at, Some(count(*at) as u64))).collect();
+            judge(&counts, 2).verdict
+        };
+        assert_eq!(verdict(|at| 6.0 + at / 100.0), Verdict::Fail, "a thread in a hundred tasks");
+        assert_eq!(verdict(|at| 6.0 + at), Verdict::Fail);
+        assert_eq!(verdict(|at| 6.0 + at.min(20.0)), Verdict::Pass, "a pool of twenty");
+        assert_eq!(verdict(|_| 6.0), Verdict::Pass);
+        assert_eq!(verdict(|at| 6.0 + at.min(420.0)), Verdict::Pass, "a pool that filled in the first half");
+        assert_eq!(
+            verdict(|at| 6.0 + (at.min(520.0) / 4.0)),
+            Verdict::Inconclusive,
+            "one that filled in the second"
+        );
+    }
+
+    #[test]
     fn what_is_not_known_does_not_pass() {
         assert_eq!(verdict(&[20, 21, 22, 23, 24]), Verdict::Inconclusive, "few readings");
         assert_eq!(verdict(&[20, 23, 26, 29, 29, 29]), Verdict::Inconclusive, "flat for a moment");
-        let counts: Vec<Option<u64>> = (0..10).map(|task| (task != 4).then_some(20)).collect();
+        let counts: Vec<(f64, Option<u64>)> =
+            (0..10).map(|task| (f64::from(task), (task != 4).then_some(20))).collect();
         let finding = judge(&counts, 2);
         assert_eq!(finding.verdict, Verdict::Inconclusive);
         assert_eq!(finding.detail, "not counted after 1 of 10 tasks");

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::{say, say_error};
-use crate::analysis::{Answer, Growth, growth};
+use crate::analysis::{Answer, Growth, Reason, growth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::readings::{self, Series};
 use crate::units::round;
@@ -123,7 +123,9 @@ fn verdict(series: &Series, first: Option<u32>) -> Growth {
     let judged = growth(&readings);
     match &series.incomparable {
         None => judged,
-        Some(reason) => Growth { answer: Answer::Inconclusive, reason: reason.clone(), ..judged },
+        Some(reason) => {
+            Growth { answer: Answer::Inconclusive, reason: Reason::Incomparable(reason.clone()), ..judged }
+        }
     }
 }
 
@@ -175,7 +177,7 @@ impl Told {
         Told {
             file: path.display().to_string(),
             verdict: judged.answer.word(),
-            reason: judged.reason.clone(),
+            reason: judged.reason.to_string(),
             rate_mb_per_task: figure(judged.rate_mb_per_task),
             low: figure(judged.low),
             high: figure(judged.high),

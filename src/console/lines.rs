@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::screen::Progress;
-use crate::analysis::levels;
+use crate::analysis::{Answer, LOOKS, LeakTasks, levels};
 use crate::assessment::assess;
 use crate::plan::Plan;
-use crate::record::{Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
+use crate::record::{BlockReading, Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
 use crate::report::attribution_lines;
 use crate::units::{significant, time};
 
@@ -53,6 +53,7 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
                 mb(round.peak_mb)
             )]
         }
+        Event::BlockEnded(reading) => vec![block(reading, run, plan)],
         Event::LevelEnded(_) => level(run, plan).into_iter().collect(),
         Event::PhaseEnded { phase, cut_short } => {
             let mut lines: Vec<String> =
@@ -107,6 +108,10 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
 
 /// The line of a task that ended; those of a good level are told as one.
 pub(super) fn of_task(task: &TaskRecord, run: &RunData) -> Option<String> {
+    if task.block.is_some() && task.succeeded() {
+        // A block has one line.
+        return None;
+    }
     if task.condition.is_some() {
         // Told together, when the probes are over.
         return None;
@@ -123,6 +128,22 @@ pub(super) fn of_task(task: &TaskRecord, run: &RunData) -> Option<String> {
     }
 }
 
+/// The line of a block: what is known so far, and how much longer it can take.
+fn block(reading: &BlockReading, run: &RunData, plan: &Plan) -> String {
+    let growth = LeakTasks::of(run).growth(LOOKS);
+    let memory = reading.worker.and_then(|held| held.pss_anon_mb.or(held.private_mb).or(held.rss_mb));
+    let memory = memory.map_or("–".to_string(), |mb| format!("{mb:.1}"));
+    let rate =
+        growth.rate_mb_per_task.map_or(String::new(), |rate| format!("  {:+.3} MB per task so far", rate));
+    let left_s = (plan.leak.for_s - reading.seconds).max(0.0);
+    let left = if growth.answer == Answer::Inconclusive {
+        format!("; at most {left_s:.0} s more")
+    } else {
+        String::new()
+    };
+    format!("  {:>6} tasks  {:>4.0} s  memory {memory} MB{rate}{left}", reading.tasks, reading.seconds)
+}
+
 /// What is going on after an event.
 pub(super) fn progress(event: &Event, run: &RunData) -> Progress {
     match event {
@@ -136,6 +157,11 @@ pub(super) fn progress(event: &Event, run: &RunData) -> Progress {
             let total = total.flatten().map(|total| u64::from(total).max(done + 1));
             Progress::Tasks { done, total, message: test_id.clone() }
         }
+        Event::BlockStarted { tasks, .. } => Progress::Tasks {
+            done: run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).count() as u64,
+            total: None,
+            message: format!("a block of {tasks} tasks"),
+        },
         Event::TaskAnswered { .. } => Progress::Keep,
         Event::LevelStarted { concurrency, .. } => Progress::Tasks {
             done: 0,

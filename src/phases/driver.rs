@@ -79,6 +79,21 @@ impl Driver {
     /// [`crate::ErrorKind::Interrupted`] if the run is to stop; the task is given up.
     pub(super) async fn drive(&self, input: &Input, test_id: &str, mark: Mark) -> Result<Ended> {
         self.recorder.event(Event::TaskStarted { test_id: test_id.to_string() }).await?;
+        let ended = self.drive_in_block(input, test_id, mark).await?;
+        let event = Event::TaskAnswered {
+            test_id: test_id.to_string(),
+            status: ended.status(),
+            processing_time: round(ended.seconds, 3),
+        };
+        self.recorder.event(event).await?;
+        Ok(ended)
+    }
+
+    /// As [`Driver::drive`], without an event at its start and its end.
+    ///
+    /// # Errors
+    /// As [`Driver::drive`].
+    pub(super) async fn drive_in_block(&self, input: &Input, test_id: &str, mark: Mark) -> Result<Ended> {
         let started = Instant::now();
         let mut retries = 0;
         let result = loop {
@@ -101,14 +116,7 @@ impl Driver {
                 _ => break result,
             }
         };
-        let seconds = started.elapsed().as_secs_f64();
-        let event = Event::TaskAnswered {
-            test_id: test_id.to_string(),
-            status: status_of(&result),
-            processing_time: round(seconds, 3),
-        };
-        self.recorder.event(event).await?;
-        Ok(Ended { started, seconds, result, retries })
+        Ok(Ended { started, seconds: started.elapsed().as_secs_f64(), result, retries })
     }
 
     /// Sends `input` once; the outer result is that of the run, the inner that of the task.

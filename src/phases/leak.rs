@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use super::anatomy::look;
+use super::block::{Before, block};
 use super::line::{MemoryAround, TaskPlace, task_line};
 use super::rig::Rig;
+use super::schedule::{Bound, Known, Next, Progress};
 use super::settle::Settled;
 use super::task::batch_ids;
-use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, next_look};
+use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, next_look, open_resources};
 use crate::error::Result;
+use crate::plan::LeakPlan;
 use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord, TaskStatus};
 use crate::resume::Earlier;
 use crate::service::Input;
@@ -28,10 +31,11 @@ const UNREACHED_IN_A_ROW: usize = 3;
 
 /// Runs the leak check and records everything of it.
 ///
-/// Sends each input once (warm-up), then all inputs `leak.repeats` times. If it is still open
-/// then whether memory accumulates, more repeats follow until that is decided, up to
-/// `leak.max_repeats` and `leak.max_s`. The verdict is evaluated after increasing numbers of
-/// tasks ([`next_look`]), so that frequent looks do not make a wrong verdict more likely.
+/// Sends each input once (warm-up), then all inputs `leak.repeats` times. If it is still open then whether
+/// memory accumulates, more tasks follow until that is decided, within the bounds of the plan: one at a time if tasks
+/// are slow, in growing blocks with one reading each if a task takes less time than the wait for quiet memory
+/// ([`Progress::next`]). The verdict is evaluated after increasing numbers of tasks ([`next_look`]), so that frequent
+/// looks do not make a wrong verdict more likely.
 ///
 /// `earlier` is the progress of the run that this one resumes.
 ///
@@ -45,36 +49,15 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     let kinds = rig.inputs.all().count() as u32;
     let tasks = kinds * (1 + plan.repeats);
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Leak, tasks: Some(tasks) }).await?;
-    let mut done = RunData { tasks: earlier.tasks, events: earlier.events, ..RunData::default() };
+    let done = RunData { tasks: earlier.tasks, events: earlier.events, ..RunData::default() };
     if done.tasks.is_empty() {
         memory(rig, Moment::Start, None).await?;
     }
 
-    let mut cut_short = None;
-    // Continues a round in which the earlier run was stopped.
-    let (mut round, mut sent) = (done.tasks.len() as u32 / kinds, done.tasks.len() % kinds as usize);
-    let before_s = earlier.seconds;
-    let started = Instant::now();
-    let mut next = FIRST_LOOK;
-    while cut_short.is_none() && (round <= plan.repeats || undecided(&done, rig, round, &mut next)) {
-        if round > plan.repeats && before_s + started.elapsed().as_secs_f64() >= plan.max_s {
-            cut_short = Some(format!("the verdict was open after {} s (`leak.max_s`)", plan.max_s));
-            break;
-        }
-        for input in rig.inputs.all().skip(std::mem::take(&mut sent)) {
-            done.tasks.push(one_task(rig, input).await?);
-            cut_short = certain(&done, rig).or_else(|| hopeless(&done)).or(rig.memory.shortage().await?);
-            if cut_short.is_some() {
-                break;
-            }
-        }
-        if round == 0 && plan.repeats > 0 {
-            let event = memory(rig, Moment::Baseline, None).await?;
-            let record = |event| EventRecord { time: String::new(), elapsed: 0.0, event };
-            done.events.extend(event.map(record));
-        }
-        round += 1;
-    }
+    let mut check =
+        Check { rig, done, before_s: earlier.seconds, started: Instant::now(), next_look: FIRST_LOOK };
+    let cut_short = check.run(kinds).await?;
+    let done = check.done;
     if plan.repeats > 0 {
         let baseline = LeakTasks::of(&done).warm_up.last().and_then(|task| task.worker_rss_after_mb);
         memory(rig, Moment::Final, baseline.map(|mb| mb + plan.baseline_tolerance_mb)).await?;
@@ -89,6 +72,142 @@ fn leaks_much(done: &RunData, rig: &Rig) -> bool {
     let growth = LeakTasks::of(done).growth(LOOKS);
     let much = EXPENSIVE_SHARE * rig.plan.leak.max_delta_mb;
     growth.answer == Answer::Leak && growth.rate_mb_per_task.is_some_and(|rate| rate >= much)
+}
+
+/// The check that goes on.
+struct Check<'a> {
+    rig: &'a Rig,
+    done: RunData,
+    /// Seconds that an earlier run took, which this one goes on from.
+    before_s: f64,
+    started: Instant,
+    /// The count of readings at which the verdict is looked at next, where each task has one.
+    next_look: usize,
+}
+
+impl Check<'_> {
+    /// Sends the warm-up, the repeats, and what it takes to decide; returns why it ended early, if it did.
+    async fn run(&mut self, kinds: u32) -> Result<Option<String>> {
+        let plan = &self.rig.plan.leak;
+        let singles = self.done.tasks.iter().filter(|task| task.block.is_none()).count() as u32;
+        // A round in which the earlier run was stopped goes on where it was.
+        let (mut round, mut sent) = (singles / kinds, (singles % kinds) as usize);
+        loop {
+            let next = if round <= plan.repeats { Next::Round } else { self.next(round) };
+            let cut_short = match next {
+                Next::Round => {
+                    let cut_short = self.round(std::mem::take(&mut sent)).await?;
+                    if round == 0 && plan.repeats > 0 {
+                        let event = memory(self.rig, Moment::Baseline, None).await?;
+                        let record = |event| EventRecord { time: String::new(), elapsed: 0.0, event };
+                        self.done.events.extend(event.map(record));
+                    }
+                    round += 1;
+                    cut_short
+                }
+                Next::Block(tasks) => self.block(tasks).await?,
+                Next::Done => return Ok(None),
+                Next::Bound(bound) => return Ok(met(bound, plan)),
+            };
+            if cut_short.is_some() {
+                return Ok(cut_short);
+            }
+        }
+    }
+
+    /// Each input once, but for the first `skip`.
+    async fn round(&mut self, skip: usize) -> Result<Option<String>> {
+        for input in self.rig.inputs.all().skip(skip) {
+            self.done.tasks.push(one_task(self.rig, input).await?);
+            let cut_short = certain(&self.done, self.rig).or_else(|| hopeless(&self.done)).or(self
+                .rig
+                .memory
+                .shortage()
+                .await?);
+            if cut_short.is_some() {
+                return Ok(cut_short);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn block(&mut self, count: u32) -> Result<Option<String>> {
+        let before = self.done.events.iter().rev().find_map(|record| match &record.event {
+            Event::BlockEnded(reading) => Some(reading.block),
+            _ => None,
+        });
+        let before = Before {
+            block: before.unwrap_or(0) + 1,
+            tasks: self.done.tasks.len() as u32,
+            seconds: self.seconds(),
+        };
+        let block = block(self.rig, count, before).await?;
+        self.done.tasks.extend(block.tasks);
+        self.done.events.push(block.event);
+        Ok(hopeless(&self.done).or(self.rig.memory.shortage().await?))
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before_s + self.started.elapsed().as_secs_f64()
+    }
+
+    /// What comes after the repeats.
+    fn next(&mut self, round: u32) -> Next {
+        let plan = &self.rig.plan.leak;
+        if plan.repeats == 0 {
+            return Next::Done;
+        }
+        let leak = LeakTasks::of(&self.done);
+        let progress = Progress {
+            tasks: self.done.tasks.len() as u32,
+            readings: (round - 1) + leak.blocks.len() as u32,
+            seconds: self.seconds(),
+            task_s: leak.task_seconds().unwrap_or(f64::INFINITY),
+            quiet_s: self.rig.plan.settle.quiet_s,
+            mb_per_task: leak.mb_per_task().unwrap_or(0.0),
+            known: Known::Open,
+        };
+        if !leak.all_read() {
+            // Without every reading, more of them decide nothing.
+            return Next::Done;
+        }
+        let known = self.known(&leak, progress.in_blocks(plan));
+        if let Some(looked) = known.1 {
+            self.next_look = looked;
+        }
+        Progress { known: known.0, ..progress }.next(plan)
+    }
+
+    /// How far the verdict is, and the count of readings of the next look.
+    fn known(&self, leak: &LeakTasks<'_>, in_blocks: bool) -> (Known, Option<usize>) {
+        let readings = leak.repeats.len();
+        if leak.blocks.is_empty() {
+            if in_blocks || readings < self.next_look {
+                return (Known::Open, None);
+            }
+        }
+        let growth = leak.growth(LOOKS);
+        let open = open_resources(&self.done, leak, &self.rig.plan.leak);
+        let known = match growth.answer {
+            Answer::Inconclusive => Known::Open,
+            _ if open => Known::Open,
+            _ if growth.firm => Known::Decided,
+            Answer::Clean => Known::Clean,
+            Answer::Leak => Known::Open,
+        };
+        (known, Some(next_look(readings)))
+    }
+}
+
+/// What is said where a bound ended the check; reaching `max_repeats` or `for_s` is its ordinary end.
+fn met(bound: Bound, plan: &LeakPlan) -> Option<String> {
+    match bound {
+        Bound::Repeats | Bound::For => None,
+        Bound::Seconds => Some(format!("the verdict was open after {} s (`leak.max_s`)", plan.max_s)),
+        Bound::Tasks => {
+            Some(format!("the verdict was open after {} tasks (`leak.max_tasks`)", plan.max_tasks))
+        }
+    }
 }
 
 async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
@@ -128,26 +247,6 @@ async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Optio
         Moment::Start => Ok(None),
         Moment::Baseline | Moment::Final => look(&rig.memory, &rig.recorder, moment, &settled).await,
     }
-}
-
-/// True if more repeats are allowed and could decide the open verdict; `next` is the
-/// number of readings at which to evaluate it next.
-fn undecided(done: &RunData, rig: &Rig, round: u32, next: &mut usize) -> bool {
-    let plan = &rig.plan.leak;
-    if plan.repeats == 0 || round > plan.max_repeats {
-        return false;
-    }
-    let leak = LeakTasks::of(done);
-    let readings = leak.readings().after_mb.len();
-    if readings < leak.repeats.len() {
-        // If a reading is missing, further repeats decide nothing.
-        return false;
-    }
-    if readings < *next {
-        return true;
-    }
-    *next = next_look(readings);
-    leak.growth(LOOKS).answer == Answer::Inconclusive
 }
 
 /// Why further tasks would show nothing new, if that is so.

@@ -111,8 +111,23 @@ impl MemoryReader {
     /// # Errors
     /// Those of the sampler; [`crate::ErrorKind::Interrupted`] if the run is to stop.
     pub(super) async fn settled(&self, high_mb: Option<f64>) -> Result<Settled> {
+        self.settled_by(&self.settle, high_mb).await
+    }
+
+    /// As [`MemoryReader::settled`], but the reading is taken after `most_s` at the latest, and no sooner than quiet
+    /// can be seen.
+    ///
+    /// # Errors
+    /// As [`MemoryReader::settled`].
+    pub(super) async fn settled_within(&self, most_s: f64) -> Result<Settled> {
+        let plan = &self.settle;
+        let max_s = most_s.clamp(plan.quiet_s, plan.max_s.max(plan.quiet_s));
+        self.settled_by(&SettlePlan { max_s, ..plan.clone() }, None).await
+    }
+
+    async fn settled_by(&self, plan: &SettlePlan, high_mb: Option<f64>) -> Result<Settled> {
         let started = Instant::now();
-        let mut state = Settle::new(&self.settle, high_mb);
+        let mut state = Settle::new(plan, high_mb);
         loop {
             self.stop.check()?;
             let rss = self.worker_rss().await?.map(to_mb);
@@ -157,6 +172,11 @@ impl MemoryReader {
     /// The lowest memory of the worker that was sampled since `from`, in MB.
     pub(super) fn lowest_mb(&self, from: Instant) -> Option<f64> {
         self.sampler.low_between(WORKER, from, Instant::now()).map(to_mb)
+    }
+
+    /// The lowest memory of the worker that was sampled from `from` to `until`, in MB, and when.
+    pub(super) fn lowest_between(&self, from: Instant, until: Instant) -> Option<(Instant, f64)> {
+        self.sampler.lowest_between(WORKER, from, until).map(|(at, bytes)| (at, to_mb(bytes)))
     }
 
     /// Marks tasks as in flight until the guard is dropped. The sampler looks more often

@@ -1,6 +1,7 @@
 //! The phases of a run, the only place that both drives the service and samples its memory.
 
 mod anatomy;
+mod block;
 mod driver;
 mod late;
 mod leak;
@@ -11,6 +12,7 @@ mod probe;
 mod ramp;
 mod recorder;
 mod rig;
+mod schedule;
 mod settle;
 mod soak;
 mod stop;

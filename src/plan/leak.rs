@@ -19,8 +19,8 @@ pub struct LeakPlan {
     #[default = 5]
     #[schemars(range(max = 100_000))]
     pub repeats: u32,
-    /// Where the repeats leave open whether memory accumulates, more follow, up to this many. A clean
-    /// service needs about twenty tasks, a leak of 1 MB per task sixty.
+    /// Where the repeats leave open whether memory accumulates, more follow, up to this many readings.
+    /// Where tasks are slow, a clean service needs about twenty, a leak of 1 MB per task sixty.
     #[default = 50]
     #[schemars(range(max = 100_000))]
     pub max_repeats: u32,
@@ -28,6 +28,15 @@ pub struct LeakPlan {
     #[default = 3600.0]
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub max_s: f64,
+    /// Where a task takes less time than the wait for quiet memory, tasks are sent in growing blocks with one
+    /// reading after each, for this long in all; 0 sends no blocks.
+    #[default = 110.0]
+    #[schemars(range(min = 0.0, max = WEEK_S))]
+    pub for_s: f64,
+    /// The most tasks that the leak check sends in blocks.
+    #[default = 200_000]
+    #[schemars(range(max = 100_000_000))]
+    pub max_tasks: u32,
     /// The most that worker memory may rise over one long task.
     #[default = 200.0]
     #[schemars(range(max = MOST_MB), extend("exclusiveMinimum" = 0))]

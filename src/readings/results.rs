@@ -19,7 +19,7 @@ pub(super) fn is_task(bytes: &[u8]) -> bool {
 pub(super) fn series(path: &Path) -> Result<Series> {
     let run = journal::read(path)?;
     let leak = LeakTasks::of(&run);
-    let LeakReadings { after_mb, beside_mb, file_mb, figure } = leak.readings();
+    let LeakReadings { after_mb, beside_mb, file_mb, figure, .. } = leak.readings();
     if after_mb.is_empty() {
         return Err(Error::new(
             ErrorKind::Data,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::anatomy::Anatomy;
+use super::block::BlockReading;
 use super::exit::ExitKind;
 use super::figures::RunFigures;
 use super::footprint::Footprint;
@@ -111,6 +112,16 @@ pub enum Event {
         /// What they consist of.
         anatomy: Anatomy,
     },
+    /// A block of the leak check began: its tasks follow one another without a reading between them, and each
+    /// has its line when it has ended.
+    BlockStarted {
+        /// Which, from 1.
+        block: u32,
+        /// Tasks that it will send.
+        tasks: u32,
+    },
+    /// It ended and memory was read.
+    BlockEnded(BlockReading),
     /// A step of a probe was done and memory was quiet again.
     ProbeStep {
         /// `repeat`, `pause`, `alternate`, `parallel`, `error`.

@@ -47,6 +47,9 @@ pub struct TaskFigures {
     /// The sum of its anonymous part in MB: private memory, with what processes share after a fork counted once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pss_anon_mb: Option<f64>,
+    /// Mapped shared memory (segments, memfds, files in a tmpfs) in MB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shmem_mb: Option<f64>,
     /// Open file descriptors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fds: Option<f64>,

@@ -25,6 +25,10 @@ pub struct Footprint {
     /// processes share after a fork counted once for the tree. It is had where `pss_mb` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pss_anon_mb: Option<f64>,
+    /// Shared memory of the tree that is mapped (segments, memfds, files in a tmpfs), in MB: by its part in the PSS
+    /// where that was read, else the sum over the processes. Pages of other files are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shmem_mb: Option<f64>,
     /// Open file descriptors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fds: Option<u64>,
@@ -46,7 +50,7 @@ impl Footprint {
     /// What is resident besides private memory, in MB: shared segments and mapped files, by the sums over
     /// the processes.
     pub fn shared_mb(&self) -> Option<f64> {
-        Retained::Sum.shared(self.into())
+        Some((self.rss_mb? - self.private_mb?).max(0.0))
     }
 
     /// The private memory of the tree at both moments in MB, by the better figure that both have

@@ -4,6 +4,7 @@
 //! or to disk; a field is only ever added, never renamed.
 
 mod anatomy;
+mod block;
 mod event;
 mod exit;
 mod figures;
@@ -19,6 +20,7 @@ mod task;
 mod verdict;
 
 pub use anatomy::{Anatomy, DescriptorKind, DescriptorPart, MemoryPart, Place};
+pub use block::BlockReading;
 pub use event::{Event, EventRecord, Machine, Moment, RunFiles};
 pub use exit::ExitKind;
 pub use figures::{RunFigures, TaskFigures};

@@ -28,6 +28,8 @@ pub struct MemoryFigures {
     pub pss_mb: Option<f64>,
     /// The sum of its anonymous part.
     pub pss_anon_mb: Option<f64>,
+    /// Mapped shared memory ([`Footprint::shmem_mb`]).
+    pub shmem_mb: Option<f64>,
 }
 
 impl Retained {
@@ -52,12 +54,11 @@ impl Retained {
         }
     }
 
-    /// What is resident besides it (shared segments, mapped files), counted in the same way, in MB. In the RSS it is
-    /// contained already.
+    /// The shared memory besides it (segments, memfds, files in a tmpfs), in MB. In the RSS it is contained already.
+    /// Pages of other files are not in it: the kernel takes them back and reads them again as it likes.
     pub fn shared(self, memory: MemoryFigures) -> Option<f64> {
         match self {
-            Retained::Tree => Some((memory.pss_mb? - memory.pss_anon_mb?).max(0.0)),
-            Retained::Sum => Some((memory.rss_mb? - memory.private_mb?).max(0.0)),
+            Retained::Tree | Retained::Sum => memory.shmem_mb,
             Retained::Rss => None,
         }
     }
@@ -71,15 +72,15 @@ impl Retained {
 
 impl From<&Footprint> for MemoryFigures {
     fn from(held: &Footprint) -> MemoryFigures {
-        let Footprint { rss_mb, private_mb, pss_mb, pss_anon_mb, .. } = *held;
-        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb }
+        let Footprint { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb, .. } = *held;
+        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb }
     }
 }
 
 impl From<&TaskFigures> for MemoryFigures {
     fn from(task: &TaskFigures) -> MemoryFigures {
-        let TaskFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, .. } = *task;
-        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb }
+        let TaskFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb, .. } = *task;
+        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb }
     }
 }
 
@@ -94,6 +95,7 @@ mod tests {
             pss_mb: Some(110.0),
             private_mb,
             pss_anon_mb,
+            shmem_mb: Some(20.0),
         };
         let common = |readings: &[MemoryFigures]| Retained::common(readings.iter().copied());
         assert_eq!(common(&[of(Some(90.0), Some(100.0)), of(Some(91.0), None)]), Some(Retained::Tree));

@@ -49,6 +49,8 @@ impl RunData {
                 Event::Memory { .. }
                 | Event::Anatomy { .. }
                 | Event::ProbeStep { .. }
+                | Event::BlockStarted { .. }
+                | Event::BlockEnded(_)
                 | Event::LateFree { .. } => inside,
                 Event::SoakRound(_) => phase == Phase::Soak,
                 _ => false,

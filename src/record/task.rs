@@ -137,6 +137,10 @@ pub struct TaskRecord {
     /// The condition of the probe that the task was part of: `repeat`, `pause`, `alternate`, `parallel`, `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
+    /// The block of the leak check that the task was part of, from 1: memory was read after the block, and not
+    /// around the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<u32>,
     /// Which attempt at its level the task belongs to, from 1, where a level was tried more than once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
@@ -181,6 +185,7 @@ impl TaskRecord {
             worker_after: None,
             late_free_mb: None,
             condition: None,
+            block: None,
             attempt: None,
             queue_seconds: None,
             retries: None,

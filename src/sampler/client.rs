@@ -114,6 +114,11 @@ impl SamplerClient {
         lock(&self.series).low_between(role, from, to)
     }
 
+    /// As [`SamplerClient::low_between`], with the moment at which it was seen.
+    pub fn lowest_between(&self, role: &str, from: Instant, to: Instant) -> Option<(Instant, u64)> {
+        lock(&self.series).lowest_between(role, from, to)
+    }
+
     /// The memory of the role's tree, in bytes, at the last look before `at`.
     pub fn at(&self, role: &str, at: Instant) -> Option<u64> {
         lock(&self.series).at(role, at)

@@ -152,6 +152,8 @@ pub struct ProcessFacts {
 pub struct Details {
     /// Private memory that is swapped out, in bytes.
     pub swap_bytes: Option<u64>,
+    /// Mapped shared memory: segments, memfds, files in a tmpfs (RssShmem), in bytes.
+    pub shmem_bytes: Option<u64>,
     /// The highest RSS since the program began (VmHWM), in bytes.
     pub peak_bytes: Option<u64>,
     /// Open file descriptors.
@@ -171,6 +173,8 @@ pub struct Proportional {
     /// shared pages date from before a fork, and neither side has written to them since.
     /// `None` where the system does not report it separately (Linux before 5.9).
     pub anon_bytes: Option<u64>,
+    /// Shared memory of it: segments, memfds, files in a tmpfs (`Pss_Shmem`).
+    pub shmem_bytes: Option<u64>,
 }
 
 /// Why a process could not be read.

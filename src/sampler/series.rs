@@ -1,7 +1,8 @@
 //! The measurements, kept in bounded memory.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::process::ProcessId;
 
@@ -95,6 +96,12 @@ impl Series {
         self.roles.get(role)?.low_between(self.offset(from), self.offset(to))
     }
 
+    /// The same, with the moment at which it was seen; of several, the last.
+    pub(crate) fn lowest_between(&self, role: &str, from: Instant, to: Instant) -> Option<(Instant, u64)> {
+        let (at_us, low) = self.roles.get(role)?.lowest_between(self.offset(from), self.offset(to))?;
+        Some((self.start + Duration::from_micros(at_us), low))
+    }
+
     /// The memory of the role's tree at the last look before `at`.
     pub(crate) fn at(&self, role: &str, at: Instant) -> Option<u64> {
         self.roles.get(role)?.at(self.offset(at))
@@ -152,6 +159,14 @@ impl Ring {
         inside.filter_map(|point| bytes(point.min_kib)).min()
     }
 
+    fn lowest_between(&self, from_us: u64, to_us: u64) -> Option<(u64, u64)> {
+        let first = self.points.partition_point(|point| point.to_us < from_us);
+        let inside = self.points.range(first..).take_while(|point| point.from_us <= to_us);
+        inside
+            .filter_map(|point| Some((point.to_us, bytes(point.min_kib)?)))
+            .min_by_key(|&(at_us, low)| (low, Reverse(at_us)))
+    }
+
     fn at(&self, at_us: u64) -> Option<u64> {
         let after = self.points.partition_point(|point| point.to_us <= at_us);
         bytes(self.points.get(after.checked_sub(1)?)?.last_kib)
@@ -175,8 +190,6 @@ fn bytes(kib: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const MIB: u64 = 1 << 20;
@@ -200,6 +213,7 @@ mod tests {
         assert_eq!(series.low_between("worker", at(0), at(9000)), Some(80 * MIB));
         assert_eq!(series.low_between("worker", at(500), at(3500)), Some(150 * MIB), "nothing is not 0");
         assert_eq!(series.low_between("worker", at(2500), at(3500)), None);
+        assert_eq!(series.lowest_between("worker", at(500), at(3500)), Some((at(2000), 150 * MIB)));
         assert_eq!(series.peak_between("worker", at(1100), at(1900)), None, "no look in between");
         assert_eq!(series.peak_between("api", at(0), at(9000)), None);
     }

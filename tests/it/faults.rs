@@ -65,7 +65,7 @@ const SOON: &str = "--set ramp.recover_s=1";
 #[case::leak_of_shared_memory(
     "--leak 40MB --leak-how shm",
     &[("leak.delta", "pass"), ("leak.baseline", "fail"), ("leak.growth", "fail")],
-    &["LEAK: +38", "of shared or mapped memory", "and still growing"]
+    &["LEAK: +38", "of shared memory", "and still growing"]
 )]
 #[case::severe_leak(
     "--leak 600MB",

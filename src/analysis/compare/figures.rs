@@ -43,6 +43,7 @@ fn task_figures(task: &TaskRecord) -> TaskFigures {
         private_mb: footprint.private_mb,
         pss_mb: footprint.pss_mb,
         pss_anon_mb: footprint.pss_anon_mb,
+        shmem_mb: footprint.shmem_mb,
         fds: footprint.fds.map(|count| count as f64),
         threads: footprint.threads.map(|count| count as f64),
     }

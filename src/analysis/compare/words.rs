@@ -14,7 +14,7 @@ pub(super) fn unit(signal: Signal) -> &'static str {
 pub(super) fn noun(signal: Signal) -> &'static str {
     match signal {
         Signal::Memory => "memory",
-        Signal::Shared => "shared or mapped memory",
+        Signal::Shared => "shared memory",
         Signal::Descriptors => "the number of open descriptors",
         Signal::Threads => "the number of threads",
     }

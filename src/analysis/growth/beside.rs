@@ -7,8 +7,9 @@
 //! it likes, so that it is too restless to clear, or to doubt, anything.
 
 use super::bounds::Bounds;
+use super::doublings::growth_over_doublings;
 use super::rule::growth_within;
-use super::{Answer, Growth, Readings, words};
+use super::{Answer, Growth, Readings, Reason};
 
 /// Judges memory after each task.
 ///
@@ -16,18 +17,25 @@ use super::{Answer, Growth, Readings, words};
 /// and the first certain answer ends the matter, say in [`Readings::looks`] how
 /// often that may be.
 pub fn growth(readings: &Readings<'_>) -> Growth {
-    let bounds = Bounds::default();
-    let private = growth_within(readings, &bounds);
+    let private = judged(readings);
     if private.answer != Answer::Clean || readings.beside_mb.len() != readings.after_mb.len() {
         return private;
     }
     // How large it is says nothing about the runtime here: it is what is judged.
     let beside = Readings { after_mb: readings.beside_mb, beside_mb: &[], file_mb: None, ..*readings };
-    let beside = growth_within(&beside, &bounds);
+    let beside = judged(&beside);
     if beside.growing {
-        Growth { reason: words::beside(&beside.reason), beside: true, ..beside }
+        Growth { reason: Reason::Shared(Box::new(beside.reason)), beside: true, ..beside }
     } else {
         private
+    }
+}
+
+fn judged(readings: &Readings<'_>) -> Growth {
+    if readings.over_doublings() {
+        growth_over_doublings(readings)
+    } else {
+        growth_within(readings, &Bounds::default())
     }
 }
 
@@ -45,10 +53,10 @@ mod tests {
     fn what_accumulates_beside_private_memory_is_not_clean() {
         let leak = judged(|task| 20.0 * task);
         assert_eq!((leak.answer, leak.beside), (Answer::Leak, true), "{}", leak.reason);
-        assert!(leak.sentence(None).starts_with("LEAK: +20 MB of shared or mapped memory per task"));
+        assert!(leak.sentence(None).starts_with("LEAK: +20 MB of shared memory per task"));
         let small = judged(|task| 0.3 * task);
         assert_eq!(small.answer, Answer::Inconclusive, "{}", small.reason);
-        assert!(small.sentence(None).contains("shared or mapped memory"), "{}", small.sentence(None));
+        assert!(small.sentence(None).contains("shared memory"), "{}", small.sentence(None));
     }
 
     #[test]

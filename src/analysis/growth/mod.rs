@@ -8,12 +8,16 @@
 //! The parts: `beside` (private memory, and what is resident beside it), `floors`
 //! (what memory never gave back), `window` (growth of the floors with its interval),
 //! `trend` (whether it goes on), `bounds` (from where on it is a leak), `rule` (the
-//! verdict), `looks` (asking again while tasks go on), `words` (how it is told).
+//! verdict on one reading per task), `points` and `doublings` (the verdict on thousands of tasks), `looks` (asking
+//! again while tasks go on), `reason` (why, as data), `words` (the sentences).
 
 mod beside;
 mod bounds;
+mod doublings;
 mod floors;
 mod looks;
+mod points;
+mod reason;
 mod rule;
 mod trend;
 mod window;
@@ -22,13 +26,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::record::Verdict;
 
 pub use beside::growth;
 pub use bounds::Bounds;
+pub use doublings::ENOUGH;
 pub use looks::{FIRST_LOOK, LOOKS, next_look};
+pub use reason::{Grounds, Reason, Undecided, Unsettled};
 pub use rule::growth_within;
 pub(super) use rule::{RUNTIME_RISE_MB, is_runtime};
 pub(super) use window::{LEAST_INCREMENTS, Mean, increments_of_floors};
@@ -78,12 +84,38 @@ pub struct Readings<'a> {
     /// How often the verdict is asked for while the readings come in, if the
     /// first certain answer ends it ([`LOOKS`]); 1 for readings that are complete.
     pub looks: u32,
+    /// How many tasks had ended at each reading, rising; the rule over doublings judges then. Empty where one task lies
+    /// between two readings. Seconds will do as well, where growth per second is asked for: rates are then per second.
+    pub at: &'a [f64],
+    /// So many tasks (or seconds) are enough for a verdict over doublings ([`ENOUGH`] if absent); fewer where
+    /// tasks take so long that as many would not fit the time.
+    pub enough: Option<f64>,
+    /// Memory that was freed and may still be resident, in MB: a leak is not seen before it is used up. If absent,
+    /// what memory rose by over the readings (in the rule over doublings; 0 in that on single tasks).
+    pub slack_mb: Option<f64>,
+    /// Tasks per second at the pace that was seen, for what a bound comes to in a day.
+    pub per_second: Option<f64>,
 }
 
 impl<'a> Readings<'a> {
     /// Readings of which nothing else is known.
     pub fn new(after_mb: &'a [f64]) -> Readings<'a> {
-        Readings { after_mb, file_mb: None, beside_mb: &[], inputs_seen: false, looks: 1 }
+        Readings {
+            after_mb,
+            file_mb: None,
+            beside_mb: &[],
+            inputs_seen: false,
+            looks: 1,
+            at: &[],
+            enough: None,
+            slack_mb: None,
+            per_second: None,
+        }
+    }
+
+    /// True if they are judged over doublings: where it is known how many tasks lie between them, or they are many.
+    pub(crate) fn over_doublings(&self) -> bool {
+        (!self.at.is_empty() && self.at.len() == self.after_mb.len()) || self.after_mb.len() as f64 >= ENOUGH
     }
 }
 
@@ -93,8 +125,9 @@ pub struct Growth {
     /// The answer.
     #[serde(rename = "verdict")]
     pub answer: Answer,
-    /// Why, in one sentence.
-    pub reason: String,
+    /// Why; one sentence in files.
+    #[serde(serialize_with = "as_sentence")]
+    pub reason: Reason,
     /// Growth of what memory keeps, in MB per task; none where there are too few readings.
     pub rate_mb_per_task: Option<f64>,
     /// Lower end of the rate's 98 % interval, in MB per task.
@@ -112,6 +145,16 @@ pub struct Growth {
     /// The smallest leak that would have been seen in as many tasks, in MB per
     /// task; none where there are too few readings to see any.
     pub detectable_mb_per_task: Option<f64>,
+    /// True if more tasks are not expected to change the answer.
+    #[serde(skip)]
+    pub firm: bool,
+    /// Tasks per second at the pace that was seen, where that is known.
+    #[serde(skip)]
+    pub per_second: Option<f64>,
+}
+
+fn as_sentence<S: Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reason)
 }
 
 impl Growth {
@@ -135,7 +178,7 @@ impl Growth {
     /// [`Growth::sentence`] as the detail of a criterion, whose verdict says INCONCLUSIVE already.
     pub(crate) fn detail(&self, gate_mb: Option<f64>) -> String {
         match self.answer {
-            Answer::Inconclusive => self.reason.clone(),
+            Answer::Inconclusive => self.reason.to_string(),
             Answer::Leak | Answer::Clean => self.sentence(gate_mb),
         }
     }

@@ -13,9 +13,9 @@
 
 use super::bounds::Bounds;
 use super::floors::kept;
+use super::reason::{Grounds, Reason, Undecided};
 use super::trend::{ended, laplace, slowest, step_size};
 use super::window::{Window, joined, share, window};
-use super::words::{self, Undecided};
 use super::{Answer, Growth, Readings};
 
 /// Readings before which nothing is said: shorter ones make no window.
@@ -71,7 +71,7 @@ pub fn growth_within(readings: &Readings<'_>, bounds: &Bounds) -> Growth {
             tasks,
             None,
             None,
-            words::too_short(tasks, MIN_TASKS),
+            Reason::TooShort { tasks, least: MIN_TASKS },
             20_usize.saturating_sub(tasks).max(1),
         );
     }
@@ -81,16 +81,18 @@ pub fn growth_within(readings: &Readings<'_>, bounds: &Bounds) -> Growth {
     if let Some(growing) = judge.strongest() {
         return match growing.grounds {
             Some(grounds) => {
-                let reason = words::leak(&growing.window, grounds);
+                let (rise_mb, tasks_of) = (growing.window.rise, growing.window.tasks);
+                let reason = Reason::Leak { rise_mb, tasks: tasks_of, grounds };
                 let told = undecided(tasks, interval, Some(&growing.window), reason, 0);
                 // That it grows is certain, whatever the joined windows leave open.
                 let low = told.low.map(|low| low.max(NOTHING_MB));
-                Growth { answer: Answer::Leak, low, growing: true, ..told }
+                Growth { answer: Answer::Leak, low, growing: true, firm: true, ..told }
             }
             None => {
                 let needed = judge.tasks_needed(&growing);
+                let Growing { window, slowing, .. } = &growing;
                 let reason =
-                    words::growing(growing.window.rate, growing.window.rise, growing.slowing, needed);
+                    Reason::Growing { rate_mb: window.rate, rise_mb: window.rise, slowing: *slowing };
                 let told = undecided(tasks, interval, Some(&growing.window), reason, needed);
                 Growth { growing: true, ..told }
             }
@@ -104,12 +106,18 @@ pub fn growth_within(readings: &Readings<'_>, bounds: &Bounds) -> Growth {
                 && window.high.max(window.late) < CLEAN_MB
                 && all.1 < CLEAN_ALL_MB =>
         {
-            let (_, high) = widened(all);
+            // What was free and still resident, and what came down meanwhile, takes up a leak unseen.
+            let rise_mb = rise(after);
+            let hidden_mb = readings.slack_mb.unwrap_or(0.0) + (-rise_mb).max(0.0);
+            let high = widened(all).1.max(hidden_mb / tasks as f64);
+            let filled = window.high.max(window.late) < 0.5 * rise_mb / tasks as f64;
+            let reason = Reason::Clean { high_mb: high, rise_mb, tasks, filled };
             Growth {
                 answer: Answer::Clean,
                 tasks_needed: 0,
                 detectable_mb_per_task: Some(high),
-                ..undecided(tasks, Some(all), Some(window), words::clean(high, rise(after), tasks), 0)
+                firm: true,
+                ..undecided(tasks, Some(all), Some(window), reason, 0)
             }
         }
         (Some(window), _) => {
@@ -123,31 +131,18 @@ pub fn growth_within(readings: &Readings<'_>, bounds: &Bounds) -> Growth {
                 let why = if flat { Undecided::Lately } else { Undecided::Noisy };
                 (why, if tasks < 20 { 20 - tasks } else { (tasks / 2).max(8) })
             };
-            let told = interval.map_or((window.low, window.high), widened);
-            let reason = words::undecided(why, told, needed);
+            let (low_mb, high_mb) = interval.map_or((window.low, window.high), widened);
+            let reason = Reason::Undecided { why, low_mb, high_mb };
             undecided(tasks, interval, Some(window), reason, needed)
         }
         (None, _) => undecided(
             tasks,
             interval,
             None,
-            words::too_short(tasks, 20),
+            Reason::TooShort { tasks, least: 20 },
             20_usize.saturating_sub(tasks).max(1),
         ),
     }
-}
-
-/// Why growth has outlasted what fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Grounds {
-    /// It rose by more than caches hold.
-    Large,
-    /// It was too fast for too long.
-    Fast,
-    /// It went on for longer than caches take.
-    Long,
-    /// The caller rules out that anything fills.
-    Seen,
 }
 
 /// Growth that is certain.
@@ -274,7 +269,7 @@ fn undecided(
     tasks: usize,
     interval: Option<(f64, f64)>,
     window: Option<&Window>,
-    reason: String,
+    reason: Reason,
     needed: usize,
 ) -> Growth {
     let interval = interval.map(widened);
@@ -292,6 +287,8 @@ fn undecided(
         detectable_mb_per_task: interval
             .zip(rate)
             .map(|((low, high), rate)| (high - rate).max(rate - low).max(NOTHING_MB)),
+        firm: false,
+        per_second: None,
     }
 }
 

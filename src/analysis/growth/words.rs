@@ -1,104 +1,140 @@
-//! How a verdict is told.
+//! The sentences of the verdict on growth, from [`Reason`].
 
-use super::rule::Grounds;
-use super::window::Window;
+use std::fmt;
+
+use super::reason::{Grounds, Reason, Undecided, Unsettled};
 use super::{Answer, Growth};
 use crate::units::round;
 
-pub(super) fn too_short(tasks: usize, least: usize) -> String {
-    let readings = if tasks == 1 { "reading" } else { "readings" };
-    format!("{tasks} {readings} after warm-up, at least {least} are needed")
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&reason(self))
+    }
 }
 
-pub(super) fn leak(window: &Window, grounds: Grounds) -> String {
-    let why = match grounds {
+fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::TooShort { tasks, least } => {
+            format!("{tasks} {} after warm-up, at least {least} are needed", plural(*tasks, "reading"))
+        }
+        Reason::Leak { rise_mb, tasks, grounds } => leak(*rise_mb, *tasks, *grounds),
+        Reason::Growing { rate_mb, rise_mb, slowing } => growing(*rate_mb, *rise_mb, *slowing),
+        Reason::Clean { high_mb, rise_mb, tasks, filled } => clean(*high_mb, *rise_mb, *tasks, *filled),
+        Reason::Undecided { why, low_mb, high_mb } => undecided(*why, *low_mb, *high_mb),
+        Reason::Shared(reason) => format!("private memory is clean, shared memory is not: {reason}"),
+        Reason::GoesOn { rise_mb, tasks, grounds } => goes_on(*rise_mb, *tasks, *grounds),
+        Reason::StillFew { rate_mb, rise_mb, runtime } => still_few(*rate_mb, *rise_mb, *runtime),
+        Reason::Few { tasks, enough } => {
+            format!(
+                "{} {} so far, too few to tell a leak from what fills (some {} are needed)",
+                grouped(*tasks),
+                plural(*tasks, "task"),
+                grouped(*enough)
+            )
+        }
+        Reason::Flat { bound_mb, rise_mb, tasks, filled } => flat(*bound_mb, *rise_mb, *tasks, *filled),
+        Reason::Unsettled { why, late_mb, early_mb } => unsettled(*why, *late_mb, *early_mb),
+        Reason::Incomparable(why) => why.clone(),
+    }
+}
+
+fn leak(rise_mb: f64, tasks: usize, grounds: Grounds) -> String {
+    format!(
+        "retained memory rose by {} MB over {} tasks without slowing down, {}",
+        figure(rise_mb),
+        grouped(tasks),
+        because(grounds)
+    )
+}
+
+fn because(grounds: Grounds) -> &'static str {
+    match grounds {
         Grounds::Large => "more than what fills commonly holds",
         Grounds::Fast => "faster, and for longer, than a warm-up or a cache",
         Grounds::Long => "for longer than what fills commonly takes",
         Grounds::Seen => "though nothing was sent that had not been sent before",
-    };
-    format!(
-        "what memory keeps rose by {} MB over {} tasks without slowing down, {why}",
-        figure(window.rise),
-        window.tasks
-    )
-}
-
-/// What is said where private memory is clean and what is resident beside it is not.
-pub(super) fn beside(reason: &str) -> String {
-    format!("private memory is clean, shared or mapped memory is not: {reason}")
-}
-
-pub(super) fn growing(rate_mb: f64, rise_mb: f64, slowing: bool, needed: usize) -> String {
-    let growth = format!("growing {} MB per task", signed(rate_mb));
-    if slowing {
-        return format!(
-            "{growth}, and slowing down: something that fills, or a leak that began earlier; {} would tell",
-            more(needed)
-        );
+        Grounds::Doublings => "at the same rate over the last two doublings of the number of tasks",
     }
+}
+
+fn goes_on(rise_mb: f64, tasks: usize, grounds: Grounds) -> String {
     format!(
-        "{growth}: a leak, unless something larger than {} MB is still filling; {} would tell",
+        "retained memory rose by {} MB over the later three quarters of {} tasks, {}",
         figure(rise_mb),
-        more(needed)
+        grouped(tasks),
+        because(grounds)
     )
 }
 
-/// A rise of this many MB is told, since a reader sees it too.
-const TOLD_MB: f64 = 10.0;
-
-pub(super) fn clean(high_mb: f64, rise_mb: f64, tasks: usize) -> String {
-    if high_mb <= 0.0 && rise_mb < TOLD_MB {
-        return format!(
-            "nothing accumulates over {tasks} tasks: memory falls; any growth would have been seen"
-        );
+fn growing(rate_mb: f64, rise_mb: f64, slowing: bool) -> String {
+    let growth = format!("growing {} per task", signed_amount(rate_mb));
+    if slowing {
+        return format!("{growth}, and slowing down: something that fills, or a leak that began earlier");
     }
-    // What is less than the last digit that is told is not told as nothing.
-    let high_mb = high_mb.max(0.01);
-    if rise_mb >= TOLD_MB {
-        return format!(
-            "rose by {} MB in {tasks} tasks, then no more: something that fills, not a leak; a leak of {} MB per task \
-             would have been seen",
-            figure(rise_mb),
-            figure(high_mb)
-        );
-    }
-    format!(
-        "nothing accumulates over {tasks} tasks; a leak of {} MB per task would have been seen",
-        figure(high_mb)
-    )
+    format!("{growth}: a leak, unless something larger than {} MB is still filling", figure(rise_mb))
 }
 
-/// Why readings that are neither a leak nor clean decide nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Undecided {
-    /// They are flat, and too few.
-    Few,
-    /// They are flat lately, and were not before.
-    Lately,
-    /// They go up and down by more than a leak would.
-    Noisy,
+fn still_few(rate_mb: f64, rise_mb: f64, runtime: bool) -> String {
+    let growth = format!("growing {} per task", signed_amount(rate_mb));
+    if runtime {
+        return format!(
+            "{growth}, by {} MB so far: a leak, unless the heap of this runtime is still rising to its limit",
+            figure(rise_mb)
+        );
+    }
+    format!("{growth}: a leak, unless something larger than {} MB is still filling", figure(rise_mb))
 }
 
-pub(super) fn undecided(why: Undecided, (low_mb, high_mb): (f64, f64), needed: usize) -> String {
+/// A rise of this many MB is mentioned, since a reader sees it too.
+const MENTIONED_MB: f64 = 10.0;
+
+fn clean(high_mb: f64, rise_mb: f64, tasks: usize, filled: bool) -> String {
+    // Never round a positive bound to 0.00, nor claim that a falling memory shows everything.
+    let seen = format!("a leak of {} per task would have been seen", amount(high_mb.max(0.01)));
+    if rise_mb < MENTIONED_MB {
+        return format!("nothing accumulates over {tasks} tasks; {seen}");
+    }
+    let rose = format!("rose by {} MB in {tasks} tasks", figure(rise_mb));
+    if filled {
+        format!("{rose}, then no more: something that fills, not a leak; {seen}")
+    } else {
+        format!("{rose}, at most as much as a leak of {} per task", amount(high_mb.max(0.01)))
+    }
+}
+
+fn flat(bound_mb: f64, rise_mb: f64, tasks: usize, filled: bool) -> String {
+    let seen = format!("a leak of {} per task would have been seen", amount(bound_mb));
+    let tasks = grouped(tasks);
+    if filled {
+        return format!(
+            "rose by {} MB in {tasks} tasks, and the second half of them added nothing: something that fills, not a leak; {seen}",
+            figure(rise_mb)
+        );
+    }
+    format!("nothing accumulates over {tasks} tasks; {seen}")
+}
+
+fn undecided(why: Undecided, low_mb: f64, high_mb: f64) -> String {
     let interval = format!("98 % interval {} to {} MB per task", figure(low_mb), figure(high_mb));
-    let more = more(needed);
     match why {
-        Undecided::Few => {
-            format!("flat so far ({interval}), over too few readings to rule out a leak; {more} would tell")
-        }
-        Undecided::Lately => {
-            format!("flat lately, and not for long enough after it rose ({interval}); {more} would tell")
-        }
-        Undecided::Noisy => {
-            format!("neither flat nor steadily growing ({interval}); {more} would tell")
-        }
+        Undecided::Few => format!("flat so far ({interval}), over too few readings to rule out a leak"),
+        Undecided::Lately => format!("flat lately, and not for long enough after it rose ({interval})"),
+        Undecided::Noisy => format!("neither flat nor steadily growing ({interval})"),
     }
 }
 
-/// So many tasks more, as the subject of a sentence.
-fn more(tasks: usize) -> String {
-    if tasks == 1 { "one task more".to_string() } else { format!("about {tasks} tasks more") }
+fn unsettled(why: Unsettled, late_mb: f64, early_mb: f64) -> String {
+    let rates = format!(
+        "{} per task over the last half of the tasks, {} over the quarter before",
+        signed_amount(late_mb),
+        signed_amount(early_mb)
+    );
+    match why {
+        Unsettled::Falls => format!("memory comes down, which hides what is kept meanwhile ({rates})"),
+        Unsettled::Slows => format!("growth slows down: something that fills, or a leak beside it ({rates})"),
+        Unsettled::Grows => format!("memory grows, not steadily ({rates})"),
+        Unsettled::Noisy => format!("memory goes up and down by more than a leak would ({rates})"),
+    }
 }
 
 /// The verdict in a line; see [`Growth::sentence`].
@@ -110,19 +146,63 @@ pub(super) fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
     match growth.answer {
         Answer::Leak => {
             let gate = gate_mb.filter(|gate| rate > 0.0 && rate < *gate).map_or(String::new(), |gate| {
-                format!("; would pass a {} MB gate for {:.0} tasks", figure(gate), (gate / rate).floor())
+                format!(
+                    "; would pass a {} MB gate for {} tasks",
+                    figure(gate),
+                    grouped((gate / rate).floor() as usize)
+                )
             });
             format!(
-                "{word}: {} MB{} per task (98 % interval {} to {}) over {} tasks{gate}",
-                signed(rate),
-                if growth.beside { " of shared or mapped memory" } else { "" },
-                figure(low),
-                figure(high),
-                growth.tasks,
+                "{word}: {}{} per task (98 % interval {}) over {} tasks{}{gate}",
+                signed_amount(rate),
+                if growth.beside { " of shared memory" } else { "" },
+                interval(low, high, rate),
+                grouped(growth.tasks),
+                daily(growth, rate, "").unwrap_or_default(),
             )
         }
-        Answer::Clean | Answer::Inconclusive => format!("{word}: {}", growth.reason),
+        Answer::Clean => {
+            let day = growth.detectable_mb_per_task.and_then(|bound| daily(growth, bound, "under "));
+            format!("{word}: {}{}", growth.reason, day.unwrap_or_default())
+        }
+        Answer::Inconclusive => format!("{word}: {}", growth.reason),
     }
+}
+
+/// What so much per task comes to in a day at the pace that was seen.
+fn daily(growth: &Growth, mb_per_task: f64, under: &str) -> Option<String> {
+    const DAY_S: f64 = 86_400.0;
+    let pace = growth.per_second.filter(|pace| pace.is_finite() && *pace > 0.0)?;
+    Some(format!(": at {} tasks a second {under}{} a day", figure(pace), amount(mb_per_task * pace * DAY_S)))
+}
+
+/// `0.4 KB`, `1.2 MB`, `2.8 GB`.
+fn amount(mb: f64) -> String {
+    let size = mb.abs();
+    if size >= 1024.0 {
+        format!("{} GB", figure(mb / 1024.0))
+    } else if size >= 0.1 {
+        format!("{} MB", figure(mb))
+    } else {
+        format!("{} KB", figure(mb * 1024.0))
+    }
+}
+
+fn signed_amount(mb: f64) -> String {
+    let amount = amount(mb);
+    if amount.starts_with('-') { amount } else { format!("+{amount}") }
+}
+
+/// Both ends in the unit of `like`.
+fn interval(low: f64, high: f64, like: f64) -> String {
+    let scale = if like.abs() >= 1024.0 {
+        1.0 / 1024.0
+    } else if like.abs() >= 0.1 {
+        1.0
+    } else {
+        1024.0
+    };
+    format!("{} to {}", figure(low * scale), figure(high * scale))
 }
 
 /// A figure with as many decimals as it needs to be told from nothing.
@@ -137,9 +217,21 @@ fn figure(value: f64) -> String {
     round(value, decimals).to_string()
 }
 
-fn signed(value: f64) -> String {
-    let figure = figure(value);
-    if figure.starts_with('-') { figure } else { format!("+{figure}") }
+/// `12,345`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { noun.to_string() } else { format!("{noun}s") }
 }
 
 #[cfg(test)]
@@ -148,8 +240,19 @@ mod tests {
 
     #[test]
     fn no_negative_and_no_empty_leak_is_said_to_have_been_seen() {
-        assert!(clean(-5.0, -90.0, 30).ends_with("memory falls; any growth would have been seen"));
-        assert!(clean(0.004, 0.0, 30).contains("a leak of 0.01 MB per task"));
-        assert!(clean(0.2, 0.0, 30).contains("a leak of 0.2 MB per task"));
+        assert!(clean(-5.0, -90.0, 30, false).contains("a leak of 10.2 KB per task"));
+        assert!(clean(0.2, 0.0, 30, false).contains("a leak of 0.2 MB per task"));
+    }
+
+    #[test]
+    fn something_that_fills_is_said_only_where_it_has_ended() {
+        assert!(clean(0.1, 50.0, 400, true).contains("something that fills"));
+        assert!(!clean(0.1, 50.0, 400, false).contains("fills"));
+    }
+
+    #[test]
+    fn amounts_have_the_unit_that_fits() {
+        assert_eq!([0.0004, 0.02, 1.25, 2867.0].map(amount), ["0.41 KB", "20.5 KB", "1.3 MB", "2.8 GB"]);
+        assert_eq!([12, 1_234, 1_234_567].map(grouped), ["12", "1,234", "1,234,567"]);
     }
 }

@@ -56,6 +56,18 @@ pub(in crate::cli) struct RunArgs {
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub(in crate::cli) repeats: Option<u32>,
 
+    /// Most readings of memory in the leak check, where the repeats leave it open [default: 50]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub(in crate::cli) max_repeats: Option<u32>,
+
+    /// Most tasks of the leak check, where the repeats leave it open [default: 200000]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub(in crate::cli) max_tasks: Option<u32>,
+
+    /// Seconds that the leak check may take where tasks are short [default: 110]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, help_heading = "Load")]
+    pub(in crate::cli) leak_for: Option<f64>,
+
     /// Also try conditions one by one after the leak check: repeat, pause, alternate, parallel, error
     /// [if given alone: repeat, pause, parallel, and error with --bad-input]
     #[arg(long, value_name = "CONDITIONS", num_args = 0..=1, default_missing_value = "standard")]
@@ -111,6 +123,9 @@ impl RunArgs {
         put(&mut overrides, "baseline", self.baseline.as_ref());
         put(&mut overrides, "leak.repeats", self.repeats);
         overrides.extend(self.probe.as_ref().map(|words| Override::text("leak.probes", words)));
+        put(&mut overrides, "leak.max_repeats", self.max_repeats);
+        put(&mut overrides, "leak.max_tasks", self.max_tasks);
+        put(&mut overrides, "leak.for_s", self.leak_for);
         put(&mut overrides, "leak.bad_input", self.bad_input.as_ref());
         put(&mut overrides, "ramp.max", self.max_concurrency);
         put(
@@ -159,6 +174,12 @@ mod tests {
             "--stop-at-rtf",
             "--repeats",
             "3",
+            "--max-repeats",
+            "60",
+            "--max-tasks",
+            "5000",
+            "--leak-for",
+            "300",
             "--baseline",
             "b.jsonl",
             "--max-concurrency",

@@ -246,6 +246,7 @@ pub(super) mod tests {
                 threads: Some(3),
             };
             let details = Details {
+                shmem_bytes: None,
                 swap_bytes: Some(0),
                 peak_bytes: Some(mib * MIB * 2),
                 fds: Some(fds),

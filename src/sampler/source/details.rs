@@ -12,6 +12,7 @@ pub(super) fn read(id: ProcessId, lists_children: bool, counts_fds: bool) -> Res
     let status = read_path(id.pid, "status", &mut buffer)?;
     let mut details = Details {
         swap_bytes: parse::kilobytes(status, b"VmSwap:"),
+        shmem_bytes: parse::kilobytes(status, b"RssShmem:"),
         peak_bytes: parse::kilobytes(status, b"VmHWM:"),
         fds: descriptors(id.pid, counts_fds),
         zombies: None,

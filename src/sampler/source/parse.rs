@@ -114,6 +114,7 @@ pub(crate) fn proportional(rollup: &[u8]) -> Option<Proportional> {
     Some(Proportional {
         pss_bytes: kilobytes(rollup, b"Pss:")?,
         anon_bytes: anon.map(|(anon, swapped)| anon + swapped),
+        shmem_bytes: kilobytes(rollup, b"Pss_Shmem:"),
     })
 }
 
@@ -354,9 +355,10 @@ mod tests {
     #[test]
     fn the_proportional_size_and_its_anonymous_part() {
         let text = "1-2 ---p 00000000 00:00 0  [rollup]\nRss:  9 kB\nPss:  700 kB\nPss_Dirty: 3 kB\nPss_Anon: 500 kB\n\
-            Pss_File: 200 kB\nPss_Shmem: 0 kB\nSwap: 80 kB\nSwapPss: 40 kB\n";
+            Pss_File: 200 kB\nPss_Shmem: 7 kB\nSwap: 80 kB\nSwapPss: 40 kB\n";
         let found = proportional(text.as_bytes()).expect("in form");
         assert_eq!((found.pss_bytes, found.anon_bytes), (700 << 10, Some(540 << 10)));
+        assert_eq!(found.shmem_bytes, Some(7 << 10));
         let old = proportional(b"Pss:  700 kB\nSwapPss: 0 kB\n").expect("in form");
         assert_eq!(old.anon_bytes, None, "before Linux 5.9");
         assert_eq!(proportional(b"Rss: 1 kB\n"), None);

@@ -81,6 +81,8 @@ impl Watch {
         let sizes: Vec<(ProcessId, u64)> =
             alive.iter().map(|(process, _)| (process.id, process.rss_bytes)).collect();
         let (pss, found) = self.pss(&sizes, pss_budget);
+        let shmem = sum(&found, |one| one.shmem_bytes).filter(|_| pss == Pss::Read);
+        let shmem = shmem.or_else(|| sum(&alive, |(_, details)| details.shmem_bytes));
         let mb = |bytes: Option<u64>| bytes.map(|bytes| round(to_mb(bytes), 2));
         Boundary {
             footprint: Footprint {
@@ -88,6 +90,7 @@ impl Watch {
                 private_mb: mb(private),
                 pss_mb: mb(sum(&found, |one| Some(one.pss_bytes)).filter(|_| pss == Pss::Read)),
                 pss_anon_mb: mb(sum(&found, |one| one.anon_bytes).filter(|_| pss == Pss::Read)),
+                shmem_mb: mb(shmem),
                 fds: sum(&alive, |(_, details)| details.fds),
                 threads: sum(&alive, |(process, _)| process.threads.map(u64::from)),
                 processes: Some(alive.len() as u64),

@@ -1,0 +1,135 @@
+//! A block of the leak check: many short tasks one after another, and one reading after them.
+
+use std::pin::pin;
+use std::time::Instant;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::line::{MemoryAround, TaskPlace, task_line};
+use super::rig::Rig;
+use super::settle::Settled;
+use super::task::batch_ids;
+use crate::error::Result;
+use crate::record::{BlockReading, Event, EventRecord, Phase, TaskRecord};
+use crate::service::Input;
+use crate::units::round;
+
+/// So many lines may be on their way to the disk while the next tasks are sent.
+const LINES_AHEAD: usize = 256;
+
+/// What the check has done before a block.
+pub(super) struct Before {
+    /// Which block it is, from 1.
+    pub(super) block: u32,
+    /// Tasks of the check that have ended.
+    pub(super) tasks: u32,
+    /// Seconds that it has taken.
+    pub(super) seconds: f64,
+}
+
+/// A block that was sent.
+pub(super) struct Block {
+    /// Its tasks.
+    pub(super) tasks: Vec<TaskRecord>,
+    /// The reading after it, as it was recorded.
+    pub(super) event: EventRecord,
+}
+
+/// Sends `count` tasks, the inputs in turn, and reads memory when it is quiet after them; ends early
+/// where a task does not succeed.
+///
+/// # Errors
+/// [`crate::ErrorKind::Io`] if the results cannot be written,
+/// [`crate::ErrorKind::Interrupted`] if the run is to stop.
+pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block> {
+    rig.recorder.event(Event::BlockStarted { block: before.block, tasks: count }).await?;
+    let mark = rig.workers.mark();
+    let started = Instant::now();
+    let busy = rig.memory.busy();
+    let (tasks, ends) = send(rig, count, before.block).await?;
+    drop(busy);
+    let (ended, busy_seconds) = (Instant::now(), started.elapsed().as_secs_f64());
+    // The wait for quiet takes at most as long as the tasks did: what is still held is not in the floors.
+    let mut settled = rig.memory.settled_within(busy_seconds).await?;
+    rig.workers.caught_up().await;
+    if !rig.workers.unchanged_since(mark) {
+        settled = Settled { seconds: settled.seconds, ..Settled::nothing() };
+    }
+    let roles = rig.memory.other_roles().await?;
+    if !roles.is_empty() {
+        let test_id = format!("block_{}", before.block);
+        rig.recorder.event(Event::RolesAfter { test_id, roles }).await?;
+    }
+    let low = rig.memory.lowest_between(started, ended);
+    let done_at = |moment: Instant| before.tasks + ends.iter().filter(|end| **end <= moment).count() as u32;
+    let reading = BlockReading {
+        block: before.block,
+        tasks: before.tasks + tasks.len() as u32,
+        seconds: round(before.seconds + started.elapsed().as_secs_f64(), 2),
+        busy_seconds: round(busy_seconds, 3),
+        settled: settled.quiet,
+        worker: settled.footprint,
+        floor_rss_mb: low.map(|(_, mb)| round(mb, 2)),
+        floor_tasks: low.map(|(moment, _)| done_at(moment)),
+    };
+    let event = Event::BlockEnded(reading);
+    rig.recorder.event(event.clone()).await?;
+    Ok(Block { tasks, event: EventRecord { time: String::new(), elapsed: 0.0, event } })
+}
+
+/// The tasks, and when each ended. A line is written while the next task goes on.
+async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec<Instant>)> {
+    let inputs: Vec<&Input> = rig.inputs.all().collect();
+    let mut ids: Vec<_> =
+        inputs.iter().map(|input| batch_ids(&rig.recorder, &input.stem, count, true).into_iter()).collect();
+    let mark = rig.workers.mark();
+    let nothing = Settled::nothing();
+    let (mut tasks, mut ends) = (Vec::with_capacity(count as usize), Vec::with_capacity(count as usize));
+    let mut writing = FuturesUnordered::new();
+    let mut stopped = None;
+    for index in 0..count as usize {
+        let turn = index % inputs.len();
+        let (input, Some(test_id)) = (inputs[turn], ids[turn].next()) else { break };
+        let mut driving = pin!(rig.driver.drive_in_block(input, &test_id, mark));
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = &mut driving => break ended,
+                Some(line) = writing.next() => tasks.push(line?),
+            }
+        };
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        };
+        ends.push(Instant::now());
+        let place = TaskPlace { test_id: test_id.clone(), phase: Phase::Leak, concurrency: 1 };
+        let memory = MemoryAround { before: &nothing, after: &nothing, peak_mb: None };
+        let mut line = task_line(place, input, &ended, &memory);
+        line.block = Some(block);
+        (line.settle_seconds, line.settled) = (None, None);
+        let good = line.succeeded();
+        writing.push(rig.recorder.task(line));
+        while writing.len() > LINES_AHEAD
+            && let Some(line) = writing.next().await
+        {
+            tasks.push(line?);
+        }
+        if !good {
+            break;
+        }
+    }
+    while let Some(line) = writing.next().await {
+        tasks.push(line?);
+    }
+    match stopped {
+        Some(error) => Err(error),
+        None => {
+            tasks.sort_by_key(|task| task.sequence);
+            Ok((tasks, ends))
+        }
+    }
+}
