@@ -1,4 +1,4 @@
-//! What it costs to know who is alive while thousands of strangers run.
+//! The cost of knowing the live processes of a role among thousands of others.
 //!
 //! `cargo bench --bench discovery` starts strangers, then compares in one run,
 //! taking turns: a search as the sampler does it (list `/proc`, read what is
@@ -34,7 +34,7 @@ mod linux {
     const WATCH_FOR: Duration = Duration::from_secs(30);
 
     pub(crate) fn main() {
-        // What cargo hands to every bench is no option of this one.
+        // Arguments that cargo passes to every bench are ignored.
         println!("one search, milliseconds, median of {ROUNDS} rounds");
         println!(
             "{:>9}  {:>9}  {:>6}  {:>12}  {:>11}  {:>11}  {:>12}",
@@ -105,11 +105,11 @@ mod linux {
         start.elapsed().as_secs_f64() * 1e3
     }
 
-    /// What the sampler's thread uses, after its start.
+    /// The CPU time of the sampler's thread, after its start.
     fn cpu_a_minute(watched: &[Idle]) -> f64 {
         let pids = watched.iter().map(|idle| idle.0.id()).collect();
         let worker = ProcessPlan { pids, ..ProcessPlan::default() };
-        // Nobody plays it, so that the search for it goes on.
+        // No process has this role, so that the search for it continues.
         let api = ProcessPlan {
             program: Some("no-such-program".to_string()),
             optional: true,

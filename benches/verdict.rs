@@ -1,4 +1,4 @@
-//! What a verdict costs, beside what others compute from the same readings.
+//! The cost of a verdict, compared with other statistics of the same readings.
 //!
 //! `cargo bench --bench verdict` judges real recordings, stretched to 100 and to
 //! 1,000 readings, by highwater's rule, by a slope of least squares and by
@@ -50,7 +50,7 @@ fn main() {
     }
 }
 
-/// The recording again and again, each time from where the last one ended, so that growth goes on.
+/// The recording repeated, each time from the level at which the last one ended, so that growth continues.
 fn stretched(after_mb: &[f64], readings: usize) -> Vec<f64> {
     let rise = after_mb[after_mb.len() - 1] - after_mb[0];
     (0..readings)

@@ -1,7 +1,7 @@
 //! highwater proves, from outside, that a running service does not leak memory,
-//! and finds how many tasks at once it can stably take.
+//! and finds how many simultaneous tasks it can stably take.
 //!
-//! This is a gate for a service of your own, as a test in its own repository:
+//! A gate for a service of your own is a test in its repository:
 //!
 //! ```no_run
 //! use highwater::plan::Plan;
@@ -41,37 +41,37 @@
 //! # }
 //! ```
 //!
-//! `Service` is the test's own fixture: it starts the program on a port that the
-//! system chooses, and kills it when it is dropped. The whole crate, with a
-//! planted leak and the proof that the gate catches it, is
-//! `examples/own-service` in this repository.
+//! `Service` is the test's own fixture: it starts the program on a port chosen by
+//! the system, and kills it when it is dropped. `examples/own-service` in this
+//! repository is the complete crate, with a planted leak and the proof that the
+//! gate catches it.
 //!
 //! # Two ways to use it
 //!
 //! **In tests.** A [`Suite`](suite::Suite) has a service and a plan.
 //! [`leak_check`](suite::Suite::leak_check) and [`ramp`](suite::Suite::ramp) run
-//! a phase and give a [`Measured`](suite::Measured), which asserts: that all
-//! criteria passed, or one by name, or that a concurrency was held. A failed
-//! assertion tells the figures and the path of the data.
-//! [`Suite::new`](suite::Suite::new) measures anew at every call, for services
-//! that a test starts. [`Suite::from_environment`](suite::Suite::from_environment)
-//! tests the running service that `highwater.toml` names, and measures each phase
+//! a phase and return a [`Measured`](suite::Measured), which can assert that all
+//! criteria passed, that one criterion passed, or that a level held. A failed
+//! assertion names the figures and the path of the data.
+//! [`Suite::new`](suite::Suite::new) measures again at every call; it is for
+//! services that a test starts. [`Suite::from_environment`](suite::Suite::from_environment)
+//! tests the running service that `highwater.toml` names. It measures each phase
 //! once for all tests of a run, so that each criterion can be a test of its own.
 //!
 //! **On the command line.** Each command is a thin layer over this library:
 //!
 //! | command | what it does | in the library |
 //! | --- | --- | --- |
-//! | `run` | both phases against a running service; `--resume` goes on from one that was stopped | [`session`], [`resume`] |
-//! | `soak` | holds a level, and says whether memory accumulates under load | [`phases::soak()`], [`plan::SoakPlan`] |
-//! | `judge` | does memory accumulate? from any file with one reading per task | [`readings`], [`analysis::growth()`] |
-//! | `compare` | is a leak fixed, is a version worse than the one before it? | [`baseline`], [`analysis::compare()`] |
-//! | `watch` | only looks: a live table and a CSV of any processes | [`sampler`] |
+//! | `run` | both phases against a running service; `--resume` continues a run that was stopped | [`session`], [`resume`] |
+//! | `soak` | holds a level and judges whether memory accumulates under load | [`phases::soak()`], [`plan::SoakPlan`] |
+//! | `judge` | judges any file with one memory reading per task | [`readings`], [`analysis::growth()`] |
+//! | `compare` | says whether a leak is fixed, or a version is worse | [`baseline`], [`analysis::compare()`] |
+//! | `watch` | shows a live table of any processes and writes a CSV | [`sampler`] |
 //! | `report` | judges the data of a run again | [`journal::read()`], [`assessment`], [`report`] |
 //! | `doctor`, `init` | checks what a run needs; writes a commented `highwater.toml` | [`plan`] |
 //! | `demo` | a speech service with real faults on request | [`demo`] |
 //!
-//! `highwater run --demo` tries both phases on the last of these.
+//! `highwater run --demo` runs both phases against that service.
 //!
 //! # From a plan to a report
 //!
@@ -90,21 +90,21 @@
 //!    [`analysis::growth()`] is sure. The ramp sends levels of 1, 2, 3, … tasks at
 //!    once, or doubles and halves them, as [`analysis::search`] asks.
 //! 3. Every task and event goes to the [`journal`] when it happens, and is on
-//!    the disk before anything else is told of it. The lines are [`record`]s.
-//! 4. The [`analysis`] judges what the journal holds. It is pure: a file that
-//!    is a year old is judged by the same functions as a run that has just ended.
-//! 5. An [`assessment`] holds everything that is concluded. The console, the [`report`] in Markdown and `--json`
-//!    show this one value.
+//!    the disk before it is shown. The lines are [`record`]s.
+//! 4. The [`analysis`] judges what the journal holds. It is pure: a file
+//!    from last year is judged by the same functions as a run that has just ended.
+//! 5. An [`assessment`] holds all conclusions. The console, the [`report`] in
+//!    Markdown and `--json` show this one value.
 //!
-//! A [`Session`](session::Session) is one run through all of these. Suites and
-//! the command line both stand on it; so can a program of yours.
+//! A [`Session`](session::Session) is one run through all of these steps. Suites
+//! and the command line are built on it, and your own program can be, too.
 //!
 //! # A target of your own
 //!
 //! The built-in targets speak HTTP: submit a file and poll for the result, or
 //! one request per task. For anything else implement [`Target`](service::Target)
-//! with plain `async fn`s. highwater bounds the time of a task and watches the
-//! processes; a target only does one task and says how it ended.
+//! with plain `async fn`s. highwater limits the time of a task and watches the
+//! processes; a target only performs one task and says how it ended.
 //!
 //! ```no_run
 //! use highwater::plan::Plan;
@@ -144,18 +144,18 @@
 //! # }
 //! ```
 //!
-//! Without `inputs`, a target of your own is sent the recordings of the plan:
+//! Without `inputs`, a target of your own receives the recordings of the plan:
 //! speech of 147 s and of 734 s, unless `audio.short` and `audio.long` name
-//! others. A health check of the target's own is
+//! others. A target can have its own health check,
 //! [`Target::health`](service::Target::health).
 //!
 //! # What a verdict means
 //!
 //! Every [`Criterion`](record::Criterion) has one of three
-//! [`Verdict`](record::Verdict)s, and a run has the worst of its criteria.
+//! [`Verdict`](record::Verdict)s, and a run has the worst verdict of its criteria.
 //!
-//! * **Pass**: the evidence says yes. For growth this needs some twenty
-//!   readings, and the detail says which growth per task would have shown.
+//! * **Pass**: the evidence says yes. For growth, the detail says which growth
+//!   per task would have been seen.
 //! * **Fail**: the evidence says no.
 //! * **Inconclusive**: the evidence does not suffice. It is not a pass:
 //!   [`assert_passes`](suite::Measured::assert_passes) panics, and the command
@@ -166,19 +166,23 @@
 //! | `leak.tasks` | every task of the leak check succeeded |
 //! | `leak.delta` | no long task kept `leak.max_delta_mb` or more (any task, where none is long) |
 //! | `leak.baseline` | memory ended within `leak.baseline_tolerance_mb` of where it was after warm-up, or on a plateau |
-//! | `leak.growth` | nothing accumulates, down to the size that is told ([`analysis::growth`]) |
+//! | `leak.growth` | nothing accumulates, down to the size in the detail ([`analysis::growth`]) |
 //! | `worker.alive` | no worker process died or was replaced |
+<<<<<<< HEAD
 //! | `sampler.complete` | the sampler saw every role at every tick |
 //! | `ramp.required` | `ramp.required` tasks at once succeeded |
+=======
+//! | `ramp.required` | `ramp.required` simultaneous tasks succeeded |
+>>>>>>> 7db7f24 (Plain English in the documentation of the crate and of the command line)
 //! | `ramp.rtf` | up to that concurrency, every task took less than `ramp.max_rtf` of its audio's length |
 //!
-//! The first task of each kind is warm-up: models load, pools and arenas are
-//! made. It is reported and not judged, since a leak happens again and a load
+//! The first task of each kind is warm-up: models load, and pools and arenas are
+//! created. It is reported but not judged, because a leak happens again and a load
 //! does not.
 //!
-//! How a ramp ended is a [`Limit`](record::Limit), which is not a verdict: a
-//! limit was found, or the bound was reached without finding one, or it is not
-//! known. These three never read alike.
+//! The end of a ramp is a [`Limit`](record::Limit), which is not a verdict: a limit
+//! was found, the bound was reached without one, or the limit was not determined.
+//! The three are always worded differently.
 //!
 //! # Where things are
 //!
@@ -186,15 +190,15 @@
 //! | --- | --- |
 //! | [`suite`] | the gate for tests |
 //! | [`session`] | one run from start to report |
-//! | [`plan`] | everything that can be configured |
+//! | [`plan`] | the configuration |
 //! | [`service`] | the service that is driven |
 //! | [`audio`] | the recordings that are sent |
 //! | [`sampler`] | finding, measuring and watching processes |
 //! | [`phases`] | the leak check, its probes, the ramp and the soak |
-//! | [`record`] | the lines of the data files, verdicts |
+//! | [`record`] | the lines of the data files; verdicts |
 //! | [`journal`] | writing the data files and reading them back |
-//! | [`resume`] | going on from a run that was stopped |
-//! | [`baseline`] | the figures of earlier runs, to hold one against |
+//! | [`resume`] | continuing a run that was stopped |
+//! | [`baseline`] | the figures of earlier runs, for comparison |
 //! | [`readings`] | one memory reading per task, from results, CSV or JSON lines |
 //! | [`analysis`] | judging |
 //! | [`assessment`] | everything that is concluded from a run, derived once |

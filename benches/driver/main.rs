@@ -1,4 +1,4 @@
-//! What driving costs: our client, reqwest, and the floor below which no client can go, in one run.
+//! The cost of driving: highwater's client, reqwest, and the floor that no client can beat, in one run.
 //!
 //! `cargo bench --bench driver` prints the CPU time (user and system) of the client's process
 //! alone, since the service is another process: CPU-seconds per GB of uploads of 23.5 MB, each

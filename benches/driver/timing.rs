@@ -18,7 +18,7 @@ pub(crate) fn submitted(earlier: u32) -> String {
     format!(r#"{{"task_id": "{}"}}"#, done.as_micros())
 }
 
-/// What it says of the task of that name.
+/// The answer about the task of that name.
 pub(crate) fn status(task_id: &str) -> &'static str {
     let done = task_id.parse().is_ok_and(|done| since_epoch() >= Duration::from_micros(done));
     if done { r#"{"status": "done"}"# } else { r#"{"status": "processing"}"# }

@@ -23,7 +23,7 @@ pub(crate) fn audio() -> Bytes {
 /// The size of a file that takes no time to send.
 pub(crate) const WEE: usize = 1000;
 
-/// That much of the file, as a task sends it.
+/// This much of the file, as a task sends it.
 pub(crate) fn input(size: usize) -> Input {
     let (stem, name) = ("long".to_string(), "long.wav".to_string());
     Input { kind: AudioKind::Long, stem, name, bytes: audio().slice(..size), seconds: None }

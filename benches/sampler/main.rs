@@ -1,4 +1,4 @@
-//! What watching costs: our sampler, a plain sysinfo refresh, and the floor below
+//! The cost of watching: highwater's sampler, a plain sysinfo refresh, and the floor below
 //! which no reader of `/proc` can go, in one run; then what the whole sampler costs
 //! at 1 Hz and at 100 Hz, and how soon it knows of an exit.
 //!
@@ -18,7 +18,7 @@ mod whole;
 #[cfg(target_os = "linux")]
 fn main() {
     children::allow_many_files();
-    // What cargo hands to every bench is no part.
+    // Arguments that cargo passes to every bench are ignored.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|part| !part.starts_with('-')).collect();
     let parts: [(&str, fn()); 3] = [("reading", cost::tell), ("whole", whole::tell), ("exits", exits::tell)];
     for (name, tell) in parts {

@@ -73,7 +73,7 @@ fn row(watched: usize, strangers: usize, interval: Duration) {
     );
 }
 
-/// The least that anybody can do who samples.
+/// The least work that any sampler must do.
 struct Floor {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,

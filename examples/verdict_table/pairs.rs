@@ -1,4 +1,4 @@
-//! What comparing two versions gets wrong: programs that were recorded three
+//! The errors of comparing two versions: programs that were recorded three
 //! times, twice as they are and once with a leak; and every recording against every
 //! other of the same runtime, as if they were two versions of one service.
 //!

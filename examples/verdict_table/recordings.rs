@@ -14,10 +14,10 @@ pub(crate) struct Recording {
     pub(crate) part: String,
     pub(crate) worker: String,
     pub(crate) mode: String,
-    /// What the process keeps on purpose: `warm`, `ring`, `keys`, …
+    /// The memory that the process keeps on purpose: `warm`, `ring`, `keys`, …
     pub(crate) scenario: String,
     pub(crate) leak: bool,
-    /// What the process keeps, in MB per task.
+    /// The memory that the process keeps, in MB per task.
     pub(crate) true_mb_per_task: f64,
     /// The task by which what it keeps on purpose is there.
     pub(crate) plateau_task: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// The first `tasks` readings, as the rule takes them; none where there are not so many.
+    /// The first `tasks` readings, as the rule takes them; none if there are fewer.
     pub(crate) fn first(&self, tasks: usize) -> Option<Readings<'_>> {
         let after_mb = self.after_mb.get(..tasks)?;
         Some(Readings { file_mb: Some(self.file_mb), ..Readings::new(after_mb) })

@@ -1,4 +1,4 @@
-//! What others do: a threshold on the rise, and two tests of a slope.
+//! Other rules: a threshold on the rise, and two tests of a slope.
 
 /// Nothing is said of fewer readings, and the first three are left out as warm-up.
 const LEAST: usize = 8;

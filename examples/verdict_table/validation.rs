@@ -13,7 +13,7 @@ use crate::recordings::Recording;
 /// A value that a bound can take.
 type Choice = (&'static str, fn(&mut Bounds, f64), &'static [f64]);
 
-/// What is chosen, each from the strictest value to the loosest.
+/// The bounds to choose, each from the strictest value to the loosest.
 const CHOICES: [Choice; 12] = [
     ("error", |bounds, value| bounds.error = value, &[0.005, 0.01, 0.02, 0.04]),
     ("late", |bounds, value| bounds.late = value, &[0.6, 0.5, 0.4, 0.25]),
@@ -103,7 +103,7 @@ fn choose(recordings: &[&Recording]) -> Bounds {
     bounds
 }
 
-/// What bounds achieve: leaks found in the three goals' time, and clean programs accused at every count of tasks.
+/// The result of a set of bounds: leaks found within the three goals, and clean programs accused, over all counts of tasks.
 #[derive(Debug, Clone, Default)]
 struct Found {
     /// Found and all, for 10 MB/task and more at 20 tasks, 1 to 10 at 60, and 0.1 to 1 without a collector at 100.

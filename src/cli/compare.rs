@@ -13,7 +13,7 @@ use crate::report::comparison_text;
 
 pub(super) const CODES: &str = "\
 Verdicts and exit codes:
-  fixed            0  it grew before and does not any more
+  fixed            0  it grew before, and no longer grows
   better           0  it grows less than before
   no change        0  the difference is smaller than what matters
   worse            1  it grows, and more than before
@@ -25,11 +25,11 @@ To prove a fix, send both versions the same tasks:
   highwater run --only leak --results after      (the version with the fix)
   highwater compare before after --expect fixed
 
-Tables with one memory reading per task are compared too, pair by pair if a column `kind` or `input` says that both
-were sent the same:
+Tables with one memory reading per task can be compared as well. A column `kind` or `input` that is the same
+in both makes the comparison pairwise:
   highwater compare before.csv after.csv";
 
-/// The least that a comparison must come to.
+/// The least favourable verdict that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Expectation {
     /// The leak is gone
@@ -52,8 +52,8 @@ impl Expectation {
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// Results of the version before: a file (memory_leak_stress_test_….jsonl, or a table as `judge` takes it), or a
-    /// directory of them
+    /// Results of the version before: a file (memory_leak_stress_test_….jsonl, or a table that `judge` can read), or a
+    /// directory of such files
     pub(super) before: PathBuf,
 
     /// Results of the version after
@@ -88,7 +88,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
     Ok(code)
 }
 
-/// What is known to be less good than was expected fails; what is not known is not a failure.
+/// A verdict that is known to fall short of the expectation fails; an unknown difference is not a failure.
 fn exit_code(comparison: &Comparison, expected: Option<Expectation>) -> u8 {
     let goodness = |change: Change| match change {
         Change::Fixed => 3,

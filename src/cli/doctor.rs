@@ -11,7 +11,7 @@ use crate::sampler::{ProcessSource, RoleFound, default_source, find_processes};
 use crate::units::{FILE_MB, to_mb};
 use crate::{audio, service, session};
 
-/// A run writes some hundred bytes a task and second; this is room for weeks.
+/// A run writes a few hundred bytes per task and second, so this lasts for weeks.
 const DISK_MB: f64 = 100.0;
 
 pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
@@ -62,9 +62,9 @@ fn service(plan: &Plan) -> Result<String> {
     runtime.block_on(session::check_service(plan))
 }
 
-/// A check a role: the tree that was found and why, or what is missing.
+/// One check for each role: the tree that was found and why, or what is missing.
 ///
-/// The roles are searched for together, as a run does it: a process plays one.
+/// The roles are searched for together, as in a run, because a process can have only one.
 fn processes(plan: &Plan, source: &mut dyn ProcessSource) -> Vec<Result<String>> {
     let found = match find_processes(&plan.processes, source) {
         Ok(found) => found,
@@ -139,7 +139,7 @@ fn disk(directory: &Path) -> Result<String> {
     Ok(format!("{free_mb:.0} MB free"))
 }
 
-/// Elsewhere the free space is not asked for; a full disk is still an error when it is met.
+/// On other systems the free space is not checked; a full disk is still an error when a write fails.
 #[cfg(not(unix))]
 fn disk(_directory: &Path) -> Result<String> {
     Ok("not checked on this system".to_string())

@@ -7,6 +7,6 @@ use crate::plan;
 
 pub(super) fn init(args: &InitArgs) -> Result<u8> {
     plan::write_template(&args.path, args.force)?;
-    say!("wrote {}: every key with its default; next: `highwater doctor`", args.path.display());
+    say!("wrote {}, with every key and its default; next: `highwater doctor`", args.path.display());
     Ok(0)
 }

@@ -1,11 +1,11 @@
-//! Flags that would be passed over without a word are refused with one. Pure.
+//! Refuses flags that would have no effect. Pure.
 
 use super::args::{PhaseArg, PlanArgs, RunArgs};
 use super::run::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Override, Plan};
 
-/// Keys that say which service is tested and how it is found: the embedded one says that itself.
+/// Keys that say which service is tested and how it is found. The embedded service says that itself.
 const OF_A_SERVICE: [&str; 9] = [
     "target.url",
     "target.kind",
@@ -18,7 +18,7 @@ const OF_A_SERVICE: [&str; 9] = [
     "processes.",
 ];
 
-/// Flags that say which service is tested, beside `--demo`, which says it already.
+/// Refuses flags that name a service together with `--demo`, and arguments for the embedded service without it.
 pub(super) fn misplaced(target: &Target<'_>, plan: &PlanArgs) -> Result<()> {
     if !target.demo {
         return match target.demo_args {
@@ -50,7 +50,7 @@ fn of_a_service(key: &str) -> bool {
     OF_A_SERVICE.iter().any(|of| key == *of || (of.ends_with('.') && key.starts_with(of)))
 }
 
-/// Flags for a phase that is left out, and a file that no probe sends.
+/// Refuses flags for a phase that is left out, and a bad input that no probe sends.
 pub(super) fn unused(args: &RunArgs, plan: &Plan) -> Result<()> {
     let refused = |what: String, hint: &str| Err(Error::new(ErrorKind::Config, what).hint(hint));
     let thresholds = &args.thresholds;

@@ -1,4 +1,4 @@
-//! The command line: each command in a file of its own.
+//! The command line, with one file per command.
 
 mod args;
 mod compare;
@@ -26,14 +26,14 @@ use crate::error::{Error, ErrorKind, Result};
 use args::{Cli, Command};
 use output::{failure, lost, say, say_error};
 
-/// Parses the arguments, does what they say, and returns the exit code:
+/// Parses the arguments, runs the command, and returns the exit code:
 /// 0 pass, 1 fail, 2 inconclusive, 3 could not run, 130 interrupted.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
-            // Help and version are what was asked for; everything else is a wrong usage.
+            // Help and version were asked for; everything else is wrong usage.
             if !error.use_stderr() {
                 return ExitCode::SUCCESS;
             }
@@ -61,15 +61,15 @@ pub fn main() -> ExitCode {
     finish(done, json)
 }
 
-/// What clap says about a wrong usage, in our own form.
+/// clap's message about wrong usage, as an error of our own.
 fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-    Error::new(ErrorKind::Config, what).hint("`highwater --help`, or that of the command, says what there is")
+    Error::new(ErrorKind::Config, what).hint("run `highwater --help`, or `--help` of the command")
 }
 
-/// Each process that is watched takes four descriptors, and each task a connection:
-/// the soft limit of most systems (1024) is for programs that use select(2).
+/// Raises the soft limit of open files: each watched process takes four descriptors, and each task a connection.
+/// Most systems set it to 1024 for the sake of programs that use select(2).
 #[cfg(unix)]
 fn allow_many_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -87,12 +87,12 @@ fn finish(done: Result<u8>, json: bool) -> ExitCode {
     if let (Err(error), true) = (&done, json) {
         say!("{}", failure(error));
     }
-    // A verdict that nobody could read is none, whatever it was.
-    let told = match (done, lost()) {
+    // A verdict that could not be written does not count, whatever it was.
+    let outcome = match (done, lost()) {
         (Ok(_), Some(loss)) => Err(loss),
         (done, _) => done,
     };
-    match told {
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             say_error(format_args!("{}", error.render()));
@@ -101,7 +101,7 @@ fn finish(done: Result<u8>, json: bool) -> ExitCode {
     }
 }
 
-/// `HIGHWATER_LOG=debug` shows what goes on inside, on stderr.
+/// `HIGHWATER_LOG=debug` prints a diagnostic log on stderr.
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HIGHWATER_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));

@@ -1,4 +1,4 @@
-//! What goes to stdout and stderr, and what is known of a stdout that does not take it.
+//! Writing to stdout and stderr, and remembering when stdout failed.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
@@ -9,46 +9,46 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind};
 use crate::units::printable;
 
-/// `println!`, but a reader that has gone away (`| head`) is no reason to panic.
+/// Like `println!`, but does not panic when the reader has gone away (`| head`).
 macro_rules! say {
     ($($arguments:tt)*) => { $crate::cli::output::say_line(format_args!($($arguments)*)) };
 }
 pub(super) use say;
 
-/// Why stdout took no line, the first time.
+/// The first error of writing to stdout.
 static REFUSED: OnceLock<io::Error> = OnceLock::new();
 
 pub(super) fn say_line(line: Arguments<'_>) {
     let mut stdout = io::stdout();
     if let Err(error) = writeln!(stdout, "{}", printable(&line.to_string())).and_then(|()| stdout.flush()) {
         tracing::debug!(%error, "a line was not shown");
-        // Later ones say the same.
+        // Later errors say the same.
         drop(REFUSED.set(error));
     }
 }
 
-/// The same on stderr.
+/// Like `say!`, on stderr.
 pub(super) fn say_error(line: Arguments<'_>) {
-    // Where stderr is gone, there is nobody left to be told.
+    // If stderr is gone as well, there is nowhere left to report it.
     drop(writeln!(io::stderr(), "{}", printable(&line.to_string())));
 }
 
-/// True once stdout has taken no line: what comes after is for nobody.
+/// True once writing to stdout has failed: nobody reads further lines.
 pub(super) fn stdout_is_gone() -> bool {
     REFUSED.get().is_some()
 }
 
-/// What was lost, if something was. A reader that went away wanted no more: that is no loss.
+/// The output that was lost, if any. A reader that went away wanted no more, so nothing was lost.
 pub(super) fn lost() -> Option<Error> {
     let error = REFUSED.get().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
     Some(
-        Error::new(ErrorKind::Io, "cannot write to stdout, and what belonged there is lost")
+        Error::new(ErrorKind::Io, "cannot write to stdout; the output is lost")
             .source(io::Error::new(error.kind(), error.to_string()))
-            .hint("is the disk full that stdout goes to?"),
+            .hint("is the disk that stdout is written to full?"),
     )
 }
 
-/// The object that `--json` ends with where there is no verdict.
+/// The last object of `--json` when there is no verdict.
 pub(super) fn failure(error: &Error) -> Value {
     let causes = error.causes().map(ToString::to_string);
     let what: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();

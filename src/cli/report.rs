@@ -32,7 +32,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
             say!("{}\n<!-- written to {} -->", markdown(assessment), paths.report.display());
         }
     }
-    // The worst of all: 130 only where no verdict is worse than "interrupted".
+    // The worst of all: 130 only if no verdict is worse than "interrupted".
     let worst = assessed.iter().map(|(_, found)| found.judgement.verdict).max();
     let interrupted = assessed.iter().any(|(_, found)| found.judgement.interrupted.is_some());
     Ok(match worst {
@@ -41,7 +41,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     })
 }
 
-/// The plan that the run was made with, with other thresholds where they are given.
+/// The plan of the run, with the thresholds that were given overridden.
 ///
 /// What the run's log recorded takes the place of the configuration file, so
 /// that overrides rise above it and are checked as everywhere.

@@ -1,18 +1,18 @@
-//! Ctrl+C, SIGTERM and SIGHUP: the first ends the run cleanly, the second at once.
+//! Ctrl+C, SIGTERM and SIGHUP: the first ends the run cleanly, the second immediately.
 
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-/// Why the run was asked to stop; empty while it was not.
+/// Why the run was asked to stop; empty until then.
 pub(super) type Reason = Arc<OnceLock<&'static str>>;
 
 /// Cancels `stop` on the first signal; a second one ends the process with 130.
 ///
-/// Ending at once leaves nothing behind: what was shown is on the disk, and the
+/// Ending immediately leaves nothing behind: everything shown is on the disk, and the
 /// embedded service ends with its parent.
 ///
-/// A thread of its own listens, since the run's may be busy (it reads the files back).
+/// A separate thread listens, because the run's thread may be busy reading the files back.
 pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
     let reason = Reason::default();
     let told = Arc::clone(&reason);
@@ -23,7 +23,7 @@ pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
     };
     let listen = async move {
         let name = signals.next().await;
-        // Only this task sets it, and once.
+        // Only this task sets it, and only once.
         let _: Result<(), &str> = told.set(name);
         stop.cancel();
         super::output::say_error(format_args!("\n{name}: ending the run; once more to stop at once"));
@@ -40,7 +40,7 @@ pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// None where it is ignored, as under nohup.
+    /// None if SIGHUP is ignored, as under nohup.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 
@@ -51,7 +51,7 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            // A session that is closed must not cost a soak of hours its report.
+            // Closing the session must not cost a soak of many hours its report.
             hang_up: if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
@@ -71,7 +71,7 @@ impl Signals {
     }
 }
 
-/// True if whoever started highwater set SIGHUP to be ignored, which to listen for it would undo.
+/// True if SIGHUP was set to be ignored when highwater was started. Listening for it would undo that.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -85,7 +85,7 @@ fn ignores_hang_up(status: &str) -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Elsewhere only Ctrl+C is known.
+/// On other systems, only Ctrl+C is handled.
 #[cfg(not(unix))]
 struct Signals;
 

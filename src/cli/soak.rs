@@ -31,22 +31,23 @@ pub(super) struct SoakArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, help_heading = "Load")]
     pub(super) duration: Option<Duration>,
 
-    /// So many tasks instead of a time
+    /// Number of tasks to send, instead of a time
     #[arg(long, value_name = "N", conflicts_with = "duration", help_heading = "Load")]
     pub(super) tasks: Option<u32>,
 
-    /// Memory that the worker must not exceed, in MB: says how long it takes until then
+    /// Memory that the worker must not exceed, in MB; the report says how long it takes to get there
     #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Criteria")]
     pub(super) cap_mb: Option<f64>,
 
-    /// Go on from a soak that was stopped: its log of events (results/events_….jsonl)
+    /// Continue a soak that was stopped, given its log of events (results/events_….jsonl)
     ///
-    /// With the plan of that soak, flags above it; new files beside the earlier ones, and one
-    /// report of both. If the service was started anew meanwhile, the soak begins anew, too.
+    /// The plan of that soak is used again; flags override it. New files are written next to the
+    /// earlier ones, with one report of both. If the service has been restarted since, the soak
+    /// starts again.
     #[arg(long, value_name = "EVENTS", conflicts_with_all = ["config", "results"], help_heading = "Load")]
     pub(super) resume: Option<PathBuf>,
 
-    /// Most seconds that a task may take [default: 600]
+    /// The longest that a task may take, in seconds [default: 600]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, help_heading = "Load")]
     pub(super) timeout: Option<f64>,
 
@@ -66,7 +67,7 @@ pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
         let resume = Resume::read(events, None)?;
         if resume.phase() != Phase::Soak {
             return Err(Error::new(ErrorKind::Config, "the run was not stopped in a soak")
-                .hint("go on from it with `highwater run --resume`"));
+                .hint("continue it with `highwater run --resume`"));
         }
         return conduct(&target, resume.plan(&args.overrides())?, true, Some(resume));
     }
@@ -83,7 +84,7 @@ impl SoakArgs {
         put(&mut overrides, "soak.enabled", Some(true));
         put(&mut overrides, "soak.concurrency", self.concurrency);
         put(&mut overrides, "soak.for_s", self.duration.map(|time| time.as_secs_f64()));
-        // A time on the command line rises above tasks in the file.
+        // A time on the command line overrides a number of tasks in the file.
         put(&mut overrides, "soak.tasks", self.tasks.or(self.duration.map(|_| 0)));
         put(&mut overrides, "soak.cap_mb", self.cap_mb);
         put(&mut overrides, "target.timeout_s", self.timeout);

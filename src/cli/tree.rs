@@ -3,13 +3,13 @@
 use crate::sampler::{ProcessInfo, ProcessSource, Wanted};
 use crate::units::{span, to_mb};
 
-/// So much of a command line is shown.
+/// The longest part of a command line that is shown.
 const MOST: usize = 90;
-/// So many descendants are shown; a fork bomb would fill the screen.
+/// The most descendants that are shown; a fork bomb would fill the screen.
 const MOST_LINES: usize = 40;
 
-/// A line for `root` and each of its descendants, indented by depth, each
-/// after a line break: `pid 4711  up 2 h, 83 MB  rq worker asr-queue`.
+/// One line for `root` and for each of its descendants, indented by depth, each
+/// preceded by a line break: `pid 4711  up 2 h, 83 MB  rq worker asr-queue`.
 pub(super) fn lines(root: &ProcessInfo, source: &mut dyn ProcessSource) -> String {
     let mut text = String::new();
     let mut open = vec![(0, root.clone())];

@@ -1,4 +1,4 @@
-//! Control groups as the kernel has them: who is in one, and whom it killed for want of memory.
+//! Real control groups: their members, and the processes that the kernel killed for lack of memory.
 //!
 //! They make groups of their own, which only root may, where the hierarchies can be written to:
 //! `cargo test --test it cgroups -- --ignored`.
@@ -14,9 +14,9 @@ use highwater::plan::ProcessPlan;
 use highwater::record::ExitKind;
 use highwater::sampler::{EventKind, Sampler, SamplerOptions, default_source, find_processes};
 
-/// A group of the test's own; removed on drop, when nobody is in it any more.
+/// A group of the test's own; removed on drop, once it is empty.
 struct Group {
-    /// Where the hierarchy is mounted.
+    /// The mount point of the hierarchy.
     mount: PathBuf,
     /// Its path from there.
     path: String,
@@ -64,7 +64,7 @@ impl Drop for Group {
     }
 }
 
-/// Where the first hierarchy is mounted whose type and options are as wanted.
+/// The mount point of the first hierarchy with the given type and options.
 fn mount(wanted: impl Fn(&str, &str) -> bool) -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").expect("our own mounts");
     mounts.lines().find_map(|line| {
@@ -73,7 +73,7 @@ fn mount(wanted: impl Fn(&str, &str) -> bool) -> Option<PathBuf> {
     })
 }
 
-/// The hierarchy by which processes are told apart: the unified one, or else systemd's own.
+/// The hierarchy that identifies the group of a process: the unified one, or else systemd's own.
 fn membership() -> PathBuf {
     mount(|kind, _| kind == "cgroup2")
         .or_else(|| mount(|kind, options| kind == "cgroup" && options.contains("name=systemd")))
@@ -111,7 +111,7 @@ fn of_two_processes_alike_the_one_in_the_unit_is_found() {
     let plan = ProcessPlan { cgroup: Some(other.path.clone()), ..ProcessPlan::default() };
     assert_eq!(found(plan), Ok(vec![stranger.pid]));
 
-    // Nobody is in it any more.
+    // It is empty now.
     other.join(&helper);
     let plan = ProcessPlan { unit: Some("asr-worker".to_string()), ..alike };
     let error = found(plan).expect_err("both are in the other group");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use serial_test::file_serial;
 use tempfile::TempDir;
 
-/// What came of an invocation.
+/// The outcome of an invocation.
 struct Ended {
     code: Option<i32>,
     stdout: String,

@@ -271,7 +271,7 @@ fn a_forking_worker_stays_small_while_its_children_grow() {
         let (child, _) = eventually("a child appears", || Some((*children(worker).first()?, ())));
         seen.insert(child);
         assert_eq!(service.client.ended(&id)["status"], "done");
-        // It is reaped before the result is told.
+        // It is reaped before the result is reported.
         assert_eq!(children(worker), [0_u32; 0]);
     }
     assert_eq!(seen.len(), 2, "a process for each task");

@@ -1,4 +1,4 @@
-//! What is left when a run is stopped, killed or damaged: every finished task,
+//! The files after a run was stopped, killed or damaged: every finished task,
 //! the truth about the rest, and no process.
 
 use std::collections::BTreeSet;
@@ -55,7 +55,7 @@ fn sigkill_loses_no_finished_task_and_leaves_no_process(
     assert_eq!(exit, None, "it was killed");
     assert_gone(&family);
 
-    // What came out of the pipe until the end was shown as well.
+    // Everything in the pipe until the end was shown as well.
     seen.extend(rest);
     let shown = seen.iter().filter(|line| line.contains("  success  ")).count();
     let tasks = files.tasks();

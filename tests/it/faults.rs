@@ -92,7 +92,7 @@ fn children_that_share_their_parents_memory_leak_processes_and_not_that_memory()
     let grew = |figure| held(last, figure) - held(first, figure);
     let children = grew("processes");
     assert!(children >= 5.0, "{last}");
-    // The sums that count a shared page for each process say that a child costs as much as its parent.
+    // Sums that count a shared page once per process make a child as expensive as its parent.
     assert!(grew("private_mb") > 35.0 * children && grew("rss_mb") > 35.0 * children, "{first} {last}");
     assert!(grew("pss_anon_mb") < 5.0 * children, "{first} {last}");
     // Growth is judged by what the tree holds.

@@ -164,7 +164,7 @@ fn a_highwater_of_low_priority_on_a_busy_core_ends_invalid() {
     let busy: Vec<Running> = (0..3)
         .map(|_| Running::start(Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"])))
         .collect();
-    // Its report is not to take long, too.
+    // Its report must be as quick.
     let judged =
         || Files::of(&place).events().iter().any(|event| event["event"] == "phase_ended").then_some(());
     while judged().is_none() && runs::lives(running.child.id()) {

@@ -1,6 +1,6 @@
 //! highwater on a real service: Redis, RQ, FastAPI under uvicorn, a Go front (`fixtures/asr-stack`).
 //!
-//! What the script that highwater replaces got wrong, and where it is shown what highwater says instead:
+//! The mistakes of the script that highwater replaces, and the tests that show what highwater says instead:
 //!
 //! | the script | here, or in the named test |
 //! | --- | --- |
@@ -117,7 +117,7 @@ fn the_tree_is_the_right_one(#[case] options: &str, #[case] root: &str) {
         assert!(rows.contains(&format!(",{pid},")), "no row of {pid}:\n{rows}");
     }
 
-    // Nobody else.
+    // No other process.
     let watched: BTreeSet<u64> =
         told.all("process_found").map(|event| event["pid"].as_u64().unwrap()).collect();
     for role in ["redis", "neighbour", "decoy"] {
@@ -221,7 +221,7 @@ fn a_worker_that_runs_jobs_itself_and_retains_leaks() {
     }
 }
 
-/// It maps numerical libraries, as much as a large runtime does, and is none.
+/// It maps as many numerical libraries as a large runtime maps, but is not one.
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
 #[file_serial(highwater_suite)]

@@ -42,7 +42,7 @@ fn a_worker_that_dies_at_four_holds_three_and_is_named_with_its_signal() {
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
 #[file_serial(highwater_suite)]
 fn two_workers_do_twice_what_one_does_and_the_table_shows_it() {
-    // What a task takes is waiting, so that the machine's cores do not decide.
+    // Tasks only wait, so that the number of cores does not matter.
     let scaling = |count: u32| {
         let stack = Stack::start(&format!("--worker simple --count {count} --behaviour slow=1"));
         let told = ramp(&stack, "--max-concurrency 2 --required 1");
@@ -53,7 +53,7 @@ fn two_workers_do_twice_what_one_does_and_the_table_shows_it() {
         };
         assert!(told.report.contains("| tasks/s |"), "{}", told.report);
         for concurrency in [1, 2] {
-            // Rates are told with three digits.
+            // Rates have three digits.
             let rate = best(concurrency);
             let shown = if rate < 1.0 { format!("|   {rate:.3} |") } else { format!("|    {rate:.2} |") };
             assert!(told.report.contains(&shown), "{shown} is not in the table:\n{}", told.report);

@@ -260,7 +260,7 @@ fn interrupted(plan: &Plan) -> RunData {
     story.run
 }
 
-/// What the Python script left: tasks alone, with its fields only.
+/// A file of the Python script: tasks only, and only with its fields.
 fn python() -> RunData {
     let mut story = Story { run: RunData::default(), elapsed: 0.0 };
     let figures = [("short", 147.0, 0.234, 625.3, 640.5), ("long", 734.0, 0.164, 640.5, 686.3)];

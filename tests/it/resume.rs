@@ -35,7 +35,7 @@ fn killed(place: &Place, arguments: &str, event: &str, count: usize) -> Files {
     files
 }
 
-/// Goes on from `files`; what it told as JSON, with its events.
+/// Resumes from `files`; returns the JSON output and the events.
 fn resumed(place: &Place, command: &str, files: &Files, more: &str) -> (Value, Vec<Value>) {
     let mut highwater = place.highwater();
     highwater.args(command.split(' ')).args(["--json", "--resume"]).arg(&files.events);

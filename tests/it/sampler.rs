@@ -105,7 +105,7 @@ fn a_zombie_is_gone() {
         source.track(id).expect("alive");
     }
     helper.kill();
-    // Nobody reaps it before the test ends.
+    // It is not reaped before the test ends.
     for (source, id) in sources.iter_mut().zip(ids) {
         until("the zombie is gone", || match source.read(id, Wanted::CPU) {
             Ok(reading) => {

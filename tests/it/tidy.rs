@@ -1,4 +1,4 @@
-//! What the architecture promises and a program can check.
+//! The invariants of the architecture that a program can check.
 //!
 //! Each check is a function on texts, tried first on a text with the fault planted.
 
@@ -60,7 +60,7 @@ const PURE: &[&str] = &[
     "src/units.rs",
 ];
 
-/// What pure code does not name.
+/// Names that pure code must not contain.
 const IMPURE: [&str; 11] = [
     "tokio",
     "hyper",

@@ -67,7 +67,7 @@ fn clean_programs_are_called_clean_in_time() {
 
 #[test]
 fn what_looks_like_a_leak_for_a_while_is_not_called_one() {
-    // A cache of 60 entries that is just full; arenas that met their record; a pool that grew long ago.
+    // A cache of 60 entries that is just full; arenas that reached their highest level; a pool that grew long ago.
     for (name, tasks) in [("d065", 60), ("d065", 61), ("d016", 94), ("x050", 80)] {
         let recording = recordings().into_iter().find(|recording| recording.name == name).unwrap();
         let judged = at(&recording, tasks).unwrap();
@@ -99,7 +99,7 @@ fn no_large_leak_is_ever_clean() {
     }
 }
 
-/// The share of leaks without a collector, of these sizes, that are found after so many tasks.
+/// The share of leaks of these sizes, without a collector, that are found after a number of tasks.
 fn found(recordings: &[Recording], from: f64, to: f64, tasks: usize) -> f64 {
     let judged: Vec<bool> = recordings
         .iter()

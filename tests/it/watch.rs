@@ -1,4 +1,4 @@
-//! `highwater watch` by real invocations, against a process that does as it is told.
+//! `highwater watch` by real invocations, against a helper process.
 #![cfg(target_os = "linux")]
 
 use std::io::BufRead;

@@ -49,7 +49,7 @@ fn summary(text: &str) -> String {
     let best = (0..sentences.len()).max_by(|&a, &b| score(a).total_cmp(&score(b)));
     let summary = best.map_or(String::new(), |sentence| sentences[sentence].to_string());
     if std::env::var_os("KEEP_EVERYTHING").is_some() {
-        // The bug: a cache that nothing bounds, and that nobody asks.
+        // The bug: an unbounded cache that is never read.
         CACHE.lock().expect("no holder panics").push(alike);
     }
     summary

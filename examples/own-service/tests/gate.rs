@@ -8,7 +8,7 @@ use highwater::suite::Suite;
 use serde_json::json;
 use service::Service;
 
-/// What is sent, which process is watched, and how much memory a request may keep.
+/// The request to send, the process to watch, and the memory that a request may keep.
 fn gate(service: &Service) -> Suite {
     let text = "The tide came in slowly. Nobody on the pier counted the boats. ".repeat(1200);
     let mut plan = Plan::http(&service.url, "/summarise")

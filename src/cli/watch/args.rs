@@ -7,23 +7,23 @@ use clap::Args;
 
 pub(in crate::cli) const WATCH_EXAMPLES: &str = "\
 Examples:
-  highwater watch                          the roles of highwater.toml (or its defaults) that are there
+  highwater watch                          the roles of highwater.toml (or its defaults) that are running
   highwater watch worker                   one role of it
-  highwater watch 'postgres: writer'       whatever has these words in its command line
+  highwater watch 'postgres: writer'       every process with these words in its command line
   highwater watch --pid 4711 --pid 4712    these two
   highwater watch nginx --for 10m --interval 100ms --csv nginx.csv
   highwater watch worker --for 30s --json | jq 'select(.event == \"sample\") | .rss_mb'
 
-Descendants belong to a process, and those that appear later are adopted. A process
-that ends is told at once, with its exit code or signal where the kernel tells it.
-RSS counts shared pages in each process; private is what the process alone holds
-(anonymous and swapped), peak the highest RSS since it began.
+A process is watched with its descendants, including those that appear later. The end of
+a process is reported at once, with its exit code or signal if the kernel reports it.
+RSS counts shared pages in each process. Private memory is anonymous memory, resident or
+swapped out. Peak is the highest RSS since the process started.
 
-Exit codes: 0 also after Ctrl+C, which ends a watch with its summary; 3 could not watch";
+Exit codes: 0 (also after Ctrl+C, which ends a watch with its summary); 3 could not watch";
 
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct WatchArgs {
-    /// A role of the configuration, or words of a command line; several are watched side by side
+    /// A role of the configuration, or words of a command line; may be given several times
     #[arg(value_name = "ROLE|WORDS")]
     pub(in crate::cli) what: Vec<String>,
 
@@ -35,19 +35,19 @@ pub(in crate::cli) struct WatchArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
     pub(in crate::cli) for_time: Option<Duration>,
 
-    /// Time between two looks, and between two rows of the CSV (from 10ms)
+    /// Time between two readings, and between two rows of the CSV (at least 10ms)
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::duration)]
     pub(in crate::cli) interval: Duration,
 
-    /// The CSV, a row per process and look [default: results/watch_<time>.csv]
+    /// The CSV, with a row per process and reading [default: results/watch_<time>.csv]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(in crate::cli) csv: Option<PathBuf>,
 
-    /// Write no CSV
+    /// Do not write a CSV
     #[arg(long, conflicts_with = "csv", help_heading = "Output")]
     pub(in crate::cli) no_csv: bool,
 
-    /// A JSON object per line on stdout: samples, events, and the summary at the end
+    /// Print JSON lines on stdout: samples, events, and the summary at the end
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) json: bool,
 
@@ -55,7 +55,7 @@ pub(in crate::cli) struct WatchArgs {
     #[arg(long, value_name = "FILE", env = "HIGHWATER_CONFIG", help_heading = "Configuration")]
     pub(in crate::cli) config: Option<PathBuf>,
 
-    /// Directory of the CSV [default: results]
+    /// Directory for the CSV [default: results]
     #[arg(long, value_name = "DIR", help_heading = "Configuration")]
     pub(in crate::cli) results: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `highwater watch`: look at processes without testing anything.
+//! `highwater watch`: looks at processes without testing anything.
 
 pub(super) mod args;
 mod roles;
@@ -27,7 +27,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
         args.results.iter().map(|results| Override::value("results", results)).collect();
     let plan = plan::load_with_origin(args.config.as_deref(), &overrides)?.plan;
     let roles = roles::chosen(args, &plan)?;
-    // Where every process is named by its pid, nothing can come after their ends.
+    // If every process was named by its pid, nothing can follow once all have ended.
     let by_pid_only = roles.values().all(|role| !role.explicit_pids().is_empty());
     let csv = csv_path(args, &plan);
     let options = SamplerOptions { interval: args.interval, csv: csv.clone(), ..SamplerOptions::new(roles) };
@@ -54,12 +54,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     if let Some(error) = &summary.csv_first_error {
         return Err(Error::new(ErrorKind::Io, "rows of the CSV are missing")
             .source(std::io::Error::other(error.clone()))
-            .hint("free space, or choose another file with `--csv FILE`"));
+            .hint("free some space, or choose another file with `--csv FILE`"));
     }
     Ok(0)
 }
 
-/// Where the rows go; nowhere with `--no-csv`.
+/// The file for the rows; none with `--no-csv`.
 fn csv_path(args: &WatchArgs, plan: &Plan) -> Option<PathBuf> {
     if args.no_csv {
         return None;
@@ -68,7 +68,7 @@ fn csv_path(args: &WatchArgs, plan: &Plan) -> Option<PathBuf> {
     Some(args.csv.clone().unwrap_or_else(|| plan.results.join(format!("watch_{stamp}.csv"))))
 }
 
-/// A watch that goes on.
+/// A watch in progress.
 struct Watching {
     client: SamplerClient,
     events: Receiver<ProcessEvent>,
@@ -86,7 +86,7 @@ impl Watching {
             .map_err(|error| Error::new(ErrorKind::Io, "cannot watch for signals").source(error))?;
         let started = Instant::now();
         let mut ticks = tokio::time::interval(args.interval);
-        // A look that came late is not made up for.
+        // A late reading is not made up for.
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let end = async {
             match args.for_time {
@@ -119,7 +119,7 @@ impl Watching {
     }
 
     async fn finish(mut self, started: Instant, why: String) -> Result<(Tally, Show, String)> {
-        // The last look may have been a moment ago.
+        // The last reading may have been a moment ago.
         if started.elapsed().as_secs_f64() - self.tally.elapsed_s > self.interval.as_secs_f64() / 2.0 {
             self.look(started).await?;
         }
@@ -161,7 +161,7 @@ impl Watching {
 /// The longest interval, and the longest watch: a week.
 const WEEK: Duration = Duration::from_secs(604_800);
 
-/// Reads `--interval` and `--for`.
+/// Parses `--interval` and `--for`.
 pub(super) fn duration(text: &str) -> std::result::Result<Duration, String> {
     let hours = text.trim().strip_suffix('h').and_then(|hours| hours.parse::<f64>().ok());
     let time = match hours {

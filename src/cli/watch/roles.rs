@@ -1,4 +1,4 @@
-//! What is watched: roles of the configuration, patterns, pids.
+//! The roles to watch: from the configuration, patterns or pids.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, ProcessPlan};
 use crate::sampler::{Found, Sampler};
 
-/// The roles that the arguments name; without any, those of the configuration.
+/// The roles that the arguments name; without arguments, those of the configuration.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for an argument that is empty.
@@ -28,7 +28,7 @@ pub(super) fn chosen(args: &WatchArgs, plan: &Plan) -> Result<BTreeMap<String, P
         roles.insert(what.clone(), role);
     }
     if roles.is_empty() {
-        // Whoever is there is watched; that somebody is, is checked afterwards.
+        // All roles are optional here; afterwards it is checked that at least one was found.
         let named = plan.processes.iter().filter(|(_, role)| !role.says_nothing());
         roles
             .extend(named.map(|(name, role)| (name.clone(), ProcessPlan { optional: true, ..role.clone() })));
@@ -36,10 +36,10 @@ pub(super) fn chosen(args: &WatchArgs, plan: &Plan) -> Result<BTreeMap<String, P
     Ok(roles)
 }
 
-/// Fails if nobody was found at all: then there is nothing to look at.
+/// Fails if no process was found: then there is nothing to watch.
 ///
 /// # Errors
-/// [`ErrorKind::ProcessNotFound`], with the near misses.
+/// [`ErrorKind::ProcessNotFound`], listing near misses.
 pub(super) fn check_any(sampler: &Sampler) -> Result<()> {
     let found = sampler.found();
     if found.roles.values().any(|role| !role.roots.is_empty()) {

@@ -1,4 +1,4 @@
-//! Where a watch is shown: a table in place, plain lines, or JSON lines.
+//! How a watch is shown: a table in place, plain lines, or JSON lines.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) struct Show {
     terminal: Option<Term>,
     csv: Option<PathBuf>,
     interval: Duration,
-    /// Lines of the table that stands there now.
+    /// The number of lines of the table now on the screen.
     drawn: usize,
 }
 
@@ -33,12 +33,12 @@ impl Show {
         show
     }
 
-    /// What belongs to people where stdout belongs to a machine.
+    /// Prints a line for people: on stderr if stdout is read by a program.
     fn aside(&self, line: &str) {
         if self.json { say_error(format_args!("{line}")) } else { say!("{line}") }
     }
 
-    /// One look.
+    /// Shows one reading.
     pub(super) fn rows(&mut self, rows: &[Row], tally: &Tally, elapsed: Duration) {
         let seconds = round(elapsed.as_secs_f64(), 3);
         if self.json {
@@ -51,7 +51,7 @@ impl Show {
         }
         let Some(terminal) = &self.terminal else {
             let table = table::live(rows, usize::MAX);
-            // The titles once, then a line a process.
+            // The titles once, then one line per process.
             let skip = usize::from(self.drawn > 0);
             for line in table.iter().skip(skip).filter(|line| !line.starts_with("all ")) {
                 say!("{}  {line}", if line.starts_with("role ") { "time    ".to_string() } else { clock() });
@@ -68,13 +68,13 @@ impl Show {
         lines.extend(table::live(rows, usize::from(height).saturating_sub(5).max(1)));
         let cut = |line: &String| line.chars().take(usize::from(width)).collect::<String>();
         let text = lines.iter().map(cut).collect::<Vec<_>>();
-        // A terminal that does not take it has gone, and Ctrl+C will follow.
+        // If writing fails, the terminal has gone, and a signal will follow.
         drop(terminal.clear_last_lines(self.drawn));
         self.drawn = text.len();
         drop(terminal.write_str(&format!("{}\n", text.join("\n"))));
     }
 
-    /// A process came or went.
+    /// Shows that a process appeared or ended.
     pub(super) fn event(&mut self, event: &ProcessEvent, mut told: Value, elapsed: Duration) {
         if self.json {
             let about = json!({
@@ -104,12 +104,12 @@ impl Show {
             self.drawn = 0;
         }
         let pid = format!("pid {}", event.id.pid);
-        // A process that was asked for by its pid has that for a name.
+        // A process that was named by its pid has no other name.
         let who = if event.role == pid { pid } else { format!("{} {pid}", event.role) };
         say!("{}  {who} {what}", clock());
     }
 
-    /// The end.
+    /// Shows the summary.
     pub(super) fn summary(&mut self, tally: &Tally, why: &str) {
         let elapsed = round(tally.elapsed_s, 1);
         if self.json {

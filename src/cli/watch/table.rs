@@ -4,7 +4,7 @@ use super::tally::{Row, Seen, Span, Tally};
 
 const ABSENT: &str = "-";
 
-/// A table with a line of titles; the first `left` columns are aligned to the left.
+/// A table with a header; the first `left` columns are aligned left.
 fn aligned(titles: &[&str], rows: &[Vec<String>], left: usize) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -34,7 +34,7 @@ fn process(name: &str, child: bool) -> String {
     format!("{}{name}", if child { "└ " } else { "" })
 }
 
-/// The processes at one look, at most `most` of them.
+/// The processes at one reading, at most `most` of them.
 pub(super) fn live(rows: &[Row], most: usize) -> Vec<String> {
     let titles =
         ["role", "process", "pid", "CPU %", "RSS MB", "private MB", "peak MB", "fds", "threads", "zombies"];
@@ -70,7 +70,7 @@ pub(super) fn live(rows: &[Row], most: usize) -> Vec<String> {
     lines
 }
 
-/// What was seen of every process.
+/// The summary of all processes.
 pub(super) fn summary(tally: &Tally) -> Vec<String> {
     let titles = [
         "role",

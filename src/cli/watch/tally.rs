@@ -1,4 +1,4 @@
-//! What was seen of each process, in figures. Pure.
+//! The figures of each process over a watch. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::sampler::{Boundary, Details, ProcessId, ProcessReading};
 use crate::units::{round, to_mb};
 
-/// One process at one look.
+/// One process at one reading.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Row {
     pub(super) role: String,
@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub(super) pid: u32,
     /// True for a descendant of a process that was asked for.
     pub(super) child: bool,
-    /// Since the look before, in percent of one core; absent at the first.
+    /// CPU use since the reading before, in percent of one core; absent at the first.
     pub(super) cpu_percent: Option<f64>,
     pub(super) rss_mb: f64,
     pub(super) private_mb: Option<f64>,
@@ -26,7 +26,7 @@ pub(super) struct Row {
     pub(super) zombies: Option<u64>,
 }
 
-/// Lowest, mean and highest of what was seen, and first and last.
+/// Lowest, mean, highest, first and last reading.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Span {
     pub(super) first: f64,
@@ -49,9 +49,9 @@ pub(super) struct Seen {
     pub(super) rss_mb: Span,
     pub(super) private_mb: Option<Span>,
     pub(super) peak_mb: Option<f64>,
-    /// Over the whole watch, in percent of one core.
+    /// CPU use over the whole watch, in percent of one core.
     pub(super) cpu_mean_percent: Option<f64>,
-    /// From one look to the next.
+    /// The highest CPU use between two readings.
     pub(super) cpu_max_percent: Option<f64>,
     pub(super) fds: Option<Span>,
     pub(super) threads: Option<Span>,
@@ -61,22 +61,22 @@ pub(super) struct Seen {
     cpu: [(f64, f64); 2],
 }
 
-/// Everything that was seen.
+/// All processes of a watch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Tally {
     seen: BTreeMap<ProcessId, Seen>,
     order: Vec<ProcessId>,
-    /// Processes that took the place of others, by role.
+    /// The number of replaced processes, by role.
     pub(super) restarts: BTreeMap<String, u64>,
     pub(super) elapsed_s: f64,
     pub(super) missed_ticks: u64,
-    /// Children that ended are left out beyond a bound.
+    /// Ended children that are not listed because there are too many.
     pub(super) unlisted: u64,
 }
 
-/// More ended children than these are counted and not listed.
+/// The most ended children that are listed; more are only counted.
 const LISTED: usize = 200;
-/// CPU time comes in steps of 10 ms: over less than that a share says nothing.
+/// CPU time is counted in steps of 10 ms; over a shorter time a share means nothing.
 const SHORTEST_CPU_SPAN_S: f64 = 0.009;
 
 impl Span {
@@ -113,7 +113,7 @@ impl Span {
 }
 
 impl Tally {
-    /// Takes a look at `elapsed_s`, and returns its rows.
+    /// Adds the reading at `elapsed_s`, and returns its rows.
     pub(super) fn take(&mut self, looked: &BTreeMap<String, Boundary>, elapsed_s: f64) -> Vec<Row> {
         self.elapsed_s = elapsed_s;
         let mut rows = Vec::new();
@@ -177,7 +177,7 @@ impl Tally {
         row
     }
 
-    /// The process has ended.
+    /// Records the end of a process.
     pub(super) fn ended(&mut self, id: ProcessId, how: &str) {
         if let Some(seen) = self.seen.get_mut(&id) {
             seen.end = Some(how.to_string());
@@ -191,12 +191,12 @@ impl Tally {
         }
     }
 
-    /// A process took the place of another of `role`.
+    /// Records that a process of `role` was replaced.
     pub(super) fn restarted(&mut self, role: &str) {
         *self.restarts.entry(role.to_string()).or_default() += 1;
     }
 
-    /// True if somebody was seen, and nobody who was asked for is left.
+    /// True once every process that was asked for has ended, and there was at least one.
     pub(super) fn all_roots_have_ended(&self) -> bool {
         let mut roots = self.seen.values().filter(|seen| !seen.child).peekable();
         roots.peek().is_some() && roots.all(|seen| seen.end.is_some())
@@ -216,7 +216,7 @@ impl Tally {
     }
 }
 
-/// CPU use between two (time, CPU time), in percent of one core.
+/// CPU use between two pairs of (time, CPU time), in percent of one core.
 fn share(from: (f64, f64), to: (f64, f64)) -> Option<f64> {
     let elapsed = to.0 - from.0;
     (elapsed >= SHORTEST_CPU_SPAN_S).then(|| round((to.1 - from.1).max(0.0) / elapsed * 100.0, 1))
@@ -230,7 +230,7 @@ pub(super) mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// A look at processes of (pid, root, MB, CPU seconds, descriptors).
+    /// A reading of processes given as (pid, root, MB, CPU seconds, descriptors).
     pub(in crate::cli::watch) fn look(
         processes: &[(u32, bool, u64, f64, u64)],
     ) -> BTreeMap<String, Boundary> {

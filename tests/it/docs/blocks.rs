@@ -1,4 +1,4 @@
-//! What stands in a page of Markdown: fenced blocks, code spans, links. Pure.
+//! The parts of a Markdown page: fenced blocks, code spans, links. Pure.
 
 /// Why a block of commands is not run. A block is run unless it carries one of these.
 pub(crate) const NOT_RUN: [(&str, &str); 7] = [
@@ -18,7 +18,7 @@ pub(crate) struct Block {
     pub(crate) at: String,
     /// The commands, a line each.
     pub(crate) script: String,
-    /// What a `console` block shows of their output.
+    /// The output that a `console` block shows.
     pub(crate) shown: Vec<String>,
     pub(crate) how: How,
     /// It is run in the directory of the block before it.
@@ -110,7 +110,7 @@ pub(crate) fn spans(text: &str) -> Vec<String> {
     prose.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " ")).collect()
 }
 
-/// Where the links of a page's prose lead, without those that lead outside.
+/// The targets of the links in a page's prose, except those to other sites.
 pub(crate) fn links(text: &str) -> Vec<String> {
     let prose = prose(text);
     let targets = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());

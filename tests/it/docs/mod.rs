@@ -1,6 +1,5 @@
-//! What README.md and the book promise: every command in them is run here, or says why it is not
-//! and has its flags checked; keys, links and configurations exist; transcripts show the verdicts
-//! that the program gives.
+//! README.md and the book: every command in them is run here, or says why it is not and has its flags
+//! checked. Keys, links and configurations exist, and transcripts show the verdicts that the program gives.
 
 mod blocks;
 mod place;
@@ -150,7 +149,6 @@ fn commands_that_are_not_run_have_flags_and_names_that_exist() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the pages may name: the flags of all commands, and what else begins with `--`.
 #[test]
 fn flags_keys_and_links_exist() {
     let place = Place::new();

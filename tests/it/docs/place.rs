@@ -1,4 +1,4 @@
-//! Where the commands of the pages are run: a directory with small recordings, and a path on which
+//! A place to run the commands of the pages: a directory with small recordings, and a `PATH` on which
 //! `highwater` and `cargo` are the program under test.
 
 use std::fs;
@@ -64,7 +64,7 @@ pub(crate) struct Place {
     directory: TempDir,
 }
 
-/// What came of a script: the exit code (absent after a signal or the deadline), and all it said.
+/// The outcome of a script: the exit code (absent after a signal or the deadline), and its output.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) said: String,
@@ -180,7 +180,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a cargo command names that is not there.
+/// A target that a cargo command names and that does not exist.
 fn missing_target(arguments: &str) -> Option<String> {
     let words: Vec<&str> = arguments.split_whitespace().collect();
     words.windows(2).find_map(|pair| {

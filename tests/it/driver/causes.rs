@@ -14,7 +14,7 @@ use crate::support::service;
 /// More than the buffers of a connection hold, so that an upload cannot end by itself.
 const BIG: usize = 24_000_000;
 
-/// A limit that is met in a moment, where the service stalls.
+/// A limit that is soon reached when the service stalls.
 const SOON: f64 = 0.2;
 
 fn transport(error: TaskError) -> (Stage, Cause, String) {
@@ -62,7 +62,7 @@ async fn closed_or_reset_after_the_upload() {
     let closing = Mini::raw(|stream| async move {
         let (_, early) = head(&stream).await.unwrap();
         drop(swallow(&stream, 100 - early.min(100)).await);
-        // What is left of the body is read, so that closing is no reset.
+        // Read the rest of the body, so that closing does not reset the connection.
         drop(tokio::time::timeout(Duration::from_millis(50), swallow(&stream, usize::MAX)).await);
     })
     .await;

@@ -1,4 +1,4 @@
-//! What tasks cost us: memory, and none of them lost among ten thousand.
+//! The cost of tasks to highwater: memory. None of ten thousand is lost.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,7 +53,7 @@ async fn level_of_256() {
         }
     })
     .await;
-    // What every first request makes once (the service's buffers, the runtime's) is not the level's.
+    // Whatever the first request allocates once (buffers of the service and the runtime) does not belong to the level.
     let mut warm = http(&service.url);
     warm.http.path = "/warm".to_string();
     HttpTarget::of_plan(&warm).unwrap().perform(&input(vec![1; 1000])).await.unwrap();
@@ -89,7 +89,7 @@ async fn ten_thousand_tasks_outstanding_and_none_lost_or_late() {
                     format!(r#"{{"status": "done", "duration": {id}}}"#)
                 }
             };
-            // Closed, since both ends of all connections are in this process, which may not open so many.
+            // Closed, because both ends of all connections are in this process, and its descriptors are limited.
             async move { Reply { status: 200, body, close: true } }
         }
     })

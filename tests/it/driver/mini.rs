@@ -17,7 +17,7 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 << 10]);
 }
 
-/// What a request was.
+/// A request that the server received.
 #[derive(Clone)]
 pub(crate) struct Asked {
     /// `GET /path?query HTTP/1.1` and the headers.
@@ -27,7 +27,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What follows `before` in the path, up to a query.
+    /// The part of the path after `before`, up to a query.
     pub(crate) fn after(&self, before: &str) -> Option<&str> {
         Some(self.path.strip_prefix(before)?.split('?').next().unwrap_or_default())
     }

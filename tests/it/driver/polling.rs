@@ -1,4 +1,4 @@
-//! What tasks cost the service: connections, and questions for results.
+//! The cost of tasks to the service: connections and polls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -9,7 +9,7 @@ use highwater::service::{AsrTarget, Completion, Target, TaskError};
 use super::mini::{Mini, head, swallow, write};
 use super::{asr, input};
 
-/// A service whose results are streams of these parts, the time between two of them apart; how often it was asked.
+/// A service whose results are streams of these parts, with a pause between them; counts how often it was asked.
 async fn streaming(kind: &'static str, parts: Vec<&'static str>, ends: bool) -> (Mini, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
@@ -33,10 +33,10 @@ async fn streaming(kind: &'static str, parts: Vec<&'static str>, ends: bool) -> 
                 let start =
                     format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n");
                 write(&stream, &start).await.unwrap();
-                // A stream that ends goes on, when it is asked for again, where it was.
+                // When asked for again, a stream continues where it ended.
                 let mine: Vec<&str> = if ends { parts[nth..=nth].to_vec() } else { parts.clone() };
                 for part in mine {
-                    // Who has heard enough is gone.
+                    // The client has read enough and closed the connection.
                     if write(&stream, &format!("{:x}\r\n{part}\r\n", part.len())).await.is_err() {
                         return;
                     }

@@ -6,7 +6,7 @@ use highwater::service::{AsrTarget, OpenAiTarget, Target};
 use super::mini::{Mini, Reply};
 use super::{asr, http, input, perform_http};
 
-/// What the tests read from the environment: this variable is there wherever cargo runs them.
+/// The environment variable that the tests read: cargo always sets it.
 const VARIABLE: &str = "CARGO_MANIFEST_DIR";
 
 /// A service that answers with these, what follows `submit` first; `SECRET` stands for what it was sent.
@@ -52,7 +52,7 @@ async fn no_word_of_a_service_brings_the_secret_out() {
     }
 }
 
-/// Where the first 2 KB of a refusal end within the secret, its beginning is no part of them.
+/// If the first 2 KB of a refusal end inside the secret, its beginning is cut off as well.
 #[tokio::test]
 async fn a_secret_that_is_cut_off_is_hidden_as_well() {
     let secret = std::env::var(VARIABLE).unwrap();

@@ -1,4 +1,4 @@
-//! https: a certificate of one's own authority, and what is said of one that nobody has signed.
+//! https: a certificate of an authority of one's own, and the message about an unsigned one.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Secured {
             while let Ok((stream, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
-                    // Who does not trust the certificate goes away.
+                    // A client that does not trust the certificate closes the connection.
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
                     let mut left = 300_000;
                     let mut buffer = vec![0; 65_536];

@@ -1,4 +1,4 @@
-//! Growth planted in the embedded service is told where it is.
+//! Growth planted in the embedded service is attributed to its place.
 
 use rstest::rstest;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serial_test::file_serial;
 use crate::support::expect::{Told, told};
 use crate::support::runs::Place;
 
-/// As few tasks as can be: how long the check goes on is not what is tested.
+/// As few tasks as possible: the length of the check is not under test.
 const LEAK: &str = "--only leak --set settle.late_free_s=0.2 --repeats 5 --set leak.max_repeats=5";
 
 fn run(fault: &str) -> Told {

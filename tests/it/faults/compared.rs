@@ -13,7 +13,7 @@ const LEAK: &str = "--leak 5MB";
 fn measured() -> Runs {
     let place = Place::new(2, 4);
     for (directory, fault) in [("clean", ""), ("leak", LEAK), ("again", LEAK)] {
-        // As few repeats as there can be: how long the check goes on is not what is tested.
+        // As few repeats as possible: the length of the check is not under test.
         let arguments = "run --demo --short short.wav --long long.wav --only leak --repeats 5 \
                          --set leak.max_repeats=5 --set settle.quiet_s=0.2 --set settle.late_free_s=0.2";
         let mut command = place.highwater();

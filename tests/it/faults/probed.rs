@@ -1,11 +1,11 @@
-//! What leaks under one condition only is found under it, and what only looks like a leak is not.
+//! A leak under one condition is found under that condition; look-alikes are not reported.
 
 use serial_test::file_serial;
 
 use crate::support::expect::{Expect, check};
 use crate::support::runs::Place;
 
-/// As few tasks as can be before the probes: how long the check goes on is not what is tested.
+/// As few tasks as possible before the probes: the length of the check is not under test.
 const SHORT: &str = "--only leak --set settle.late_free_s=0.5 --repeats 5 --set leak.probe_steps=10 \
                      --set leak.probe_pause_s=2";
 

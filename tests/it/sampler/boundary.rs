@@ -1,4 +1,4 @@
-//! What a tree holds at the boundary of a task.
+//! The footprint of a tree at the boundary of a task.
 
 use std::time::Duration;
 

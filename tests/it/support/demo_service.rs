@@ -13,7 +13,7 @@ use super::demo_client::{Client, wav};
 /// One megabyte.
 pub(crate) const MB: i64 = 1_000_000;
 
-/// What a healthy worker's memory may move over a few small tasks, in bytes.
+/// The most that a healthy worker's memory changes over a few small tasks, in bytes.
 pub(crate) const NOISE: i64 = 3 * MB;
 
 /// A running service with what the tests ask of it; stopped when dropped.

@@ -1,14 +1,14 @@
-//! What a run with a planted fault must come to, and the one verifier of it.
+//! The expected results of runs with planted faults, and their one verifier.
 
 use serde_json::Value;
 
 use super::runs::{Place, Running, assert_gone, json_lines};
 
-/// What a finished run said and left behind.
+/// The output and the files of a finished run.
 pub(crate) struct Told {
     /// The object that `--json` ends with.
     pub(crate) object: Value,
-    /// What people read meanwhile.
+    /// The output for people, on stderr.
     pub(crate) stderr: String,
     pub(crate) tasks: Vec<Value>,
     pub(crate) events: Vec<Value>,
@@ -24,7 +24,7 @@ pub(crate) struct Expect<'a> {
     pub(crate) max_stable: Option<u64>,
     /// The clause that broke, and the beginning of what is said about it (`{worker}` is its pid).
     pub(crate) broke: Option<(&'a str, &'a str)>,
-    /// What the report must say.
+    /// Words that the report must contain.
     pub(crate) words: &'a [&'a str],
 }
 

@@ -1,4 +1,4 @@
-//! A process that does as it is told: this test binary, run again.
+//! A helper process that follows orders: this test binary, run again.
 //!
 //! It reads one order a line, and ends when its standard input does, so that
 //! it cannot outlive the test, however that ends.

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that several tests share.
 
 pub(crate) mod alone;
 pub(crate) mod demo_client;

@@ -80,7 +80,7 @@ impl Running {
         let mut stderr = child.stderr.take().unwrap();
         let read = move || {
             let mut text = Vec::new();
-            // What came before an error is what there is to show.
+            // Show what arrived before an error.
             let _ = stderr.read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         };

@@ -34,7 +34,7 @@ pub(crate) fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-/// The URL of a port that was free a moment ago: nobody listens there.
+/// The URL of a port on which nothing listens.
 pub(crate) fn nobody() -> String {
     let listener = StdListener::bind(("127.0.0.1", 0)).expect("the system has a free port");
     url(listener.local_addr().expect("a bound listener has an address"))

@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// What a person has to do where it is not there; never a reason to pass.
+/// What to do if the stack is missing. A missing stack never makes a test pass.
 const BUILD: &str = "build it with `python3 fixtures/asr-stack/stack.py build`";
 
 /// A stack that runs. Its parts end when this is dropped, or when the test is killed: their lifeline is a pipe.
 pub(crate) struct Stack {
     starter: Child,
-    /// What it said at its start.
+    /// The line that it printed when it started.
     pub(crate) state: Value,
 }
 
@@ -43,7 +43,7 @@ impl Stack {
             starter.stderr.take().unwrap().read_to_string(&mut said).unwrap();
             panic!("the stack does not start: {first}{said}\n{BUILD}")
         });
-        // What it has to say to people is not read, and must not fill a pipe.
+        // Its messages to people are not read, and must not fill a pipe.
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(drop));
         Stack { starter, state }
     }
@@ -74,7 +74,7 @@ impl Stack {
         pids.into_iter().next().unwrap()
     }
 
-    /// What the worker processes themselves say about their tasks, in the order in which these ended.
+    /// The records that the worker processes wrote of their tasks, in the order in which the tasks ended.
     pub(crate) fn truth(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.text("truth")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -87,7 +87,7 @@ impl Stack {
         names.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
     }
 
-    /// What the API says about a task now.
+    /// The API's present answer about a task.
     pub(crate) fn result(&self, task_id: &str) -> Value {
         let address = self.text("url").trim_start_matches("http://");
         let mut connection = TcpStream::connect(address).unwrap();

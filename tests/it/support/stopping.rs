@@ -105,7 +105,7 @@ fn id(pid: u32) -> Pid {
     Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
 }
 
-/// A process that is stopped, and goes on when this is dropped.
+/// A process that is stopped; it continues when this is dropped.
 pub(crate) struct Stopped(u32);
 
 impl Stopped {
@@ -117,7 +117,7 @@ impl Stopped {
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        // Whoever waited for it may have killed it meanwhile.
+        // It may have been killed meanwhile.
         let _ = kill_process(id(self.0), Signal::CONT);
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 /// A running service. Dropped, also by a panic, it is killed.
 pub struct Service {
     process: Child,
-    /// Where it listens.
+    /// The URL on which it listens.
     pub url: String,
 }
 
