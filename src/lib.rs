@@ -168,12 +168,8 @@
 //! | `leak.baseline` | memory ended within `leak.baseline_tolerance_mb` of where it was after warm-up, or on a plateau |
 //! | `leak.growth` | nothing accumulates, down to the size in the detail ([`analysis::growth`]) |
 //! | `worker.alive` | no worker process died or was replaced |
-<<<<<<< HEAD
 //! | `sampler.complete` | the sampler saw every role at every tick |
-//! | `ramp.required` | `ramp.required` tasks at once succeeded |
-=======
 //! | `ramp.required` | `ramp.required` simultaneous tasks succeeded |
->>>>>>> 7db7f24 (Plain English in the documentation of the crate and of the command line)
 //! | `ramp.rtf` | up to that concurrency, every task took less than `ramp.max_rtf` of its audio's length |
 //!
 //! The first task of each kind is warm-up: models load, and pools and arenas are
