@@ -33,7 +33,7 @@ fn figures(file: &Path) -> Result<RunFigures> {
     if figures.tasks.is_empty() {
         return Err(Error::new(
             ErrorKind::Data,
-            format!("`{}` holds no task of a leak check", file.display()),
+            format!("`{}` contains no task of a leak check", file.display()),
         )
         .hint("growth is compared over tasks that were sent one at a time: `highwater run --only leak`"));
     }

@@ -52,9 +52,9 @@ impl Resume {
         if journal::is_being_written(&paths.events) {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("the run of `{}` is still going on", paths.events.display()),
+                format!("the run of `{}` is still running", paths.events.display()),
             )
-            .hint("wait for its end, or end it with Ctrl+C; then go on from it"));
+            .hint("wait for its end, or end it with Ctrl+C; then resume it"));
         }
         let mut run = journal::read(&paths.tasks)?;
         let retry_in_flight = retry_in_flight.unwrap_or_else(|| was_interrupted(&run));
@@ -88,7 +88,7 @@ impl Resume {
             }
         }
         let text = toml::to_string(&recorded).map_err(|error| {
-            Error::new(ErrorKind::Data, "the run's log holds a plan that cannot be read").source(error)
+            Error::new(ErrorKind::Data, "the plan in the run's log cannot be read").source(error)
         })?;
         let mut plan = plan::layer(Some((Path::new("the run's log"), &text)), [], overrides)?;
         plan.results =
@@ -167,7 +167,7 @@ fn was_interrupted(run: &RunData) -> bool {
 /// The phase in which the run was stopped.
 fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
     let nothing = |what: &str, hint: &str| {
-        Err(Error::new(ErrorKind::Config, format!("nothing to go on from: {what}")).hint(hint))
+        Err(Error::new(ErrorKind::Config, format!("nothing to resume: {what}")).hint(hint))
     };
     let has = |wanted: &dyn Fn(&Event) -> bool| run.events.iter().any(|record| wanted(&record.event));
     let enabled = |table: &str| plan.get(table).and_then(|table| table.get("enabled")?.as_bool());
@@ -200,7 +200,7 @@ fn stopped_in(run: &RunData, plan: &serde_json::Value) -> Result<Phase> {
         (_, true) => "the ramp",
         _ => "the leak check",
     };
-    nothing(&format!("{last} came to its end"), "`highwater report` judges it again")
+    nothing(&format!("{last} was completed"), "`highwater report` judges it again")
 }
 
 /// The worker's processes when the run was stopped; empty if the log does not contain their

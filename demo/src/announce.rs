@@ -36,7 +36,7 @@ pub struct Process {
 /// A later line: an event of a process of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub enum Event {
+pub enum ServiceEvent {
     /// A process was started to replace one that died.
     Started {
         /// Its role.
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_exit_says_signal_or_code() {
-        let event = Event::Exited { role: Role::Worker, pid: 2, signal: Some(9), code: None };
+        let event = ServiceEvent::Exited { role: Role::Worker, pid: 2, signal: Some(9), code: None };
         assert_eq!(
             serde_json::to_string(&event).unwrap(),
             r#"{"event":"exited","role":"worker","pid":2,"signal":9}"#

@@ -9,7 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::announce::{Event, Ready};
+use crate::announce::{Ready, ServiceEvent};
 use crate::error::{Error, Result};
 
 /// Longer than the supervisor's own deadline, whose error says more.
@@ -30,7 +30,7 @@ const STDERR_LINES: usize = 50;
 pub struct Embedded {
     supervisor: Child,
     ready: Ready,
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<ServiceEvent>>>,
 }
 
 impl Embedded {
@@ -130,7 +130,7 @@ impl Embedded {
     }
 
     /// The events of the service's processes since the start, in order.
-    pub fn events(&self) -> Vec<Event> {
+    pub fn events(&self) -> Vec<ServiceEvent> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -174,7 +174,7 @@ fn stop(supervisor: &mut Child) -> Option<std::process::ExitStatus> {
 }
 
 /// Reads stdout to its end: the ready line first, events after it.
-fn follow(stdout: impl Read, ready: &Sender<Ready>, events: &Mutex<Vec<Event>>) {
+fn follow(stdout: impl Read, ready: &Sender<Ready>, events: &Mutex<Vec<ServiceEvent>>) {
     let mut lines = BufReader::new(stdout).lines().map_while(std::io::Result::ok);
     let Some(first) = lines.next().and_then(|line| serde_json::from_str(&line).ok()) else { return };
     if ready.send(first).is_err() {

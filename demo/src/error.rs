@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What happened, what caused it, and what to do about it.
+/// An error with its cause and a hint.
 ///
 /// `Display` gives the message alone. highwater turns it into its own error, of
 /// the kind `Demo`.

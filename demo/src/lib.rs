@@ -10,7 +10,7 @@
 //! - [`run`]: run as one of the processes (as the supervisor by default);
 //! - [`Embedded`]: start the whole service from a program or a test; it ends
 //!   when the value is dropped or the program is killed;
-//! - [`Ready`] and [`Event`]: the service's announcements on its stdout.
+//! - [`Ready`] and [`ServiceEvent`]: the service's announcements on its stdout.
 //!
 //! Every process has its stdin tied to its parent (`lifeline`), so none
 //! outlives the one that started it. There are no fixed ports and no files.
@@ -27,7 +27,7 @@ mod units;
 mod wire;
 mod worker;
 
-pub use announce::{Event, Process, Ready};
+pub use announce::{Process, Ready, ServiceEvent};
 pub use embedded::Embedded;
 pub use error::{Error, Result};
 pub use options::{DemoOptions, FdKind, LeakHow, LeakWhen, Role};

@@ -18,7 +18,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The role's name, as it stands in the ready line and in the arguments.
+    /// The role's name, as in the ready line and in the arguments.
     pub fn name(self) -> &'static str {
         match self {
             Role::Api => "api",
@@ -63,7 +63,7 @@ pub enum LeakHow {
     File,
 }
 
-/// What the descriptors of `--leak-fds` are.
+/// The kind of the descriptors of `--leak-fds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FdKind {

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::announce::{Event, Process, Ready, say};
+use crate::announce::{Process, Ready, ServiceEvent, say};
 use crate::api::Notice;
 use crate::error::{Error, Result};
 use crate::lifeline::{Assignment, on_end_of_stdin};
@@ -219,14 +219,14 @@ impl Fleet {
             };
             let Ok((Process { role, pid }, Ok(status))) = exit else { continue };
             self.lifelines.remove(&pid);
-            say(&Event::Exited { role, pid, signal: status.signal(), code: status.code() });
+            say(&ServiceEvent::Exited { role, pid, signal: status.signal(), code: status.code() });
             if role == Role::Api {
                 return Err(fault(format!("the api process (pid {pid}) ended: {status}")));
             }
             if self.options.respawn {
                 tokio::time::sleep(RESPAWN_DELAY).await;
                 let Process { role, pid } = self.spawn(role).await?;
-                say(&Event::Started { role, pid });
+                say(&ServiceEvent::Started { role, pid });
             }
         }
     }

@@ -55,14 +55,14 @@ pub(super) fn facts(path: &Path, mut reader: impl Read + Seek, bytes: u64) -> Re
         Some(Ok(facts)) => facts,
         Some(Err(Wav::Broken(error))) => return Err(broken(path, "is not a valid WAV file").source(error)),
         Some(Err(Wav::CutShort { said, held })) => {
-            let what = format!("is cut short: its header says {said} bytes of audio, {held} are there");
+            let what = format!("is cut short: its header says {said} bytes of audio, but it has {held}");
             return Err(broken(path, &what));
         }
         // Not a WAV file, or one whose encoding hound does not know (µ-law, ADPCM, …).
         None => other_facts(&mut reader, bytes)
             .map_err(|error| broken(path, "is not an audio file that highwater can read").source(error))?,
     };
-    if facts.seconds > 0.0 { Ok(facts) } else { Err(broken(path, "holds no audio")) }
+    if facts.seconds > 0.0 { Ok(facts) } else { Err(broken(path, "contains no audio")) }
 }
 
 /// The problems of a WAV file.
@@ -190,13 +190,13 @@ mod tests {
     #[test]
     fn what_is_no_audio_is_refused() {
         assert_eq!(message(b""), "the audio file `a.wav` is empty");
-        assert_eq!(message(&make(0)), "the audio file `a.wav` holds no audio");
+        assert_eq!(message(&make(0)), "the audio file `a.wav` contains no audio");
         let text = b"these are only words, and enough of them to be looked at".repeat(20);
         assert_eq!(message(&text), "the audio file `a.wav` is not an audio file that highwater can read");
         assert_eq!(message(&make(1)[..20]), "the audio file `a.wav` is not a valid WAV file");
         assert_eq!(
             message(&make(1)[..1_044]),
-            "the audio file `a.wav` is cut short: its header says 32000 bytes of audio, 1000 are there"
+            "the audio file `a.wav` is cut short: its header says 32000 bytes of audio, but it has 1000"
         );
     }
 }

@@ -69,7 +69,7 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
     if tasks.is_empty() && damage.iter().any(|line| !line.torn) {
         return Err(Error::new(
             ErrorKind::Data,
-            format!("`{}` holds no task: {}", paths.tasks.display(), damage[0]),
+            format!("`{}` contains no task: {}", paths.tasks.display(), damage[0]),
         )
         .hint(
             "a results file has one JSON object a line, with at least `test_id`, `concurrency` and `status`",
@@ -94,7 +94,7 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
         // If there is a log of events, the run ended before its first task did.
         return Err(Error::new(
             ErrorKind::Data,
-            format!("`{}` holds no task, and there is no log of events beside it", paths.tasks.display()),
+            format!("`{}` contains no task, and there is no log of events for it", paths.tasks.display()),
         )
         .hint("nothing was measured in this run; start another with `highwater run`"));
     }

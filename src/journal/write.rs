@@ -93,7 +93,7 @@ pub(crate) fn is_being_written(path: &Path) -> bool {
     }
 }
 
-/// What the journal needs of a file; a fake one breaks in the tests below.
+/// The operations on a file that the journal needs; the tests below have a fake that breaks.
 trait Disk {
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize>;
     fn sync(&mut self) -> io::Result<()>;

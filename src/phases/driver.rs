@@ -70,7 +70,7 @@ impl Driver {
         self.target.health().await
     }
 
-    /// Sends `input` and waits for the end of the task, whatever that is.
+    /// Sends `input` and waits for the end of the task, success or not.
     ///
     /// The end of a worker is learned from its process: an API can go on saying
     /// "processing" for a task whose worker is dead.

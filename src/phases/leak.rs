@@ -258,7 +258,7 @@ fn hopeless(done: &RunData) -> Option<String> {
     }
     let unreached = in_a_row(|task| task.error_kind.as_deref() == Some("transport"));
     if unreached >= UNREACHED_IN_A_ROW {
-        return Some(format!("the service could not be spoken to {unreached} times in a row"));
+        return Some(format!("{unreached} connections to the service failed in a row"));
     }
     if done.tasks.last().is_some_and(|task| task.error_kind.as_deref() == Some("worker_lost")) {
         return done.tasks.last().and_then(|task| task.error.clone());

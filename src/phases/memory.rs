@@ -85,7 +85,7 @@ impl MemoryReader {
         {
             let message = format!(
                 "PSS of the worker's processes was not read: it would stall them for about {:.0} ms \
-                 (`sampler.pss_budget_s` allows {:.0} ms); the sum of their private memory is told instead",
+                 (`sampler.pss_budget_s` allows {:.0} ms); the sum of their private memory is reported instead",
                 estimate_s * 1000.0,
                 budget.as_secs_f64() * 1000.0
             );

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::event::ProcessEvent;
 use super::process::ProcessId;
 use super::run::Command;
-use super::series::Series;
+use super::series::MemorySeries;
 use super::snapshot::{Boundary, Snapshot};
 use super::wait::Waker;
 use super::watch::lock;
@@ -24,7 +24,7 @@ pub struct SamplerClient {
     commands: Sender<Command>,
     waker: Waker,
     busy: Arc<AtomicBool>,
-    series: Arc<Mutex<Series>>,
+    series: Arc<Mutex<MemorySeries>>,
     events: broadcast::Sender<ProcessEvent>,
 }
 
@@ -33,7 +33,7 @@ impl SamplerClient {
         commands: Sender<Command>,
         waker: Waker,
         busy: Arc<AtomicBool>,
-        series: Arc<Mutex<Series>>,
+        series: Arc<Mutex<MemorySeries>>,
         events: broadcast::Sender<ProcessEvent>,
     ) -> SamplerClient {
         SamplerClient { commands, waker, busy, series, events }

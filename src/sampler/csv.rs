@@ -80,7 +80,7 @@ fn integer(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.extend(&digits[first..]);
 }
 
-/// Writes ticks to the file, and goes on when that fails.
+/// Writes ticks to the file, and continues after a failed write.
 ///
 /// A full disk must neither end the sampling nor go unreported: the first error is
 /// kept, and all are counted.

@@ -19,11 +19,11 @@ pub struct ProcessEvent {
     /// True for a process that itself matches the role; false for a descendant.
     /// Only the end of a root means that the worker died.
     pub is_root: bool,
-    /// What happened.
+    /// Its appearance or its end.
     pub kind: EventKind,
 }
 
-/// What happened to a process.
+/// The appearance or the end of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {

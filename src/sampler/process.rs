@@ -124,7 +124,7 @@ pub enum Newborns {
     Unknown,
 }
 
-/// What a search for processes asks about besides the list of them.
+/// A search's question about processes, beyond the list of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Question<'a> {
     /// Ask for the executable of each process.

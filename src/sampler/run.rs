@@ -18,7 +18,7 @@ use super::snapshot::{Boundary, RoleReading, Snapshot};
 use super::summary::SamplerSummary;
 use super::ticker::Ticker;
 use super::wait::Waiter;
-use super::watch::{Look, Moment, Watch};
+use super::watch::{Look, Timepoint, Watch};
 use crate::units::to_mb;
 use crate::{Error, ErrorKind, Result};
 
@@ -40,7 +40,7 @@ pub(crate) enum Command {
 }
 
 /// Everything that the thread owns.
-pub(crate) struct Run {
+pub(crate) struct SamplerThread {
     pub(crate) watch: Watch,
     pub(crate) waiter: Waiter,
     pub(crate) ticker: Ticker,
@@ -65,7 +65,7 @@ pub(crate) struct Run {
 /// How many times as often to look while memory is rising.
 const RISING_FACTOR: u32 = 4;
 
-impl Run {
+impl SamplerThread {
     /// Runs until a stop command arrives or no client is left.
     pub(crate) fn run(mut self) -> SamplerSummary {
         loop {
@@ -86,7 +86,7 @@ impl Run {
                 self.look(Look::Between);
             }
             if self.watch.next_search().is_some_and(|due| Instant::now() >= due) {
-                self.watch.search(Moment::now());
+                self.watch.search(Timepoint::now());
             }
         }
     }
@@ -159,8 +159,8 @@ impl Run {
         csv.write(timestamp, elapsed_s, rows);
     }
 
-    fn look(&mut self, look: Look) -> (Moment, BTreeMap<String, RoleReading>) {
-        let moment = Moment::now();
+    fn look(&mut self, look: Look) -> (Timepoint, BTreeMap<String, RoleReading>) {
+        let moment = Timepoint::now();
         let before = cpu_time(moment.at);
         let looked = self.watch.look(moment, look);
         let now = Instant::now();
@@ -193,7 +193,7 @@ impl Run {
         for id in ended {
             let how = self.waiter.how(id);
             self.waiter.unwatch(id);
-            self.watch.ended(id, how, Moment::now());
+            self.watch.ended(id, how, Timepoint::now());
         }
         for event in self.watch.take_events() {
             // It is no error if nobody has subscribed.

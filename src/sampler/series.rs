@@ -19,7 +19,7 @@ const ENDED_PROCESSES: usize = 64;
 /// neighbours in its older half are merged two by two: a merged point keeps
 /// the highest memory of its span, so peaks survive and only their place
 /// blurs. The answer for a span of old points may thus be a peak from just outside it.
-pub(crate) struct Series {
+pub(crate) struct MemorySeries {
     start: Instant,
     roles: BTreeMap<String, Ring>,
     processes: HashMap<ProcessId, Ring>,
@@ -49,10 +49,10 @@ struct Ring {
     capacity: usize,
 }
 
-impl Series {
+impl MemorySeries {
     /// Empty series; instants before `start` count as `start`.
-    pub(crate) fn new(start: Instant) -> Series {
-        Series { start, roles: BTreeMap::new(), processes: HashMap::new(), ended: VecDeque::new() }
+    pub(crate) fn new(start: Instant) -> MemorySeries {
+        MemorySeries { start, roles: BTreeMap::new(), processes: HashMap::new(), ended: VecDeque::new() }
     }
 
     /// Records the memory of a role's whole tree; `None` if none of it is alive.
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn questions_about_a_role() {
         let start = Instant::now();
-        let mut series = Series::new(start);
+        let mut series = MemorySeries::new(start);
         for (second, mib) in [(0, Some(100)), (1, Some(300)), (2, Some(150)), (3, None), (4, Some(80))] {
             series.push_role("worker", start + SECOND * second, mib.map(|mib: u64| mib * MIB), 0);
         }
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_moment_between_two_looks_counts_for_the_peak_only() {
         let start = Instant::now();
-        let mut series = Series::new(start);
+        let mut series = MemorySeries::new(start);
         series.push_role("worker", start, Some(100 * MIB), 0);
         series.push_role("worker", start + SECOND, Some(100 * MIB), 560 * MIB);
         assert_eq!(series.at("worker", start + SECOND), Some(100 * MIB));
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_long_series_stays_bounded_and_keeps_its_peak() {
         let start = Instant::now();
-        let mut series = Series::new(start);
+        let mut series = MemorySeries::new(start);
         let pause = Duration::from_millis(20);
         let looks = 200_000u32;
         for n in 0..looks {
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn ended_processes_are_forgotten_in_the_end() {
         let start = Instant::now();
-        let mut series = Series::new(start);
+        let mut series = MemorySeries::new(start);
         let id = |pid| ProcessId { pid, start_ticks: 1 };
         for pid in 0..1000 {
             series.push_process(id(pid), start, MIB, 0);

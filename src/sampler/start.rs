@@ -16,12 +16,12 @@ use super::csv::CsvFile;
 use super::find::{Found, find_processes};
 use super::lateness::Lateness;
 use super::process::{ProcessInfo, ProcessSource};
-use super::run::Run;
-use super::series::Series;
+use super::run::SamplerThread;
+use super::series::MemorySeries;
 use super::summary::SamplerSummary;
 use super::ticker::Ticker;
 use super::wait::Waiter;
-use super::watch::{Moment, Watch};
+use super::watch::{Timepoint, Watch};
 use crate::plan::ProcessPlan;
 use crate::{Error, ErrorKind, Result};
 
@@ -89,8 +89,8 @@ impl Sampler {
         })?;
         let csv = options.csv.as_deref().map(|path| create_csv(path, options.interval)).transpose()?;
         let (waiter, waker) = Waiter::new().map_err(cannot_start)?;
-        let moment = Moment::now();
-        let series = Arc::new(Mutex::new(Series::new(moment.at)));
+        let moment = Timepoint::now();
+        let series = Arc::new(Mutex::new(MemorySeries::new(moment.at)));
         let (commands, receiver) = mpsc::channel();
         let (events, _) = broadcast::channel(EVENTS);
         let busy = Arc::new(AtomicBool::new(false));
@@ -98,7 +98,7 @@ impl Sampler {
             SamplerClient::new(commands, waker, Arc::clone(&busy), Arc::clone(&series), events.clone());
         let watch = Watch::new(source, &found, series, std::process::id(), moment);
         let descendants = watch.descendants();
-        let run = Run {
+        let run = SamplerThread {
             watch,
             waiter,
             ticker: Ticker::new(Instant::now(), options.interval),

@@ -35,7 +35,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// What cut a task off from its service.
+/// The cause of a transport error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// No process listens on the port.
@@ -94,7 +94,7 @@ impl Cause {
 
 /// The last status of a task that the service had not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum LastStatus {
     /// It was waiting in the queue.
     Queued,
     /// It was being processed.
@@ -150,7 +150,7 @@ pub enum TaskError {
     /// The service's answer violates its contract.
     #[error("malformed answer: {message}")]
     Malformed {
-        /// What is wrong with it.
+        /// The violation, in words.
         message: String,
         /// The service's id for the task, if it gave one before.
         task_id: Option<String>,
@@ -163,7 +163,7 @@ pub enum TaskError {
         /// Which limit.
         limit: TimeLimit,
         /// The last status that the service gave, if it was polled.
-        seen: Option<Seen>,
+        seen: Option<LastStatus>,
         /// The service's id for the task, if it gave one before.
         task_id: Option<String>,
     },
@@ -297,10 +297,10 @@ fn after_colon(body: &str) -> String {
 }
 
 /// Distinguishes a hung task from a task behind it in the queue, which times out as well.
-fn last_seen(seen: Option<Seen>) -> &'static str {
+fn last_seen(seen: Option<LastStatus>) -> &'static str {
     match seen {
-        Some(Seen::Queued) => "; it was never begun: the service still had it in its queue",
-        Some(Seen::Processing) => "; it was being processed",
+        Some(LastStatus::Queued) => "; it was never begun: the service still had it in its queue",
+        Some(LastStatus::Processing) => "; it was being processed",
         None => "",
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use asr::AsrTarget;
-pub use error::{Cause, Seen, Stage, TaskError, TimeLimit};
+pub use error::{Cause, LastStatus, Stage, TaskError, TimeLimit};
 pub use http::HttpTarget;
 pub use inputs::Inputs;
 pub use openai::OpenAiTarget;

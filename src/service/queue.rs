@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::Seen;
+use super::error::LastStatus;
 
 /// The statuses of one task so far.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub(super) struct QueueWatch {
     /// When it was last seen waiting.
     waiting: Duration,
     /// The last status.
-    seen: Option<Seen>,
+    seen: Option<LastStatus>,
     /// When it was first seen being processed.
     processing: Option<Duration>,
 }
@@ -21,17 +21,17 @@ impl QueueWatch {
         // A task that goes back into the queue because its worker died waits again.
         self.processing = None;
         self.waiting = since;
-        self.seen = Some(Seen::Queued);
+        self.seen = Some(LastStatus::Queued);
     }
 
     /// It is being processed, at the time `since` its submission.
     pub(super) fn processing(&mut self, since: Duration) {
         self.processing.get_or_insert(since);
-        self.seen = Some(Seen::Processing);
+        self.seen = Some(LastStatus::Processing);
     }
 
     /// The last status that the service gave.
-    pub(super) fn seen(&self) -> Option<Seen> {
+    pub(super) fn seen(&self) -> Option<LastStatus> {
         self.seen
     }
 
@@ -58,9 +58,9 @@ mod tests {
         queue.processing(seconds(5));
         queue.processing(seconds(9));
         assert_eq!(queue.seconds(), Some(4.0));
-        assert_eq!(queue.seen(), Some(Seen::Processing));
+        assert_eq!(queue.seen(), Some(LastStatus::Processing));
         queue.waiting(seconds(10));
-        assert_eq!(queue.seen(), Some(Seen::Queued));
+        assert_eq!(queue.seen(), Some(LastStatus::Queued));
         assert_eq!(queue.seconds(), None, "it waits again");
         let mut at_once = QueueWatch::default();
         at_once.processing(seconds(1));

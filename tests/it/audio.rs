@@ -126,10 +126,10 @@ fn what_is_wrong_with_a_users_file_is_said_with_its_path() {
     check(&empty, ErrorKind::Data, "is empty");
     let silent = home.path().join("silent.wav");
     fs::write(&silent, audio::make(0)).unwrap();
-    check(&silent, ErrorKind::Data, "holds no audio");
+    check(&silent, ErrorKind::Data, "contains no audio");
     let cut = home.path().join("cut.wav");
     fs::write(&cut, &audio::make(2)[..20_000]).unwrap();
-    check(&cut, ErrorKind::Data, "19956 are there");
+    check(&cut, ErrorKind::Data, "but it has 19956");
     let text = home.path().join("text.wav");
     fs::write(&text, "no audio at all".repeat(100)).unwrap();
     check(&text, ErrorKind::Data, "is not an audio file that highwater can read");

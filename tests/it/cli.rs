@@ -294,11 +294,11 @@ fn a_report_of_nothing_is_3_with_a_hint() {
     fs::create_dir(home.path("results")).unwrap();
     home.run(&["run", "--resume", "results"]).says(3, &["hint: name a file in it"]);
     home.write("empty.jsonl", "");
-    home.run(&["report", "empty.jsonl"]).says(3, &["`empty.jsonl` holds no task", "hint: "]);
+    home.run(&["report", "empty.jsonl"]).says(3, &["`empty.jsonl` contains no task", "hint: "]);
     home.write("garbage.jsonl", "hello\nworld\n");
-    home.run(&["report", "garbage.jsonl"]).says(3, &["`garbage.jsonl` holds no task", "line 1", "hint: "]);
+    home.run(&["report", "garbage.jsonl"]).says(3, &["`garbage.jsonl` contains no task", "line 1", "hint: "]);
     home.write("torn.jsonl", "{\"test_id\": \"sho");
-    home.run(&["report", "torn.jsonl"]).says(3, &["`torn.jsonl` holds no task", "hint: "]);
+    home.run(&["report", "torn.jsonl"]).says(3, &["`torn.jsonl` contains no task", "hint: "]);
     fs::create_dir(home.path("bare")).unwrap();
     home.run(&["report", "bare"]).says(3, &["no results file", "`bare`", "hint: run `highwater run`"]);
     assert!(!home.path("empty.md").exists(), "no report of nothing");

@@ -120,5 +120,5 @@ fn a_file_of_something_else_is_refused() {
     let output = run_report(&path);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{stderr}");
-    assert!(stderr.contains("holds no task") && stderr.contains("hint:"), "{stderr}");
+    assert!(stderr.contains("contains no task") && stderr.contains("hint:"), "{stderr}");
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use highwater::demo::{Embedded, Event, Role};
+use highwater::demo::{Embedded, Role, ServiceEvent};
 use rstest::rstest;
 use rustix::process::Signal;
 
@@ -169,7 +169,7 @@ fn a_crash_kills_the_worker_and_nothing_says_so_but_the_process() {
     assert!(lives(worker));
     let id = service.client.submit(&wav(1.0));
     eventually("the worker dies", || (!lives(worker)).then_some(()));
-    let exited = Event::Exited { role: Role::Worker, pid: worker, signal: Some(9), code: None };
+    let exited = ServiceEvent::Exited { role: Role::Worker, pid: worker, signal: Some(9), code: None };
     eventually("the supervisor tells", || (service.embedded.events() == [exited.clone()]).then_some(()));
     assert_eq!(service.client.get("/api/v1/health").0, 200);
     let status = service.client.result(&id)["status"].clone();
@@ -297,7 +297,7 @@ fn respawn_puts_a_new_worker_in_the_place_of_a_dead_one() {
     kill(worker, Signal::KILL);
     let successor = eventually("a successor is started", || {
         service.embedded.events().iter().find_map(|event| match event {
-            Event::Started { role: Role::Worker, pid } => Some(*pid),
+            ServiceEvent::Started { role: Role::Worker, pid } => Some(*pid),
             _ => None,
         })
     });

@@ -39,7 +39,7 @@ fn whoever_listens_on_a_port_is_found() {
     let error = search(by_port).check().expect_err("nobody listens any more");
     assert_eq!(
         error.to_string(),
-        format!("no process for the role `worker`: nobody listens on port {port} of this machine")
+        format!("no process for the role `worker`: no process listens on port {port} of this machine")
     );
 }
 

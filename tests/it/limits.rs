@@ -250,7 +250,7 @@ fn a_killed_ramp_goes_on_and_the_report_joins_both_parts() {
     let again = place.highwater().args(["run", "--demo", "--resume"]).arg(tasks).output().unwrap();
     assert_eq!(again.status.code(), Some(3));
     let told = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(told.contains("nothing to go on from: the ramp came to its end"), "{told}");
+    assert!(told.contains("nothing to resume: the ramp was completed"), "{told}");
     let found = files.events().into_iter().filter(|event| event["event"] == "process_found");
     assert_gone(&found.map(|event| event["pid"].as_u64().unwrap() as u32).collect::<Vec<u32>>());
 }
@@ -277,7 +277,7 @@ fn an_interrupted_ramp_tries_its_level_again_and_a_running_one_is_left_alone() {
     };
     let (exit, _, stderr) = resume();
     assert_eq!(exit, Some(3), "{stderr}");
-    assert!(stderr.contains("is still going on"), "{stderr}");
+    assert!(stderr.contains("is still running"), "{stderr}");
     assert!(running.child.try_wait().unwrap().is_none(), "it goes on");
 
     signal(running.child.id(), Signal::INT);

@@ -17,7 +17,7 @@ use crate::announce::say;
 use crate::error::{Error, Result};
 use crate::lifeline::Assignment;
 
-/// What the api tells the supervisor, a line each on its stdout.
+/// The api's messages to the supervisor, one per line on its stdout.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Notice {

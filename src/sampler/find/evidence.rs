@@ -1,4 +1,4 @@
-//! What a search knows in addition to the list of processes.
+//! The knowledge of a search in addition to the list of processes.
 //!
 //! Plain data: [`super::gather`] collects what the roles ask for, and tests write it down.
 

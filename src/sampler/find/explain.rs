@@ -71,7 +71,7 @@ pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
         if role == format!("pid {pid}") {
             let message = format!("there is no live process {pid}");
             return Error::new(ErrorKind::ProcessNotFound, message)
-                .hint("`pgrep -af WORDS` tells the pid of a process; `highwater watch WORDS` needs none");
+                .hint("`pgrep -af WORDS` shows the pid of a process; `highwater watch WORDS` needs none");
         }
         return Error::new(
             ErrorKind::ProcessNotFound,
@@ -105,7 +105,7 @@ pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
 
 pub(super) fn too_many(role: &str, found: &RoleFound) -> Error {
     let message = format!(
-        "{} processes could be the role `{role}`, and it is to be one: each is {}",
+        "{} processes match the role `{role}`, which takes one: each is {}",
         found.surplus.len(),
         sought(&found.plan)
     );

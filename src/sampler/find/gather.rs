@@ -71,7 +71,7 @@ fn read_pidfile(path: &str, processes: &[ProcessInfo], evidence: &Evidence) -> R
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("cannot read the pidfile `{path}`: {error}"))?;
     let first = text.split_whitespace().next().unwrap_or_default();
-    let pid: u32 = first.parse().map_err(|_| format!("the pidfile `{path}` holds no pid"))?;
+    let pid: u32 = first.parse().map_err(|_| format!("the pidfile `{path}` contains no pid"))?;
     let Some(process) = processes.iter().find(|process| process.id.pid == pid) else {
         return Err(format!("the pidfile `{path}` names the process {pid}, which is not alive"));
     };
@@ -115,7 +115,7 @@ mod tests {
         let fails = |path: &str, evidence: &Evidence| read(path, evidence).expect_err(path);
         assert!(fails(&file("dead", "9"), &booted(0.0)).ends_with("names the process 9, which is not alive"));
         assert!(fails(&file("stale", "7"), &booted(1e11)).contains("is older than the process 7"));
-        assert!(fails(&file("empty", ""), &booted(0.0)).ends_with("holds no pid"));
+        assert!(fails(&file("empty", ""), &booted(0.0)).ends_with("contains no pid"));
         assert!(fails("/nowhere/worker.pid", &booted(0.0)).starts_with("cannot read the pidfile"));
     }
 }

@@ -146,7 +146,7 @@ impl<'a> Selector<'a> {
             }
             Some(RqProcess::UnknownQueues) => rejected(
                 9,
-                "it is an RQ worker whose title tells no queue while it is busy: \
+                "it is an RQ worker whose title shows no queue while it is busy: \
                  search when it is idle, or give `rq.url`",
             ),
             None => {

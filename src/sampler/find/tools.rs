@@ -133,8 +133,8 @@ const PROXIES: [&str; 4] = ["docker-proxy", "rootlessport", "slirp4netns", "past
 /// The description of a proxy. Unlike the other programs it is never the service, even if it is found by its port.
 pub(super) const PROXY: &str = "a proxy for a container, in which the service runs";
 
-/// What a process that carries a service's words is instead of the service, in words that
-/// follow "it is". `None` if it may be the service.
+/// The description, to follow "it is", of a process that carries a service's words without being
+/// the service. `None` if it may be the service.
 pub(super) fn is_not_the_service(process: &ProcessInfo) -> Option<&'static str> {
     let program = Program::of(&process.argv);
     let is = |names: &[&str]| names.contains(&program.name) || names.contains(&program.package());

@@ -40,13 +40,13 @@ impl Sockets {
         }
         let answer = |&port: &u16| {
             let Some(inodes) = inodes.get(&port) else {
-                return (port, Err(format!("nobody listens on port {port} of this machine")));
+                return (port, Err(format!("no process listens on port {port} of this machine")));
             };
             let held = inodes.iter().filter_map(|inode| self.holders.get(inode)).flatten();
             let pids: BTreeSet<u32> = held.map(|id| id.pid).collect();
             if pids.is_empty() {
                 let reason = format!(
-                    "somebody listens on port {port}, and who may not be seen: \
+                    "a process listens on port {port}, but highwater may not see which: \
                      run highwater as the user of the service, or as root"
                 );
                 return (port, Err(reason));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::tracked::Tracked;
-use super::{Moment, Watch};
+use super::{Timepoint, Watch};
 use crate::sampler::process::{Newborns, ProcessId, ProcessInfo};
 
 /// When all children were last looked for.
@@ -34,7 +34,7 @@ impl Watch {
     /// Tracks the descendants that are not tracked yet. The root of another
     /// role stays in that role, and its descendants with it. Highwater itself
     /// is never adopted.
-    pub(super) fn adopt(&mut self, moment: Moment, tell: bool) {
+    pub(super) fn adopt(&mut self, moment: Timepoint, tell: bool) {
         if self.tracked.is_empty() {
             return;
         }
@@ -61,7 +61,7 @@ impl Watch {
     }
 
     /// Looks for children of every tracked process, and for theirs.
-    fn adopt_children(&mut self, moment: Moment, tell: bool) {
+    fn adopt_children(&mut self, moment: Timepoint, tell: bool) {
         let mut parents: Vec<ProcessId> = self.tracked.keys().copied().collect();
         while !parents.is_empty() {
             let roles: HashMap<u32, String> =
@@ -76,7 +76,13 @@ impl Watch {
     }
 
     /// Tracks a child of a process of `role`; returns its id if it was not tracked before.
-    fn adopt_one(&mut self, role: &str, child: ProcessInfo, moment: Moment, tell: bool) -> Option<ProcessId> {
+    fn adopt_one(
+        &mut self,
+        role: &str,
+        child: ProcessInfo,
+        moment: Timepoint,
+        tell: bool,
+    ) -> Option<ProcessId> {
         let id = child.id;
         if self.tracked.contains_key(&id)
             || id.pid == self.own_pid

@@ -24,7 +24,7 @@ use super::event::{EventKind, ProcessEvent};
 use super::find::Found;
 use super::find::gather::Gatherer;
 use super::process::{MachineMemory, ProcessId, ProcessInfo, ProcessSource, ReadError, Wanted};
-use super::series::Series;
+use super::series::MemorySeries;
 use super::snapshot::{ProcessReading, RoleReading};
 use super::summary::{RoleSummary, Tallies};
 use crate::plan::ProcessPlan;
@@ -32,15 +32,15 @@ use crate::record::ExitKind;
 
 /// A moment, on the monotonic clock and in the calendar.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
+pub(crate) struct Timepoint {
     pub(crate) at: Instant,
     pub(crate) timestamp: jiff::Timestamp,
 }
 
-impl Moment {
+impl Timepoint {
     /// Now.
-    pub(crate) fn now() -> Moment {
-        Moment { at: Instant::now(), timestamp: jiff::Timestamp::now() }
+    pub(crate) fn now() -> Timepoint {
+        Timepoint { at: Instant::now(), timestamp: jiff::Timestamp::now() }
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Watch {
     began: Instant,
     roles: BTreeMap<String, Role>,
     tracked: BTreeMap<ProcessId, Tracked>,
-    series: Arc<Mutex<Series>>,
+    series: Arc<Mutex<MemorySeries>>,
     tallies: Tallies,
     adoption: Adoption,
     search: Search,
@@ -114,9 +114,9 @@ impl Watch {
     pub(crate) fn new(
         source: Box<dyn ProcessSource>,
         found: &Found,
-        series: Arc<Mutex<Series>>,
+        series: Arc<Mutex<MemorySeries>>,
         own_pid: u32,
-        moment: Moment,
+        moment: Timepoint,
     ) -> Watch {
         let mut source = source;
         let tells_changes = matches!(source.changes(), Ok(Some(_)));
@@ -155,7 +155,7 @@ impl Watch {
     }
 
     /// Measures every process of every role, after adopting new descendants.
-    pub(crate) fn look(&mut self, moment: Moment, look: Look) -> Looked {
+    pub(crate) fn look(&mut self, moment: Timepoint, look: Look) -> Looked {
         self.adopt(moment, true);
         let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
         let mut gone = Vec::new();
@@ -216,7 +216,7 @@ impl Watch {
     }
 
     /// A process has ended.
-    pub(crate) fn ended(&mut self, id: ProcessId, how: ExitKind, moment: Moment) {
+    pub(crate) fn ended(&mut self, id: ProcessId, how: ExitKind, moment: Timepoint) {
         let Some(tracked) = self.tracked.remove(&id) else { return };
         self.source.untrack(id);
         self.warned.remove(&id);
@@ -253,7 +253,7 @@ impl Watch {
         true
     }
 
-    fn appeared(&mut self, id: ProcessId, moment: Moment) {
+    fn appeared(&mut self, id: ProcessId, moment: Timepoint) {
         let Some(tracked) = self.tracked.get(&id) else { return };
         let (cmdline, parent) = (tracked.info.command_line(), tracked.info.parent);
         self.events.push(tracked.event(moment, EventKind::Appeared { cmdline, parent }));
@@ -291,6 +291,6 @@ impl Watch {
 }
 
 /// Locks the series, which stay readable after a thread panicked with the lock.
-pub(crate) fn lock(series: &Mutex<Series>) -> MutexGuard<'_, Series> {
+pub(crate) fn lock(series: &Mutex<MemorySeries>) -> MutexGuard<'_, MemorySeries> {
     series.lock().unwrap_or_else(PoisonError::into_inner)
 }

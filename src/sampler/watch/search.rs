@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{Moment, Watch};
+use super::{Timepoint, Watch};
 use crate::plan::ProcessPlan;
 use crate::sampler::find::gather::Patience;
 use crate::sampler::find::{Found, depends_on_evidence, find, may_match};
@@ -82,7 +82,7 @@ impl Watch {
     }
 
     /// Searches for new roots and tracks them.
-    pub(crate) fn search(&mut self, moment: Moment) {
+    pub(crate) fn search(&mut self, moment: Timepoint) {
         // A successor registers itself or opens its socket only some time after its birth.
         let missed =
             self.roles.iter().any(|(name, role)| role.summary.roots_exited > 0 && !self.has_root(name));
@@ -147,7 +147,7 @@ impl Watch {
 
     /// Takes a single new candidate for a role of one process. A live root keeps the role, and of
     /// several new candidates none is taken.
-    fn take_one(&mut self, role: &str, candidates: Vec<ProcessInfo>, moment: Moment) {
+    fn take_one(&mut self, role: &str, candidates: Vec<ProcessInfo>, moment: Timepoint) {
         let plays =
             |process: &ProcessInfo| self.tracked.get(&process.id).is_some_and(|tracked| tracked.role == role);
         let newcomers: Vec<ProcessInfo> = candidates.into_iter().filter(|process| !plays(process)).collect();
@@ -175,7 +175,7 @@ impl Watch {
     }
 
     /// Tracks a process that matches `role`, unless it is tracked already.
-    fn take(&mut self, role: &str, root: ProcessInfo, moment: Moment) {
+    fn take(&mut self, role: &str, root: ProcessInfo, moment: Timepoint) {
         let id = root.id;
         match self.tracked.get_mut(&id) {
             // A descendant that has outlived its parent stays a descendant.

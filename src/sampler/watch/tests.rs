@@ -51,9 +51,9 @@ impl World {
         self.with(|facts| facts.alive.remove(&id));
     }
 
-    fn watch(&self, roles: &BTreeMap<String, ProcessPlan>, moment: Moment) -> Watch {
+    fn watch(&self, roles: &BTreeMap<String, ProcessPlan>, moment: Timepoint) -> Watch {
         let found = find(&self.clone().list().expect("a list"), roles, &Evidence::default(), OWN);
-        let series = Arc::new(Mutex::new(Series::new(moment.at)));
+        let series = Arc::new(Mutex::new(MemorySeries::new(moment.at)));
         Watch::new(Box::new(self.clone()), &found, series, OWN, moment)
     }
 }
@@ -128,8 +128,8 @@ fn worker() -> BTreeMap<String, ProcessPlan> {
     BTreeMap::from([("worker".to_string(), plan("rq worker", false))])
 }
 
-fn later(moment: Moment, millis: u64) -> Moment {
-    Moment { at: moment.at + Duration::from_millis(millis), ..moment }
+fn later(moment: Timepoint, millis: u64) -> Timepoint {
+    Timepoint { at: moment.at + Duration::from_millis(millis), ..moment }
 }
 
 fn events(watch: &mut Watch) -> Vec<String> {
@@ -146,7 +146,7 @@ fn events(watch: &mut Watch) -> Vec<String> {
 
 #[test]
 fn a_tree_is_measured_as_one_and_newcomers_are_adopted() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     world.born(20, 1, 1, "rq worker", 100);
     world.born(21, 20, 2, "horse", 50);
     let mut watch = world.watch(&worker(), start);
@@ -163,7 +163,7 @@ fn a_tree_is_measured_as_one_and_newcomers_are_adopted() {
 
 #[test]
 fn children_are_not_searched_for_while_nothing_is_born() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     watch.look(start, Look::Tick);
@@ -176,7 +176,7 @@ fn children_are_not_searched_for_while_nothing_is_born() {
 
 #[test]
 fn an_exit_is_never_a_reading_of_zero() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let id = world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     watch.look(start, Look::Tick);
@@ -198,7 +198,7 @@ fn an_exit_is_never_a_reading_of_zero() {
 
 #[test]
 fn a_reused_pid_is_another_process() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let first = world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     watch.look(start, Look::Tick);
@@ -222,7 +222,7 @@ fn a_reused_pid_is_another_process() {
 
 #[test]
 fn searches_are_rare_and_more_frequent_while_a_root_is_missing() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let id = world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     assert_eq!(watch.next_search(), Some(later(start, 5000).at));
@@ -235,7 +235,7 @@ fn searches_are_rare_and_more_frequent_while_a_root_is_missing() {
 
 #[test]
 fn a_search_is_skipped_while_no_process_changed_into_one_that_could_match() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     world.with(|facts| facts.changed = Some(Vec::new()));
     world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
@@ -254,7 +254,7 @@ fn a_search_is_skipped_while_no_process_changed_into_one_that_could_match() {
 
 #[test]
 fn a_role_of_one_ignores_a_second_and_goes_on_with_a_single_successor() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let first = world.born(20, 1, 1, "serve", 100);
     let plan = ProcessPlan { program: Some("serve".to_string()), ..ProcessPlan::default() };
     let mut watch = world.watch(&BTreeMap::from([("worker".to_string(), plan)]), start);
@@ -274,7 +274,7 @@ fn a_role_of_one_ignores_a_second_and_goes_on_with_a_single_successor() {
 
 #[test]
 fn an_explicit_pid_is_not_searched_for_again() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     world.born(20, 1, 1, "anything", 100);
     let explicit = ProcessPlan { pid: Some(20), ..ProcessPlan::default() };
     let watch = world.watch(&BTreeMap::from([("worker".to_string(), explicit)]), start);
@@ -283,7 +283,7 @@ fn an_explicit_pid_is_not_searched_for_again() {
 
 #[test]
 fn an_orphan_stays_a_descendant() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let parent = world.born(20, 1, 1, "rq worker", 100);
     world.born(21, 20, 2, "rq worker", 500);
     let mut watch = world.watch(&worker(), start);
@@ -297,7 +297,7 @@ fn an_orphan_stays_a_descendant() {
 
 #[test]
 fn the_root_of_another_role_is_not_adopted_and_one_adopted_too_early_moves() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let roles = BTreeMap::from([
         ("api".to_string(), plan("uvicorn", true)),
         ("worker".to_string(), plan("rq worker", true)),
@@ -323,7 +323,7 @@ fn the_root_of_another_role_is_not_adopted_and_one_adopted_too_early_moves() {
 
 #[test]
 fn cpu_counts_from_tick_to_tick() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let id = world.born(20, 1, 1, "rq worker", 100);
     let mut watch = world.watch(&worker(), start);
     let mut percent = |millis, cpu_seconds, look| {
@@ -340,7 +340,7 @@ fn cpu_counts_from_tick_to_tick() {
 
 #[test]
 fn at_a_high_rate_memory_is_read_each_time_and_the_rest_ten_times_a_second() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     let id = world.born(20, 1, 1, "rq worker", 0);
     let mut watch = world.watch(&worker(), start);
     let before = world.with(|facts| facts.reads);
@@ -360,7 +360,7 @@ fn at_a_high_rate_memory_is_read_each_time_and_the_rest_ten_times_a_second() {
 
 #[test]
 fn of_those_that_were_born_descendants_join_and_strangers_do_not() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     world.born(20, 1, 1, "rq worker", 100);
     world.with(|facts| facts.newborns = Some(Vec::new()));
     let mut watch = world.watch(&worker(), start);
@@ -384,7 +384,7 @@ fn of_those_that_were_born_descendants_join_and_strangers_do_not() {
 
 #[test]
 fn the_cpu_of_a_role_counts_those_that_have_ended_and_not_what_was_before() {
-    let (world, start) = (World::default(), Moment::now());
+    let (world, start) = (World::default(), Timepoint::now());
     world.with(|facts| facts.now_ticks = Some(100.0));
     let parent = world.born(20, 1, 50, "rq worker", 100);
     let old = world.born(21, 20, 50, "rq worker", 100);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::peaks::High;
-use super::{Look, Moment};
+use super::{Look, Timepoint};
 use crate::sampler::event::{EventKind, ProcessEvent};
 use crate::sampler::process::{CpuTime, ProcessInfo, ProcessSource, ReadError, Reading, Wanted};
 use crate::sampler::snapshot::ProcessReading;
@@ -139,7 +139,7 @@ impl Tracked {
         }
     }
 
-    pub(super) fn event(&self, moment: Moment, kind: EventKind) -> ProcessEvent {
+    pub(super) fn event(&self, moment: Timepoint, kind: EventKind) -> ProcessEvent {
         ProcessEvent {
             at: moment.timestamp,
             role: self.role.clone(),

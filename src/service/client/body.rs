@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::watched::Watch;
+use super::watched::UploadProgress;
 
 /// Slices that are sent one after the other without a copy. Their length is known, so
 /// the request has a `Content-Length`.
@@ -17,12 +17,12 @@ pub(super) struct Slices {
     parts: [Bytes; 3],
     next: usize,
     left: u64,
-    watch: Arc<Watch>,
+    watch: Arc<UploadProgress>,
 }
 
 impl Slices {
     /// The body of these parts, for the connection that `watch` belongs to.
-    pub(super) fn new(parts: [Bytes; 3], watch: Arc<Watch>) -> Slices {
+    pub(super) fn new(parts: [Bytes; 3], watch: Arc<UploadProgress>) -> Slices {
         let left = parts.iter().map(|part| part.len() as u64).sum();
         if left == 0 {
             watch.all_taken();

@@ -16,8 +16,8 @@ use tokio::time::{Sleep, sleep_until};
 use super::body::Slices;
 use super::connect::Wire;
 use super::failure;
-use super::limits::{Deadline, Part, Window};
-use super::watched::{Watch, Watched};
+use super::limits::{Deadline, Part, RequestLimits};
+use super::watched::{UploadProgress, Watched};
 use crate::service::{Stage, TaskError};
 
 /// How long to wait for an answer after a write has failed.
@@ -44,14 +44,14 @@ pub(super) struct Connection {
     /// Absent once the connection has ended.
     driver: Option<Driver>,
     ended: Option<hyper::Error>,
-    watch: Arc<Watch>,
+    watch: Arc<UploadProgress>,
     timer: Timer,
     pub(super) last_used: Instant,
 }
 
 impl Connection {
     pub(super) async fn new(wire: Box<dyn Wire>) -> Result<Connection, TaskError> {
-        let watch = Arc::new(Watch::default());
+        let watch = Arc::new(UploadProgress::default());
         let stream = TokioIo::new(Watched::new(wire, Arc::clone(&watch)));
         let (sender, driver) = http1::Builder::new()
             .writev(true)
@@ -63,7 +63,7 @@ impl Connection {
         Ok(Connection { sender, driver, ended: None, watch, timer: Timer::new(last_used), last_used })
     }
 
-    pub(super) fn watch(&self) -> Arc<Watch> {
+    pub(super) fn watch(&self) -> Arc<UploadProgress> {
         Arc::clone(&self.watch)
     }
 
@@ -106,7 +106,7 @@ impl Connection {
     pub(super) async fn exchange(
         &mut self,
         request: Request<Slices>,
-        window: &Window,
+        window: &RequestLimits,
         keep: usize,
         hear: Option<Hear<'_>>,
     ) -> Result<Answer, TaskError> {
@@ -120,7 +120,7 @@ impl Connection {
     async fn answer(
         &mut self,
         request: Request<Slices>,
-        window: &Window,
+        window: &RequestLimits,
         keep: usize,
         mut hear: Option<Hear<'_>>,
         uploaded: &mut bool,
@@ -191,7 +191,7 @@ impl Connection {
         Ok(Answer { status, body: kept.freeze(), cut })
     }
 
-    fn explain(&self, broken: Broken, window: &Window, uploaded: bool, length: u64) -> TaskError {
+    fn explain(&self, broken: Broken, window: &RequestLimits, uploaded: bool, length: u64) -> TaskError {
         let stage = match window.part {
             Part::Submit => Stage::Upload,
             Part::Whole if uploaded => Stage::Processing,
@@ -318,7 +318,7 @@ mod tests {
         let file = Bytes::from_static(&[7; 5_000_000]);
         let mut request = Request::new(Slices::new([file, Bytes::new(), Bytes::new()], connection.watch()));
         *request.method_mut() = Method::POST;
-        let window = Window::new(Limits::of_plan(&TargetPlan::default()), Instant::now(), Part::Whole);
+        let window = RequestLimits::new(Limits::of_plan(&TargetPlan::default()), Instant::now(), Part::Whole);
         connection.exchange(request, &window, 1000, None).await
     }
 

@@ -83,17 +83,17 @@ pub(in crate::service) enum Part {
 
 /// The limits of one request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct RequestLimits {
     pub(super) part: Part,
     limits: Limits,
     task: Instant,
     begun: Instant,
 }
 
-impl Window {
+impl RequestLimits {
     /// The request that begins now, for a task that began at `task`.
-    pub(super) fn new(limits: Limits, task: Instant, part: Part) -> Window {
-        Window { part, limits, task, begun: Instant::now() }
+    pub(super) fn new(limits: Limits, task: Instant, part: Part) -> RequestLimits {
+        RequestLimits { part, limits, task, begun: Instant::now() }
     }
 
     /// The deadline for sending the request.

@@ -32,7 +32,7 @@ pub(super) use self::limits::Part;
 use self::body::Slices;
 use self::connect::Connector;
 use self::connection::{Connection, Hear};
-use self::limits::{Limits, Window};
+use self::limits::{Limits, RequestLimits};
 use self::origin::Origin;
 use super::auth::Auth;
 use super::{Cause, Completion, TaskError, Unwell};
@@ -299,7 +299,7 @@ impl Lane {
                 headers.insert(header::CONTENT_TYPE, kind);
             }
         }
-        let window = Window::new(self.client.0.limits, self.started, part);
+        let window = RequestLimits::new(self.client.0.limits, self.started, part);
         connection.exchange(request, &window, ANSWER_LIMIT, hear).await
     }
 

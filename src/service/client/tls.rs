@@ -46,12 +46,12 @@ impl Tls {
     }
 }
 
-/// What to do about a certificate that is not trusted.
+/// Advice for a certificate that is not trusted.
 fn advice(error: &io::Error) -> &'static str {
     let inner = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            " (nobody that is trusted here has signed the certificate: name a file with its authority's with `target.ca_file`)"
+            " (it is signed by no authority that this machine trusts: name a file with the certificate of its authority with `target.ca_file`)"
         }
         Some(rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

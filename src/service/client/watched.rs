@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The progress of the current request.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct UploadProgress {
     sent: AtomicU64,
     /// The whole request was passed on for writing.
     taken: AtomicBool,
@@ -22,7 +22,7 @@ pub(super) struct Watch {
     failure: Mutex<Option<io::Error>>,
 }
 
-impl Watch {
+impl UploadProgress {
     /// Begins a new request.
     pub(super) fn begin(&self) {
         self.sent.store(0, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Watch {
     }
 }
 
-/// A stream with a [`Watch`] on it.
+/// A stream with a [`UploadProgress`] on it.
 ///
 /// A service may refuse an upload before it has read all of it: it answers 413 and closes. The
 /// next write then fails, although the answer can still be read. So the error of a write is kept
@@ -69,11 +69,11 @@ impl Watch {
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
-    watch: Arc<Watch>,
+    watch: Arc<UploadProgress>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, watch: Arc<Watch>) -> Watched<S> {
+    pub(super) fn new(stream: S, watch: Arc<UploadProgress>) -> Watched<S> {
         Watched { stream, watch }
     }
 

@@ -28,7 +28,7 @@ fn what_is_missing_is_named_with_what_came_near_and_why_it_was_not_taken() {
       hint: start it, for example with `rq worker asr-queue --url redis://localhost:6379/0`, or choose a process: `--worker-pid PID`, `--worker-pidfile FILE`, `--worker-port PORT`, or `[processes.worker]` in highwater.toml
             nearly matched:
               pid 200  rq:worker:ab12: Forked 201 at 1700000000
-                it is an RQ worker whose title tells no queue while it is busy: search when it is idle, or give `rq.url`
+                it is an RQ worker whose title shows no queue while it is busy: search when it is idle, or give `rq.url`
               pid 202  rq worker mail-queue
                 it is an RQ worker of `mail-queue`
               pid 203  sh -c sleep 1; rq worker asr-queue
@@ -47,7 +47,7 @@ fn too_many_are_listed_with_what_tells_them_apart() {
     let mut found = find(&processes, &default_worker(), &evidence, OWN);
     found.roles.get_mut("worker").expect("the role").surplus[0].rss_bytes = Some(83 * MB as u64);
     insta::assert_snapshot!(found.check().expect_err("two").render(), @r#"
-    error: 2 processes could be the role `worker`, and it is to be one: each is an RQ worker of the queue `asr-queue`
+    error: 2 processes match the role `worker`, which takes one: each is an RQ worker of the queue `asr-queue`
       hint: choose one: `--worker-pid PID`, `--worker-pidfile FILE`, `--worker-port PORT`, or `[processes.worker]` in highwater.toml
             or ask RQ's registry: `--set processes.worker.rq.url=redis://HOST:PORT/DB`, the Redis of the service
             if all of them belong to the service: `processes.worker.count = "any"`
@@ -68,11 +68,11 @@ fn patterns_that_fit_nothing_are_quoted() {
 #[test]
 fn evidence_that_names_nobody_is_the_reason() {
     let mut evidence = Evidence::default();
-    evidence.facts.listeners.insert(8000, Err("nobody listens on port 8000 of this machine".to_string()));
+    evidence.facts.listeners.insert(8000, Err("no process listens on port 8000 of this machine".to_string()));
     let port = worker(ProcessPlan { port: Some(8000), ..ProcessPlan::default() });
     assert_eq!(
         error(&port, &machine(&[]), &evidence).to_string(),
-        "no process for the role `worker`: nobody listens on port 8000 of this machine"
+        "no process for the role `worker`: no process listens on port 8000 of this machine"
     );
     let mut plan = Plan::default().processes["worker"].clone();
     plan.rq.url = Some("redis://h".into());
@@ -104,5 +104,5 @@ fn an_optional_role_with_too_many_is_not_watched() {
     );
     assert!(found.check().is_ok());
     assert!(found.roles["api"].roots.is_empty());
-    assert!(found.roles["api"].error("api").to_string().starts_with("2 processes could be the role `api`"));
+    assert!(found.roles["api"].error("api").to_string().starts_with("2 processes match the role `api`"));
 }

@@ -48,7 +48,7 @@ fn the_master_of_a_pool_is_the_root() {
 fn a_worker_with_a_title() {
     rq(&[(200, 1, "'rq:worker:ab12: Listening on asr-queue...'")], "worker 200");
     rq(&[(200, 1, "'rq:worker:ab12: Listening on high,asr-queue'")], "worker 200");
-    // While it is busy only the work-horse's title tells the queue; the parent is the root.
+    // While it is busy only the work-horse's title shows the queue; the parent is the root.
     rq(
         &[
             (200, 1, "'rq:worker:ab12: Forked 201 at 1700000000'"),
