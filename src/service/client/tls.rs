@@ -1,4 +1,4 @@
-//! Secures a connection with the certificates that the system, or the plan, trusts.
+//! TLS with the certificates that the system or the plan trusts.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::origin::Origin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Cause, Stage, TaskError};
 
-/// What secures the connections to one origin.
+/// The TLS configuration for one origin.
 pub(super) struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
@@ -29,7 +29,7 @@ impl Tls {
         secured(origin, ca_file)
     }
 
-    /// Speaks TLS over `tcp` from now on.
+    /// Establishes TLS over `tcp`.
     pub(super) async fn secure(&self, tcp: TcpStream) -> Result<Box<dyn Wire>, TaskError> {
         let failed = |error: io::Error| {
             let cause = match Cause::of(&error) {
