@@ -136,6 +136,8 @@ impl Place {
             .env("HIGHWATER_AUDIO_SHORT", self.path("short.wav"))
             .env("HIGHWATER_AUDIO_LONG", self.path("long.wav"))
             .env("HIGHWATER_SETTLE_QUIET_S", "0.05")
+            // One reading per task, as with recordings of minutes.
+            .env("HIGHWATER_LEAK_FOR_S", "0")
             .env("HIGHWATER_RAMP_SHORT_S", "0")
             // The blocks run beside each other: a level that waits for a CPU would rightly be INVALID.
             .env("HIGHWATER_RAMP_MAX_LAG_S", "0")
