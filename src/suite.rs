@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan};
 use crate::record::Phase;
 use crate::service::{AnyTarget, Inputs, Target};
-use crate::session::{End, Session, Up};
+use crate::session::{End, Session, Up, checked};
 use identity::Identity;
 pub use measured::Measured;
 pub use running::Running;
@@ -134,7 +134,9 @@ impl Suite {
     }
 
     /// Measures what `plan` asks for, unless that has been done under this `name`.
-    async fn measured(&self, name: String, mut plan: Plan, up: Option<Up>) -> Result<Measured> {
+    async fn measured(&self, name: String, plan: Plan, up: Option<Up>) -> Result<Measured> {
+        let embedded = up.as_ref().map_or(self.embedded.is_some(), |up| up.embedded.is_some());
+        let mut plan = checked(plan, embedded)?;
         plan.results = plan.results.join("tests").join(&IDENTITY.run);
         fs::create_dir_all(&plan.results).map_err(|error| unwritable(&plan.results, error))?;
         let marker = plan.results.join(format!(".{name}_{}", IDENTITY.sharing));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use highwater::plan::{TargetKind, TargetPlan};
+use highwater::plan::Plan;
 use highwater::service::{AsrTarget, Target};
 
 use super::ways::{WEE, input, together};
@@ -26,7 +26,7 @@ pub(crate) fn status(task_id: &str) -> &'static str {
 
 /// In shares of the true time, of tasks that begin together.
 pub(crate) fn excess(url: &str, at_once: usize) -> Vec<f64> {
-    let plan = TargetPlan { kind: TargetKind::Asr, url: url.to_string(), ..TargetPlan::default() };
+    let plan = Plan::asr(url).target;
     let target = AsrTarget::of_plan(&plan).expect("the plan is valid");
     let input = input(WEE);
     let began = since_epoch();

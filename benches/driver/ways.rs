@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use highwater::plan::{AudioKind, TargetKind, TargetPlan};
+use highwater::plan::{AudioKind, Plan, TargetPlan};
 use highwater::service::{HttpTarget, Input, Target};
 use reqwest::multipart::{Form, Part};
 use tokio::runtime::{Builder, Runtime};
@@ -135,7 +135,7 @@ fn raw_ask(stream: &mut TcpStream) {
 }
 
 fn plan(url: &str) -> TargetPlan {
-    TargetPlan { kind: TargetKind::Http, url: url.to_string(), ..TargetPlan::default() }
+    Plan::http(url, "/").target
 }
 
 fn ours(plan: &TargetPlan, at_once: usize, each: usize) {

@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Override, Plan};
 
 /// Keys that say which service is tested and how it is found. The embedded service says that itself.
-const OF_A_SERVICE: [&str; 9] = [
+const OF_A_SERVICE: [&str; 10] = [
+    "preset",
     "target.url",
     "target.kind",
     "target.health",
@@ -102,8 +103,8 @@ mod tests {
         let words = ["highwater", "run"].into_iter().chain(arguments.split_whitespace());
         let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!("run was meant") };
         let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json };
-        let plan = plan::layer(None, [], &args.overrides()).unwrap();
-        let checked = misplaced(&target, &args.plan).and_then(|()| unused(&args, &plan));
+        let plan = || plan::layer(None, [], &args.overrides()).unwrap();
+        let checked = misplaced(&target, &args.plan).and_then(|()| unused(&args, &plan()));
         checked.err().map(|error| {
             assert!(error.hint_text().is_some(), "{error}");
             error.to_string()

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::target::OPENAI_HEALTH;
-use super::{Plan, ProcessPlan, TargetKind};
+use super::{Plan, Preset, ProcessPlan};
 
 impl Plan {
     /// A plan for a service that does one task per request: `POST path` at the
@@ -26,10 +25,8 @@ impl Plan {
     /// assert!(validate(&plan).is_ok());
     /// ```
     pub fn http(url: impl Into<String>, path: impl Into<String>) -> Plan {
-        let mut plan = Plan { processes: BTreeMap::new(), ..Plan::default() };
-        plan.target.kind = TargetKind::Http;
+        let mut plan = Preset::Http.plan();
         plan.target.url = url.into();
-        plan.target.health = String::new();
         plan.target.http.path = path.into();
         plan
     }
@@ -37,10 +34,9 @@ impl Plan {
     /// A plan for a service that takes an audio file and is asked for the
     /// result, at the base URL `url`: [`AsrPlan`](super::AsrPlan) has the details.
     ///
-    /// Its processes are found by the default patterns, unless
-    /// [`Plan::worker_pid`] names one.
+    /// It is the preset [`Preset::AsrRq`]: its endpoints, and its roles, unless [`Plan::worker_pid`] names a process.
     pub fn asr(url: impl Into<String>) -> Plan {
-        let mut plan = Plan::default();
+        let mut plan = Preset::AsrRq.plan();
         plan.target.url = url.into();
         plan
     }
@@ -50,10 +46,8 @@ impl Plan {
     ///
     /// It has no process to watch yet; [`Plan::worker_pid`] names one.
     pub fn openai(url: impl Into<String>) -> Plan {
-        let mut plan = Plan { processes: BTreeMap::new(), ..Plan::default() };
-        plan.target.kind = TargetKind::Openai;
+        let mut plan = Preset::Openai.plan();
         plan.target.url = url.into();
-        plan.target.health = OPENAI_HEALTH.to_string();
         plan
     }
 

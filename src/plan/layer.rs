@@ -9,26 +9,27 @@ use std::path::Path;
 use figment::value::{Dict, Empty, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+use super::fill::{self, Variables};
 use super::key::Kind;
 use super::keys::{Found, find, keys, split};
 use super::roles::RoleChanges;
 use super::setting::{Origin, Override, Setting, at_path, every};
-use super::target::OPENAI_HEALTH;
 use super::unknown::unknown_key;
 use super::validate::violations;
-use super::{Plan, TargetKind, env, file};
+use super::{Plan, Preset, TargetKind, env, file};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The name of the source of what nobody gave.
 const DEFAULT: &str = "default";
 
-/// The plan of these sources: the defaults, over them `file` (a path for the
+/// The plan of these sources: that of the preset, over it `file` (a path for the
 /// messages, and the text), over that the `HIGHWATER_…` variables among
 /// `variables`, over that `overrides`.
 ///
 /// What a layer says of how a role is found replaces all that the layers below
-/// say of it: a `pid` replaces the patterns, `patterns` replace a pid. A role that
-/// is optional and whose patterns are set to an empty list is not watched.
+/// say of it: a `pid` replaces the patterns, `patterns` replace a pid. A role other than
+/// `worker` whose patterns are set to an empty list is not watched. `${NAME}` is left as it is
+/// ([`load()`](super::load()) checks that there is such a variable).
 ///
 /// # Errors
 /// `Config` for text that is not TOML, a key that does not exist, a value of the
@@ -38,23 +39,41 @@ pub fn layer(
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &[Override],
 ) -> Result<Plan> {
-    layer_with_keys(file, variables, overrides).map(|(plan, _)| plan)
+    layer_with_keys(file, variables, overrides, None).map(|(plan, _)| plan)
 }
 
-/// As [`layer()`], with the dotted paths of the keys that any source gave.
+/// As [`layer()`], with the dotted paths of the keys that any source gave. `filling` knows the variables that `${NAME}`
+/// stands for.
 pub(super) fn layer_with_keys(
     file: Option<(&Path, &str)>,
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &[Override],
+    filling: Option<Variables<'_>>,
 ) -> Result<(Plan, BTreeSet<String>)> {
     let file = file.map(|(path, text)| file::read(path, text)).transpose()?.unwrap_or_default();
     let variables = env::read(variables, &file)?;
     let overrides = read_overrides(overrides)?;
-    let mut layers = Layers::over(&Plan::default())?;
-    for layer in [file, variables, overrides] {
+    let sources = [file, variables, overrides];
+    let mut layers = Layers::over(&preset(&sources)?.plan())?;
+    for layer in sources {
         layers.add(layer)?;
     }
-    layers.finish()
+    layers.finish(filling)
+}
+
+/// The preset that the uppermost layer names, or else the one of the service's kind.
+fn preset(sources: &[Vec<Setting>]) -> Result<Preset> {
+    let last = |key: &str| sources.iter().flatten().rev().find(|setting| setting.key.dotted() == key);
+    if let Some(setting) = last("preset") {
+        let value = setting.value()?;
+        if value.to_empty().is_none() {
+            return value.deserialize().map_err(|error| refused(&error));
+        }
+    }
+    let kind = last("target.kind").map(Setting::value).transpose()?;
+    let kind: Option<TargetKind> =
+        kind.map(|kind| kind.deserialize()).transpose().map_err(|error| refused(&error))?;
+    Ok(kind.map_or(Preset::AsrRq, Preset::of_kind))
 }
 
 fn read_overrides(overrides: &[Override]) -> Result<Vec<Setting>> {
@@ -83,6 +102,7 @@ impl Layers {
     }
 
     fn add(&mut self, layer: Vec<Setting>) -> Result<()> {
+        self.address_as_preset(&layer)?;
         let mut roles = RoleChanges::default();
         for setting in layer {
             let value = setting.value()?;
@@ -115,6 +135,18 @@ impl Layers {
         self.0 = std::mem::take(&mut self.0).merge(Source { name, tree });
     }
 
+    /// A layer that names a preset says with it how the service is addressed, whatever the layers below say.
+    fn address_as_preset(&mut self, layer: &[Setting]) -> Result<()> {
+        let Some(setting) = layer.iter().rev().find(|setting| setting.key.dotted() == "preset") else {
+            return Ok(());
+        };
+        if let Ok(preset) = setting.value()?.deserialize::<Preset>() {
+            let kind = Value::serialize(preset.plan().target.kind).map_err(|error| refused(&error))?;
+            self.put(&["target".to_string(), "kind".to_string()], kind, setting.origin.to_string());
+        }
+        Ok(())
+    }
+
     /// The names of headers are the same in any case of their letters.
     fn spell_as_before(&self, path: &mut [String]) {
         let [target, http, table, name] = path else { return };
@@ -127,22 +159,15 @@ impl Layers {
         *name = before.unwrap_or_else(|| name.clone());
     }
 
-    fn finish(self) -> Result<(Plan, BTreeSet<String>)> {
+    fn finish(self, filling: Option<Variables<'_>>) -> Result<(Plan, BTreeSet<String>)> {
         let mut plan: Plan = self.0.extract().map_err(|error| refused(&error))?;
         let tree = self.0.find_value("").map_err(|error| refused(&error))?;
-        if self.origin(&tree, "target.health").is_none() {
-            match plan.target.kind {
-                TargetKind::Asr => {}
-                TargetKind::Openai => plan.target.health = OPENAI_HEALTH.to_string(),
-                // Of any service nobody knows whether it has one, and where.
-                TargetKind::Http => plan.target.health = String::new(),
-            }
-        }
         plan.processes.retain(|role, process| {
             let emptied = self.origin(&tree, &format!("processes.{role}.patterns")).is_some();
-            !(emptied && process.optional && process.says_nothing())
+            !(emptied && role != "worker" && process.says_nothing())
         });
-        match violations(&plan).into_iter().next() {
+        let unfilled = || fill::violation(&plan, filling?);
+        match violations(&plan).into_iter().next().or_else(unfilled) {
             Some(violation) => {
                 let origin = violation.keys.iter().find_map(|key| self.origin(&tree, key));
                 Err(violation.into_error(origin))
@@ -216,7 +241,7 @@ mod tests {
 
     #[test]
     fn nothing_configured_is_the_default() {
-        assert_eq!(layer(None, [], &[]).unwrap(), Plan::default());
+        assert_eq!(layer(None, [], &[]).unwrap(), Preset::AsrRq.plan());
     }
 
     #[test]
@@ -258,13 +283,40 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_service_has_its_own_health_endpoint() {
-        let health = |text: &str| lay(text, &[], &[]).unwrap().target.health;
+    fn a_preset_is_given_or_follows_from_the_kind_of_service() {
+        let plan = |text: &str, overrides: &[&str]| {
+            lay(&format!("{text}\n[processes.worker]\npid = 7\n"), &[], overrides).unwrap()
+        };
+        let health = |text: &str| plan(text, &[]).target.health;
         assert_eq!(health(""), "/api/v1/health");
         assert_eq!(health("[target]\nkind = 'openai'\n"), "/v1/models");
         assert_eq!(health("[target]\nkind = 'openai'\nhealth = ''\n"), "");
         assert_eq!(health("[target]\nkind = 'http'\n"), "");
-        assert_eq!(health("[target]\nkind = 'http'\nhealth = '/up'\n"), "/up");
+        assert_eq!(health("preset = 'http'\n[target]\nhealth = '/up'\n"), "/up");
+        let http = plan("preset = 'http'", &[]);
+        assert_eq!((http.preset, http.target.kind), (Some(Preset::Http), TargetKind::Http));
+        assert_eq!(http.processes.keys().collect::<Vec<_>>(), ["worker"], "no role has to be switched off");
+        // A flag rises above what the file says of the kind, and leaves the rest of the file.
+        let text = "preset = 'asr-rq'\n[target]\nkind = 'asr'\nurl = 'http://a:1'\n";
+        let over = plan(text, &["preset=openai"]);
+        assert_eq!((over.target.kind, over.target.url.as_str()), (TargetKind::Openai, "http://a:1"));
+        assert_eq!(over.target.health, "/v1/models");
+        assert_eq!(plan("preset = 'http'\n[target]\nkind = 'openai'", &[]).target.kind, TargetKind::Openai);
+        assert_eq!(lay("", &["HIGHWATER_PRESET=asr-rq"], &[]).unwrap(), Preset::AsrRq.plan());
+        assert_eq!(
+            refused("preset = 'grpc'\n", &[], &[]).0,
+            "`preset` must be `asr-rq` or `openai` or `http`, got `'grpc'` (`highwater.toml` line 1)"
+        );
+    }
+
+    #[test]
+    fn roles_that_a_preset_does_not_have_may_be_switched_off() {
+        let text = "[target]\nkind = 'http'\n[processes.worker]\npid = 7\n\
+            [processes.api]\npatterns = []\n[processes.backend]\npatterns = []\n";
+        assert_eq!(lay(text, &[], &[]).unwrap().processes.keys().collect::<Vec<_>>(), ["worker"]);
+        let (message, hint) = refused("preset = 'http'\n", &[], &[]);
+        assert_eq!(message, "there is no role `worker`, the one whose memory is judged");
+        assert!(hint.contains("--worker-port"), "{hint}");
     }
 
     #[test]

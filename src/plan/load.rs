@@ -26,10 +26,11 @@ pub struct Loaded {
 
 impl Loaded {
     /// True if somebody said which service is meant: by a configuration file,
-    /// or by a variable or flag for a key of `target` or `processes`. Otherwise
+    /// or by a variable or flag for `preset` or a key of `target` or `processes`. Otherwise
     /// the test suite uses the embedded service.
     pub fn names_a_service(&self) -> bool {
-        let service = |key: &String| key.starts_with("target.") || key.starts_with("processes.");
+        let service =
+            |key: &String| key == "preset" || key.starts_with("target.") || key.starts_with("processes.");
         self.file.is_some() || self.given.iter().any(service)
     }
 }
@@ -66,7 +67,12 @@ fn load_from(
         .or(named.map(|(_, path)| Path::new(path)))
         .or_else(|| default_path.exists().then_some(default_path));
     let text = file.map(read).transpose()?;
-    let (plan, given) = layer_with_keys(file.zip(text.as_deref()), variables.iter().cloned(), overrides)?;
+    let (plan, given) = layer_with_keys(
+        file.zip(text.as_deref()),
+        variables.iter().cloned(),
+        overrides,
+        Some(&|name| std::env::var(name).ok()),
+    )?;
     Ok(Loaded { plan, file: file.map(Path::to_path_buf), given })
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Times are seconds, memory is megabytes of 1,048,576 bytes
 //! ([`crate::units::MB`]), and both say so in their names. A plan can be made in
-//! code ([`Plan::http`], [`Plan::asr`]) or of texts: [`layer()`] does that and is
-//! pure; only [`load()`] reads the file and the environment, and only
-//! [`write_template`] writes.
+//! code ([`Plan::http`], [`Plan::asr`], [`Preset::plan`]) or of texts: [`layer()`] does
+//! that and is pure; only [`load()`] reads the file and the environment, and only
+//! [`write_template`] writes. [`Plan::default`] fits no service in particular: it has no role
+//! and no endpoint.
 //!
 //! A field is the one place of its key: its comment, default, range and example are what the template of
 //! `highwater init`, the page `docs/src/configuration.md`, the help of `--set`, the environment's names
@@ -13,6 +14,7 @@
 mod build;
 mod env;
 mod file;
+mod fill;
 mod key;
 mod keys;
 mod layer;
@@ -20,6 +22,7 @@ mod leak;
 mod load;
 mod nearest;
 mod page;
+mod preset;
 mod process;
 mod ramp;
 mod roles;
@@ -28,6 +31,8 @@ mod setting;
 mod soak;
 mod target;
 mod template;
+#[cfg(test)]
+mod tests;
 mod unknown;
 mod validate;
 pub(crate) mod words;
@@ -41,17 +46,19 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 pub use env::CONFIG_VARIABLE;
+pub(crate) use fill::{Filled, from_environment};
 pub use layer::layer;
 pub use leak::LeakPlan;
 pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
 pub use page::page;
+pub use preset::Preset;
 pub use process::{Count, ProcessPlan, RqPlan};
 pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
 pub use sampling::{GuardPlan, SamplerPlan, SettlePlan};
 pub use setting::Override;
 pub use soak::SoakPlan;
 pub use target::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
-pub use template::{template, write_template};
+pub use template::{template, write_preset, write_template};
 pub use validate::validate;
 
 /// The longest time that may be configured: a week, in seconds.
@@ -64,6 +71,11 @@ const MOST_MB: f64 = 10_000_000.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
+    /// The kind of service that the other keys start from. Where no preset is given, `target.kind` decides: `asr-rq`
+    /// for `asr`, which is also the default, `openai` for `openai`, `http` for `http`.
+    #[schemars(example = &"asr-rq")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// The directory that receives the data files and the report.
     #[default(PathBuf::from("results"))]
     pub results: PathBuf,
@@ -84,7 +96,6 @@ pub struct Plan {
     /// A role is a process with all its descendants. Every condition that is given must be met. A text must
     /// be equal, or, between slashes, be a regular expression: `"/^worker-[0-9]+$/"`. highwater itself,
     /// shells, launchers, editors, pagers and test runners never match.
-    #[default(default_roles())]
     pub processes: BTreeMap<String, ProcessPlan>,
     /// How the processes are sampled.
     pub sampler: SamplerPlan,
@@ -132,21 +143,4 @@ impl AudioKind {
             AudioKind::Long => "long",
         }
     }
-}
-
-fn default_roles() -> BTreeMap<String, ProcessPlan> {
-    let worker = ProcessPlan {
-        rq: RqPlan { queue: Some("asr-queue".to_string()), url: None },
-        ..ProcessPlan::default()
-    };
-    let beside = |program: &str| ProcessPlan {
-        program: Some(program.to_string()),
-        optional: true,
-        ..ProcessPlan::default()
-    };
-    BTreeMap::from([
-        ("worker".to_string(), worker),
-        ("api".to_string(), beside("uvicorn")),
-        ("backend".to_string(), beside("asr-backend")),
-    ])
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::Plan;
 use super::env::variable;
 use super::key::{Key, Kind};
 use super::keys::{keys, split, tables};
+use super::{Plan, Preset};
 
 const HEAD: &str = "\
 # Configuration
@@ -37,7 +37,9 @@ a comma. An empty variable unsets a key that has no default.
 
 /// The text of the page.
 pub fn page() -> String {
-    let defaults = serde_json::to_value(Plan::default()).unwrap_or_default();
+    let plans = [None, Some(Preset::AsrRq), Some(Preset::Openai), Some(Preset::Http)];
+    let defaults = plans.map(|preset| serde_json::to_value(preset.map_or_else(Plan::default, Preset::plan)));
+    let defaults = defaults.map(Result::unwrap_or_default);
     let mut text = HEAD.to_string();
     section(&mut text, "General", "", &[], &defaults);
     for table in tables() {
@@ -47,7 +49,7 @@ pub fn page() -> String {
     text
 }
 
-fn section(text: &mut String, title: &str, meaning: &str, table: &[String], defaults: &Value) {
+fn section(text: &mut String, title: &str, meaning: &str, table: &[String], defaults: &[Value]) {
     let inside = |key: &&Key| {
         let path = &key.path[..key.path.len() - 1];
         path == table || path.strip_suffix(&["*".to_string()]) == Some(table)
@@ -66,11 +68,25 @@ fn section(text: &mut String, title: &str, meaning: &str, table: &[String], defa
                 let _ = writeln!(text, "- `{word}`: {what}");
             }
         }
-        let default = key.path.iter().try_fold(defaults, |value, word| value.get(word));
-        let default = default.filter(|value| !value.is_null());
-        let default = default.map_or("no default".to_string(), |value| format!("default `{value}`"));
+        let default = default_of(key, defaults);
         let _ = writeln!(text, "\n{}; {default}; `{}`", capital(&key.expected()), variable(&split(&dotted)));
     }
+}
+
+/// The default of a key in the neutral plan, and in the presets that have another.
+fn default_of(key: &Key, defaults: &[Value]) -> String {
+    let of = |plan: &Value| {
+        let value = key.path.iter().try_fold(plan, |value, word| value.get(word));
+        value.filter(|value| !value.is_null()).map(ToString::to_string)
+    };
+    let neutral = defaults.first().and_then(of);
+    let mut words = neutral.as_ref().map_or("no default".to_string(), |value| format!("default `{value}`"));
+    for plan in defaults.iter().skip(1).filter(|_| key.dotted() != "preset") {
+        if let Some(value) = of(plan).filter(|value| Some(value) != neutral.as_ref()) {
+            let _ = write!(words, ", with `preset = {}`: `{value}`", plan["preset"]);
+        }
+    }
+    words
 }
 
 /// `text` with a capital at its beginning.

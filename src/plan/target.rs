@@ -8,9 +8,6 @@ use smart_default::SmartDefault;
 
 use super::WEEK_S;
 
-/// What answers wherever the interface of OpenAI's is, where no other health endpoint is configured.
-pub(super) const OPENAI_HEALTH: &str = "/v1/models";
-
 /// How a service is addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -28,14 +25,14 @@ pub enum TargetKind {
 #[serde(default, deny_unknown_fields)]
 pub struct TargetPlan {
     /// How the service is addressed.
-    #[default(TargetKind::Asr)]
+    #[default(TargetKind::Http)]
     pub kind: TargetKind,
-    /// Base URL, without a path.
+    /// Base URL, without a path. Here, in every path of the service and in its headers, `${NAME}` stands for the
+    /// value of an environment variable, which is written to no file.
     #[default = "http://localhost:8000"]
     pub url: String,
     /// The path that answers 2xx while the service is healthy; empty if there is none, and then it is enough
     /// that the service takes connections.
-    #[default = "/api/v1/health"]
     pub health: String,
     /// The most time that a task may take from submission to result.
     #[default = 600.0]
@@ -87,10 +84,8 @@ pub struct TargetPlan {
 #[serde(default, deny_unknown_fields)]
 pub struct AsrPlan {
     /// The path that takes the upload.
-    #[default = "/api/v1/asr/submit"]
     pub submit: String,
     /// The path of the result, with `{task_id}` where the task's id goes.
-    #[default = "/api/v1/asr/result/{task_id}"]
     pub result: String,
     /// The name of the multipart field that carries the recording.
     #[default = "audio"]
@@ -166,8 +161,8 @@ pub struct HttpPlan {
     /// The request's path.
     #[default = "/"]
     pub path: String,
-    /// Headers of every request, by name.
-    #[schemars(example = BTreeMap::from([("X-Api-Key", "…")]))]
+    /// Headers of every request, by name. A secret is best taken from the environment: `Bearer ${API_TOKEN}`.
+    #[schemars(example = BTreeMap::from([("Authorization", "Bearer ${API_TOKEN}")]))]
     #[serde(deserialize_with = "present")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub headers: BTreeMap<String, String>,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::key::{Key, Kind};
 use super::keys::{Table, keys, tables};
-use super::{Plan, ProcessPlan};
+use super::{Preset, ProcessPlan};
 use crate::error::{Error, ErrorKind, Result};
 
 const HEAD: &str = "\
@@ -27,10 +27,11 @@ const RULE: &str = "\n# --------------------------------------------------------
 /// The width that comments are wrapped to.
 const WIDTH: usize = 84;
 
-/// The text of the file. Lines of the form `#key = value` show defaults, or examples where there is none.
+/// The text of the file. Lines of the form `#key = value` show the defaults of the preset `asr-rq`, or examples where
+/// there is none.
 pub fn template() -> String {
     // A plan is text, numbers and lists under names that are text: JSON can hold it.
-    let defaults = serde_json::to_value(Plan::default()).unwrap_or_default();
+    let defaults = serde_json::to_value(Preset::AsrRq.plan()).unwrap_or_default();
     let mut text = HEAD.to_string();
     for key in keys().iter().filter(|key| key.path.len() == 1) {
         text.push('\n');
@@ -95,8 +96,8 @@ fn role_path(key: &Key, role: &str) -> Vec<String> {
 /// The comment of a key and its default at `path`, or an example.
 fn add_key(text: &mut String, key: &Key, path: &[String], defaults: &Value) {
     comment(text, &meaning(key));
-    let default =
-        path.iter().try_fold(defaults, |value, word| value.get(word)).filter(|value| !value.is_null());
+    let given = |value: &&Value| !value.is_null() && path != ["preset"];
+    let default = path.iter().try_fold(defaults, |value, word| value.get(word)).filter(given);
     if let Some(value) = default.or(key.example.as_ref()) {
         assign(text, key.name(), value);
     }
@@ -148,6 +149,14 @@ fn comment(text: &mut String, markdown: &str) {
 /// `Io` if the file exists and `force` is false, or if it cannot be written.
 pub fn write_template(path: &Path, force: bool) -> Result<()> {
     write(path, &template(), force)
+}
+
+/// Writes the few lines that a configuration of `preset` needs to `path`; `force` replaces a file that exists.
+///
+/// # Errors
+/// As [`write_template`].
+pub fn write_preset(path: &Path, preset: Preset, force: bool) -> Result<()> {
+    write(path, preset.first_lines(), force)
 }
 
 fn write(path: &Path, text: &str, force: bool) -> Result<()> {
@@ -211,14 +220,14 @@ mod tests {
 
     #[test]
     fn as_written_it_changes_nothing() {
-        assert_eq!(parse(&template()), Plan::default());
+        assert_eq!(parse(&template()), Preset::AsrRq.plan());
     }
 
     #[test]
     fn the_values_it_shows_are_the_defaults() {
         // Patterns that are emptied switch a role off.
         let text = uncommented(|table, key| !optional(table, key) && key != "patterns");
-        assert_eq!(parse(&text), Plan::default());
+        assert_eq!(parse(&text), Preset::AsrRq.plan());
         assert!(text.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count() > 40);
     }
 
@@ -266,7 +275,7 @@ mod tests {
         let plan = parse(&example("a plain HTTP service, watched by its pid"));
         assert_eq!(plan.target.kind, TargetKind::Http);
         assert_eq!(plan.processes["worker"].pid, Some(12345));
-        assert_eq!(plan.processes.len(), 1, "the other roles are switched off");
+        assert_eq!(plan.processes.len(), 1, "there are no other roles");
         let plan = parse(&example("a service that takes the audio in one request"));
         assert_eq!(plan.target.http.multipart_field, "file");
     }

@@ -7,6 +7,7 @@ use figment::value::Value;
 
 use self::roles::processes;
 use super::Plan;
+use super::fill::names_a_variable;
 use super::keys::keys;
 use super::setting::{every, shown};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,11 +25,17 @@ pub(super) struct Violation {
 }
 
 impl Violation {
-    fn new(keys: &[&str], message: String) -> Violation {
+    pub(super) fn new(keys: &[&str], message: String) -> Violation {
         Violation { keys: keys.iter().map(ToString::to_string).collect(), message, hint: None }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Violation {
+    /// Another key that it may come from.
+    fn also_from(mut self, key: &str) -> Violation {
+        self.keys.push(key.to_string());
+        self
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Violation {
         self.hint = Some(hint.into());
         self
     }
@@ -66,6 +73,11 @@ pub(super) fn violations(plan: &Plan) -> Vec<Violation> {
     found
 }
 
+/// Everything that is wrong with `target`, but for the ranges of its numbers.
+pub(super) fn target(target: &super::TargetPlan) -> Vec<Violation> {
+    target::violations(target)
+}
+
 /// Every value against what its key holds, and its range.
 fn ranges(plan: &Plan) -> Vec<Violation> {
     let Ok(tree) = Value::serialize(plan) else {
@@ -84,8 +96,16 @@ fn ranges(plan: &Plan) -> Vec<Violation> {
 }
 
 fn url_path(key: &str, path: &str) -> Option<Violation> {
-    let message = || format!("`{key}` must begin with `/`, got `{path}`");
-    (!path.starts_with('/')).then(|| Violation::new(&[key], message()))
+    let wrong = |what: &str| Some(Violation::new(&[key], format!("`{key}` {what}, got `{path}`")));
+    if !path.starts_with('/') {
+        return wrong("must begin with `/`");
+    }
+    let can_be_asked_for = !path.contains('#') && path.parse::<hyper::http::uri::PathAndQuery>().is_ok();
+    // With variables, what counts is the path that comes of them.
+    (!can_be_asked_for && !names_a_variable(path))
+        .then(|| wrong("must be the path of a URL"))
+        .flatten()
+        .map(|found| found.hint("a space is written `%20`; `?` begins a query, and there is no `#`"))
 }
 
 fn not_empty(key: &str, text: &str) -> Option<Violation> {
@@ -133,17 +153,19 @@ fn paths_and_limits(plan: &Plan) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Preset;
 
-    /// The complaint about the default plan after `change`.
+    /// The complaint about the plan of a preset after `change`.
     pub(super) fn complaint(change: impl FnOnce(&mut Plan)) -> String {
-        let mut plan = Plan::default();
+        let mut plan = Preset::AsrRq.plan();
         change(&mut plan);
         validate(&plan).unwrap_err().to_string()
     }
 
     #[test]
-    fn the_default_plan_is_valid() {
-        assert_eq!(violations(&Plan::default()), []);
+    fn the_neutral_plan_lacks_only_a_worker() {
+        assert_eq!(violations(&Plan::default().worker_pid(7)), []);
+        assert!(violations(&Plan::default())[0].message.contains("no role `worker`"));
     }
 
     #[test]

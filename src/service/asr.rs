@@ -41,6 +41,7 @@ impl AsrTarget {
     /// names is not set.
     pub fn of_plan(plan: &TargetPlan) -> crate::Result<AsrTarget> {
         let client = Client::of_plan(plan)?;
+        let filled = plan.filled()?.target;
         let stream_headers = plan.asr.stream.then(|| {
             let accept =
                 HeaderValue::from_static("text/event-stream, application/x-ndjson, application/json");
@@ -51,8 +52,8 @@ impl AsrTarget {
             stream_headers,
             looks: Arc::new(Looks::new(plan.asr.max_polls_per_s)),
             base: base(&plan.url),
-            health: plan.health.clone(),
-            plan: plan.asr.clone(),
+            health: filled.health,
+            plan: filled.asr,
         })
     }
 

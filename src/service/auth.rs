@@ -11,9 +11,16 @@ use crate::plan::TargetPlan;
 /// The replacement for a secret in texts.
 pub(super) const HIDDEN: &str = "(hidden)";
 
+/// The fewest characters of a variable's value that is taken for a secret.
+const SHORTEST_SECRET: usize = 6;
+
 /// A header with a secret, if the plan names one.
 #[derive(Clone, Default)]
-pub(super) struct Auth(Option<Header>);
+pub(super) struct Auth {
+    header: Option<Header>,
+    /// Values of variables that are sent elsewhere: in headers of the user's own, in a query.
+    others: Vec<String>,
+}
 
 #[derive(Clone)]
 struct Header {
@@ -59,18 +66,25 @@ impl Auth {
                 .hint("it holds a line break or another control character")
         })?;
         value.set_sensitive(true);
-        Ok(Auth(Some(Header { name: header, value, secret })))
+        Ok(Auth { header: Some(Header { name: header, value, secret }), others: Vec::new() })
+    }
+
+    /// Also hides `others` in what a service says. A short one is a number or a word rather than a secret, and stands
+    /// in texts by chance.
+    pub(super) fn hiding(mut self, others: &[String]) -> Auth {
+        self.others = others.iter().filter(|text| text.chars().count() >= SHORTEST_SECRET).cloned().collect();
+        self
     }
 
     /// The header to send.
     pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
-        self.0.as_ref().map(|header| (header.name.clone(), header.value.clone()))
+        self.header.as_ref().map(|header| (header.name.clone(), header.value.clone()))
     }
 
     /// The name of the header and the source of its value, for `highwater doctor`.
     #[cfg(feature = "cli")]
     pub(super) fn describe(&self, plan: &TargetPlan) -> Option<String> {
-        let header = self.0.as_ref()?;
+        let header = self.header.as_ref()?;
         let length = header.secret.chars().count();
         Some(format!(
             "`{}` carries the secret in `{}` ({length} characters)",
@@ -80,16 +94,20 @@ impl Auth {
 
     /// `text` without the secret: a service may quote the request in its error.
     pub(super) fn scrub(&self, text: String) -> String {
-        match &self.0 {
-            Some(header) if text.contains(&header.secret) => text.replace(&header.secret, HIDDEN),
-            _ => text,
-        }
+        let mut secrets: Vec<&String> =
+            self.header.iter().map(|header| &header.secret).chain(&self.others).collect();
+        // A secret may contain another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.into_iter().fold(text, |text, secret| match text.contains(secret) {
+            true => text.replace(secret, HIDDEN),
+            false => text,
+        })
     }
 }
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.header {
             Some(header) => write!(f, "Auth({}: {HIDDEN})", header.name),
             None => f.write_str("Auth(none)"),
         }
@@ -111,6 +129,11 @@ mod tests {
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("authorization", "Bearer s3cret"));
         assert!(!format!("{auth:?} {value:?}").contains("s3cret"));
         assert_eq!(auth.scrub("bad key s3cret".to_string()), "bad key (hidden)");
+        let auth = auth.hiding(&["0ther-s3cret".to_string(), "8000".to_string()]);
+        assert_eq!(
+            auth.scrub("port 8000: 0ther-s3cret, s3cret".to_string()),
+            "port 8000: (hidden), (hidden)"
+        );
         let own = TargetPlan { auth_header: "X-Key".to_string(), auth_scheme: String::new(), ..plan() };
         let (name, value) = Auth::read(&own, |_| Some("k".to_string())).unwrap().header().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-key", "k"));

@@ -31,12 +31,13 @@ impl HttpTarget {
     /// if the secret that the plan names is not set.
     pub fn of_plan(plan: &TargetPlan) -> Result<HttpTarget, Error> {
         let client = Client::of_plan(plan)?;
+        let filled = plan.filled()?.target;
         let config = |what: String| Error::new(ErrorKind::Config, what);
         let method = Method::from_bytes(plan.http.method.as_bytes()).map_err(|error| {
             config(format!("`target.http.method` is no HTTP method: `{}`", plan.http.method)).source(error)
         })?;
         let mut headers = HeaderMap::new();
-        for (name, value) in &plan.http.headers {
+        for (name, value) in &filled.http.headers {
             let wrong =
                 || config(format!("`target.http.headers` has an entry that is no HTTP header: `{name}`"));
             headers.insert(
@@ -46,12 +47,12 @@ impl HttpTarget {
         }
         Ok(HttpTarget {
             headers: client.headers_with(&headers),
-            path: plan.http.path.parse().map_err(|error: hyper::http::uri::InvalidUri| {
+            path: filled.http.path.parse().map_err(|error: hyper::http::uri::InvalidUri| {
                 config(format!("`target.http.path` is no path: `{}`", plan.http.path)).source(error)
             })?,
             client,
             base: base(&plan.url),
-            health: plan.health.clone(),
+            health: filled.health,
             method,
             json: plan.http.json.as_ref().map(|json| Bytes::from(json.to_string())),
             plan: plan.http.clone(),

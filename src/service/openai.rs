@@ -11,7 +11,8 @@ use crate::plan::{OpenAiPlan, TargetPlan};
 #[derive(Debug, Clone)]
 pub struct OpenAiTarget {
     client: Client,
-    base: String,
+    /// Where it is, as the plan has it: without the values of variables.
+    endpoint: String,
     health: String,
     plan: OpenAiPlan,
 }
@@ -23,11 +24,12 @@ impl OpenAiTarget {
     /// [`crate::ErrorKind::Config`] if no HTTP client can be set up, or the secret that the plan
     /// names is not set.
     pub fn of_plan(plan: &TargetPlan) -> crate::Result<OpenAiTarget> {
+        let filled = plan.filled()?.target;
         Ok(OpenAiTarget {
             client: Client::of_plan(plan)?,
-            base: base(&plan.url),
-            health: plan.health.clone(),
-            plan: plan.openai.clone(),
+            endpoint: format!("{}{}", base(&plan.url), plan.openai.path),
+            health: filled.health,
+            plan: filled.openai,
         })
     }
 
@@ -61,7 +63,7 @@ fn seconds(value: &Value) -> Option<f64> {
 
 impl Target for OpenAiTarget {
     fn describe(&self) -> String {
-        format!("the speech service at {}{}", self.base, self.plan.path)
+        format!("the speech service at {}", self.endpoint)
     }
 
     async fn perform(&self, input: &Input) -> Result<Completion, TaskError> {

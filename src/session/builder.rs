@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Session;
 use super::files::Reservation;
+use super::checked::checked;
 use super::up::{Up, start_sampler};
 use crate::analysis::WORKER;
 use crate::baseline::read_figures;
@@ -14,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{bad_input, planned_inputs};
 use crate::journal::RunPaths;
 use crate::phases::{Observer, Recorder, Rig, Silent, Workers};
-use crate::plan::{Plan, TargetKind};
+use crate::plan::Plan;
 use crate::record::{Event, Machine};
 use crate::resume::Resume;
 use crate::sampler::{Sampler, Snapshot};
@@ -104,7 +105,9 @@ impl SessionBuilder {
     ///
     /// # Errors
     /// Those of each of these, with a hint; nothing is left behind then.
-    pub async fn start(self) -> Result<Session> {
+    pub async fn start(mut self) -> Result<Session> {
+        let embedded = self.up.as_ref().map_or(self.embedded.is_some(), |up| up.embedded.is_some());
+        self.plan = checked(self.plan, embedded)?;
         let reservation = Reservation::new(&self.plan.results)?;
         let session = self.start_in(reservation.paths()).await?;
         reservation.keep();
@@ -113,10 +116,6 @@ impl SessionBuilder {
 
     async fn start_in(self, paths: &RunPaths) -> Result<Session> {
         let SessionBuilder { mut plan, up, target, inputs, embedded, observer, stop, mut resume } = self;
-        if up.as_ref().map_or(embedded.is_some(), |up| up.embedded.is_some()) {
-            // Whatever service the configuration names, the embedded one takes audio.
-            plan.target.kind = TargetKind::Asr;
-        }
         // Read first: a wrong path must not show after an hour of load.
         let baseline = plan.baseline.as_deref().map(read_figures).transpose()?;
         let inputs = match inputs {

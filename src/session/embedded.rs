@@ -12,7 +12,7 @@ mod present {
     pub(crate) use highwater_demo::Embedded;
 
     use crate::error::Result;
-    use crate::plan::{Plan, ProcessPlan, TargetKind};
+    use crate::plan::{Plan, ProcessPlan};
 
     /// Starts the service with `arguments`.
     pub(crate) fn start(arguments: &[String]) -> Result<Embedded> {
@@ -21,13 +21,7 @@ mod present {
 
     /// The embedded service says itself where it listens and who plays which role.
     pub(crate) fn aim(plan: &mut Plan, service: &Embedded) {
-        let defaults = Plan::default().target;
-        plan.target.kind = TargetKind::Asr;
         plan.target.url = service.ready().url.clone();
-        plan.target.health = defaults.health;
-        plan.target.asr = defaults.asr;
-        // A secret of another service is none of its business.
-        plan.target.auth_env = String::new();
         let mut roles: BTreeMap<String, ProcessPlan> = BTreeMap::new();
         for process in &service.ready().processes {
             roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);

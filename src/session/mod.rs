@@ -2,6 +2,7 @@
 //! suites both stand on.
 
 mod builder;
+mod checked;
 mod embedded;
 mod files;
 mod reach;
@@ -10,6 +11,7 @@ mod up;
 use std::sync::Arc;
 
 pub use builder::SessionBuilder;
+pub(crate) use checked::checked;
 pub(crate) use embedded::Embedded;
 pub use files::write_report;
 pub use reach::check_service;

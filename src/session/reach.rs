@@ -58,6 +58,7 @@ fn hint(status: Option<u16>) -> &'static str {
         Some(_) => "it is up, and says that it is not well: its log should tell why",
         None => {
             "start the service, or say where it is with `--url URL` (or `target.url` in `highwater.toml`)\n\
+             `--preset http` and `--preset openai` are for services that are addressed in another way\n\
              `highwater run --demo` needs no service: it tests the embedded one"
         }
     }

@@ -255,7 +255,7 @@ fn a_service_that_is_not_there_is_3_with_a_hint() {
     let ended = home.run_against(&url, &[]);
     ended.says(3, &[&url, "is not ready", "refused", "hint: start the service", "--url URL", "--demo"]);
     // A service that cannot be asked for its health has to be there all the same.
-    let unasked = home.run_against(&url, &["--preset", "http"]);
+    let unasked = home.run_against(&url, &["--preset", "http", "--worker-pid", "1"]);
     unasked.says(3, &["is not ready: cannot connect", "hint: start the service"]);
     assert_eq!(fs::read_dir(home.path("results")).unwrap().count(), 0, "no files of a run that was none");
 }
@@ -366,6 +366,55 @@ fn init_writes_a_file_that_loads_and_overwrites_none() {
     assert_eq!(fs::read_to_string(home.path("highwater.toml")).unwrap(), template);
     home.run(&["init", "other.toml"]).says(0, &[]);
     assert!(home.path("other.toml").is_file());
+}
+
+#[test]
+fn init_with_a_preset_writes_the_lines_that_matter() {
+    let home = Home::new();
+    home.run(&["init", "--preset", "http"]).says(0, &[]);
+    let written = fs::read_to_string(home.path("highwater.toml")).unwrap();
+    assert!(written.contains("preset = \"http\"") && written.lines().count() < 30, "{written}");
+    assert!(written.contains("Bearer ${API_TOKEN}"), "a secret comes from the environment");
+    // No role of another kind of service has to be there, or to be switched off.
+    let doctor = home.run(&["doctor", "--url", &service::nobody()]);
+    assert!(doctor.stdout.contains("worker") && !doctor.stdout.contains("backend"), "{}", doctor.stdout);
+}
+
+#[test]
+fn a_variable_in_a_header_is_taken_from_the_environment_or_refused() {
+    let home = Home::new();
+    let text =
+        "preset = 'http'\n[target.http.headers]\nX-Key = '${HW_TEST_KEY}'\n[processes.worker]\npid = 1\n";
+    home.write("highwater.toml", text);
+    home.run(&["run"]).says(
+        3,
+        &[
+            "`target.http.headers.X-Key` needs the environment variable `HW_TEST_KEY`",
+            "`highwater.toml` line 3",
+        ],
+    );
+    let mut command = home.command(&["run", "--url", &service::nobody()]);
+    command.env("HW_TEST_KEY", "0pen-sesame");
+    let set = ended(command);
+    set.says(3, &["is not ready"]);
+    assert!(!set.stderr.contains("sesame") && !set.stdout.contains("sesame"), "{}", set.stderr);
+}
+
+#[test]
+fn a_path_that_makes_no_url_and_two_variables_for_one_key_are_3() {
+    let home = Home::new();
+    home.write(
+        "highwater.toml",
+        "preset = 'http'\n\n[target]\nhttp.path = '/a b'\n[processes.worker]\npid = 1\n",
+    );
+    home.run(&["run"])
+        .says(3, &["`target.http.path` must be the path of a URL, got `/a b`", "line 4", "%20"]);
+    home.write("highwater.toml", "[target]\nhealth = '/up now'\n");
+    home.run(&["run"]).says(3, &["`target.health` must be the path of a URL", "`highwater.toml` line 2"]);
+    fs::remove_file(home.path("highwater.toml")).unwrap();
+    let mut command = home.command(&["run"]);
+    command.env("HIGHWATER_URL", "http://a:1").env("HIGHWATER_TARGET_URL", "http://a:1");
+    ended(command).says(3, &["`target.url` is set twice", "`HIGHWATER_URL`", "unset one of the two"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use highwater::plan::{AudioKind, Plan, ProcessPlan, TargetPlan};
+use highwater::plan::{AudioKind, Plan, TargetPlan};
 use highwater::record::Limit;
 use highwater::service::{
     AsrTarget, Completion, HttpTarget, Input, Inputs, Target, TaskError, Unwell, poll_delay,
@@ -37,7 +37,7 @@ fn completion(task_id: &str, audio_seconds: f64) -> Completion {
 }
 
 fn at(url: &str) -> TargetPlan {
-    TargetPlan { url: url.to_string(), ..TargetPlan::default() }
+    Plan::asr(url).target
 }
 
 /// The plan of an ASR service whose answers are these, and what became of a task there.
@@ -309,7 +309,8 @@ async fn health_says_what_is_wrong() {
         .route("/ill", get(|| async { StatusCode::SERVICE_UNAVAILABLE }));
     let service = Service::start(router).await;
     let ask = async |url: &str, path: &str| {
-        let plan = TargetPlan { health: path.to_string(), ..at(url) };
+        let mut plan = at(url);
+        plan.health = path.to_string();
         AsrTarget::of_plan(&plan).unwrap().health().await
     };
     assert_eq!(ask(&service.url, "/well").await, Ok(()));
@@ -399,9 +400,8 @@ impl Target for Counter {
 
 /// A suite with a process that does nothing as its worker.
 fn counting(worker: &Idle, home: &std::path::Path, performed: &Arc<AtomicU32>, good: u32) -> Suite {
-    let mut plan = Plan { results: home.to_path_buf(), ..Plan::default() };
-    let role = ProcessPlan { pid: Some(worker.pid()), ..ProcessPlan::default() };
-    plan.processes = [("worker".to_string(), role)].into();
+    let mut plan = Plan::default().worker_pid(worker.pid());
+    plan.results = home.to_path_buf();
     plan.settle.quiet_s = 0.1;
     // As many tasks as the level says, each level once: what is counted here is calls.
     plan.ramp.short_s = 0.0;

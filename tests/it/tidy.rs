@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "src/plan/mod.rs",
     "src/plan/nearest.rs",
     "src/plan/page.rs",
+    "src/plan/preset.rs",
     "src/plan/sampling.rs",
     "src/plan/setting.rs",
     "src/plan/target.rs",

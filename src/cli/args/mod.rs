@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use plan::{Overrides, PlanArgs, ThresholdArgs, put};
+pub(super) use plan::{Overrides, PlanArgs, PresetArg, ThresholdArgs, put};
 pub(super) use run::{InFlight, PhaseArg, RunArgs};
 
 use super::judge::{JUDGE_HELP, JudgeArgs};
@@ -110,6 +110,10 @@ pub(super) struct InitArgs {
     /// The file to write
     #[arg(default_value = "highwater.toml")]
     pub(super) path: PathBuf,
+
+    /// Write only the lines that such a service needs, instead of every key with its default
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(super) preset: Option<PresetArg>,
 
     /// Overwrite a file that exists
     #[arg(long)]

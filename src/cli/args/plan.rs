@@ -5,24 +5,25 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::plan::Override;
+use crate::plan::{Override, Preset};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Preset {
-    /// Submit a file, then ask for the result
-    Asr,
+pub(in crate::cli) enum PresetArg {
+    /// Submit a recording, then ask for the result; an RQ worker
+    #[value(alias = "asr")]
+    AsrRq,
     /// POST /v1/audio/transcriptions, as OpenAI and many speech servers have it
     Openai,
     /// One request is one task (`[target.http]`)
     Http,
 }
 
-impl Preset {
-    fn word(self) -> &'static str {
-        match self {
-            Preset::Asr => "asr",
-            Preset::Openai => "openai",
-            Preset::Http => "http",
+impl From<PresetArg> for Preset {
+    fn from(preset: PresetArg) -> Preset {
+        match preset {
+            PresetArg::AsrRq => Preset::AsrRq,
+            PresetArg::Openai => Preset::Openai,
+            PresetArg::Http => Preset::Http,
         }
     }
 }
@@ -47,9 +48,9 @@ pub(in crate::cli) struct PlanArgs {
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(in crate::cli) url: Option<String>,
 
-    /// How the service is spoken to (`target.kind`) [default: asr]
+    /// The kind of service, with its usual endpoints and processes [default: asr-rq]
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Service")]
-    pub(in crate::cli) preset: Option<Preset>,
+    pub(in crate::cli) preset: Option<PresetArg>,
 
     /// The worker process, instead of finding it by its command line
     #[arg(long, value_name = "PID", help_heading = "Service", group = "worker")]
@@ -115,7 +116,7 @@ impl PlanArgs {
         let mut overrides = self.set.clone();
         put(&mut overrides, "results", self.results.as_ref());
         put(&mut overrides, "target.url", self.url.as_ref());
-        put(&mut overrides, "target.kind", self.preset.map(Preset::word));
+        put(&mut overrides, "preset", self.preset.map(Preset::from));
         put(&mut overrides, "processes.worker.pid", self.worker_pid);
         put(&mut overrides, "processes.worker.pidfile", self.worker_pidfile.as_ref());
         put(&mut overrides, "processes.worker.port", self.worker_port);

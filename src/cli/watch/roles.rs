@@ -62,6 +62,7 @@ pub(super) fn check_any(sampler: &Sampler) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Preset;
 
     fn args(what: &[&str], pid: &[u32]) -> WatchArgs {
         WatchArgs {
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn roles_patterns_and_pids_are_told_apart() {
-        let plan = Plan::default();
+        let plan = Preset::AsrRq.plan();
         let roles = chosen(&args(&["worker", "postgres: writer"], &[7]), &plan).unwrap();
         assert_eq!(roles.keys().collect::<Vec<_>>(), ["pid 7", "postgres: writer", "worker"]);
         assert_eq!(roles["worker"].patterns, plan.processes["worker"].patterns);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Violation;
 use crate::plan::ProcessPlan;
+use crate::plan::fill::names_a_variable;
 use crate::plan::words::Word;
 
 /// What says how a role is found, in a hint.
 const WAYS: &str = "by `program`, `argv`, `port`, `pidfile`, `pid`, `rq.queue` or `unit`; `highwater init` \
-    writes a file that explains them";
+    writes a file that explains them. A flag does it too: `--worker-port`, `--worker-pidfile`, `--worker-pid`";
 
 /// Every role can be found, by what can be looked for.
 pub(super) fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violation> {
@@ -94,7 +95,7 @@ fn rq(role: &str, process: &ProcessPlan) -> Vec<Violation> {
         let hint = error.hint_text().unwrap_or_default().to_string();
         found.push(Violation::new(&[&key], error.to_string()).hint(hint));
     }
-    if !is_redis(url) {
+    if !names_a_variable(url) && !is_redis(url) {
         let hint = if url.starts_with("rediss:") {
             "Redis over TLS is not spoken; leave `rq.url` out to find the worker by its command line"
         } else {
@@ -123,18 +124,18 @@ fn is_redis(_: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Plan, validate};
+    use crate::plan::{Preset, validate};
 
     /// The complaint about the default plan after `change` to its worker.
     fn complaint(change: impl FnOnce(&mut ProcessPlan)) -> String {
-        let mut plan = Plan::default();
+        let mut plan = Preset::AsrRq.plan();
         change(plan.processes.get_mut("worker").unwrap());
         validate(&plan).unwrap_err().to_string()
     }
 
     #[test]
     fn every_role_can_be_found() {
-        let mut plan = Plan::default();
+        let mut plan = Preset::AsrRq.plan();
         plan.processes.remove("worker");
         assert_eq!(
             validate(&plan).unwrap_err().to_string(),

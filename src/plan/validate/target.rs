@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Violation, not_empty, url_path};
-use crate::plan::{AsrPlan, HttpPlan, OpenAiPlan, TargetPlan};
+use crate::plan::fill::names_a_variable;
+use crate::plan::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
 
 /// The methods that a request may have.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -15,13 +16,17 @@ pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
         found.extend(url_path("target.health", &target.health));
     }
     found.extend(auth(target));
-    found.extend(asr(&target.asr));
+    found.extend(asr(&target.asr, target.kind == TargetKind::Asr));
     found.extend(openai(&target.openai));
     found.extend(http(&target.http));
     found
 }
 
 fn url(target: &TargetPlan) -> Vec<Violation> {
+    if names_a_variable(&target.url) {
+        // What counts is the URL that comes of it.
+        return Vec::new();
+    }
     let mut found = Vec::new();
     let url = |message: &str| {
         Violation::new(&["target.url"], format!("`target.url` must be {message}, got `{}`", target.url))
@@ -93,11 +98,18 @@ fn openai(openai: &OpenAiPlan) -> Vec<Violation> {
     found
 }
 
-fn asr(asr: &AsrPlan) -> Vec<Violation> {
+/// `used` is true if the service is addressed so; else its paths may be left out.
+fn asr(asr: &AsrPlan, used: bool) -> Vec<Violation> {
     let mut found = Vec::new();
-    found.extend(url_path("target.asr.submit", &asr.submit));
-    found.extend(url_path("target.asr.result", &asr.result));
-    if !asr.result.contains("{task_id}") {
+    let given = |path: &str| used || !path.is_empty();
+    if given(&asr.submit) {
+        found.extend(url_path("target.asr.submit", &asr.submit));
+    }
+    if given(&asr.result) {
+        let path = url_path("target.asr.result", &result_path(asr));
+        found.extend(path.map(|wrong| wrong.also_from("target.asr.wait_query")));
+    }
+    if given(&asr.result) && !asr.result.contains("{task_id}") {
         let message = format!("`target.asr.result` must contain `{{task_id}}`, got `{}`", asr.result);
         found.push(Violation::new(&["target.asr.result"], message));
     }
@@ -127,6 +139,15 @@ fn asr(asr: &AsrPlan) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// The path that is asked for, with a task's id and what makes the service hold its answer back.
+fn result_path(asr: &AsrPlan) -> String {
+    let path = asr.result.replace("{task_id}", "id");
+    match asr.wait_query.as_str() {
+        "" => path,
+        query => format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' }),
+    }
 }
 
 fn http(http: &HttpPlan) -> Vec<Violation> {
@@ -160,8 +181,11 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
         found.push(Violation::new(&[key], format!("`{key}` must not be empty")).hint("for example `[200]`"));
     }
     if !http.success_pointer.is_empty() {
-        let pointer = url_path("target.http.success_pointer", &http.success_pointer);
-        found.extend(pointer.map(|found| found.hint("a JSON pointer, for example `/result/text`")));
+        if !http.success_pointer.starts_with('/') {
+            let key = "target.http.success_pointer";
+            let message = format!("`{key}` must begin with `/`, got `{}`", http.success_pointer);
+            found.push(Violation::new(&[key], message).hint("a JSON pointer, for example `/result/text`"));
+        }
     }
     found
 }
@@ -172,12 +196,12 @@ mod tests {
 
     use super::super::tests::complaint;
     use super::super::validate;
-    use crate::plan::Plan;
+    use crate::plan::Preset;
 
     #[test]
     fn the_url_has_a_scheme_a_host_and_no_path() {
         let url = |url: &str| {
-            let mut plan = Plan::default();
+            let mut plan = Preset::AsrRq.plan();
             plan.target.url = url.to_string();
             validate(&plan)
         };
@@ -207,6 +231,18 @@ mod tests {
         assert_eq!(
             complaint(|plan| plan.target.health = "up".into()),
             "`target.health` must begin with `/`, got `up`"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.health = "/a b".into()),
+            "`target.health` must be the path of a URL, got `/a b`"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.asr.wait_query = "wait=3 0".into()),
+            "`target.asr.result` must be the path of a URL, got `/api/v1/asr/result/id?wait=3 0`"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.http.path = "/a#b".into()),
+            "`target.http.path` must be the path of a URL, got `/a#b`"
         );
         assert_eq!(
             complaint(|plan| plan.target.asr.field = " ".into()),

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use super::evidence::Evidence;
 use super::registry::Lookup;
-use crate::plan::ProcessPlan;
+use crate::plan::{ProcessPlan, from_environment};
 use crate::sampler::process::{ProcessInfo, ProcessSource, Question};
 
 /// Gathers repeatedly, and remembers what is slow to look up.
@@ -52,7 +52,10 @@ impl Gatherer {
         for plan in roles.values() {
             let (Some(url), Some(queue)) = (&plan.rq.url, &plan.rq.queue) else { continue };
             let key = (url.clone(), queue.clone());
-            let lookup = self.lookups.entry(key.clone()).or_insert_with(|| Lookup::start(url, queue));
+            let lookup = self
+                .lookups
+                .entry(key.clone())
+                .or_insert_with(|| Lookup::start(&from_environment(url), queue));
             let workers = if patience == Patience::Wait { lookup.wait() } else { lookup.poll() };
             evidence.registries.insert(key, workers);
         }

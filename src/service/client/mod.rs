@@ -37,7 +37,7 @@ use self::origin::Origin;
 use super::auth::Auth;
 use super::{Cause, Completion, TaskError, Unwell};
 use crate::error::Result;
-use crate::plan::TargetPlan;
+use crate::plan::{Filled, TargetPlan};
 
 /// The part of a refusal's body that is kept, in bytes.
 const BODY_LIMIT: usize = 2048;
@@ -86,8 +86,9 @@ impl Client {
     /// system's certificates cannot be used.
     pub(super) fn of_plan(plan: &TargetPlan) -> Result<Client> {
         files::allow_many();
+        let Filled { target: plan, secrets } = &plan.filled()?;
         let origin = Origin::of_url(&plan.url)?;
-        let auth = Auth::of_plan(plan)?;
+        let auth = Auth::of_plan(plan)?.hiding(secrets);
         let mut headers = HeaderMap::new();
         if let Ok(host) = HeaderValue::from_str(&origin.authority) {
             headers.insert(header::HOST, host);

@@ -11,7 +11,7 @@ mod secrets;
 mod tls;
 
 use bytes::Bytes;
-use highwater::plan::{AudioKind, TargetKind, TargetPlan};
+use highwater::plan::{AudioKind, Plan, TargetPlan};
 use highwater::service::{AsrTarget, Completion, HttpTarget, Input, Target, TaskError};
 
 fn input(bytes: Vec<u8>) -> Input {
@@ -21,12 +21,12 @@ fn input(bytes: Vec<u8>) -> Input {
 
 /// The plan of an ASR service at `url`.
 fn asr(url: &str) -> TargetPlan {
-    TargetPlan { url: url.to_string(), ..TargetPlan::default() }
+    Plan::asr(url).target
 }
 
 /// The plan of a service at `url` that takes the file in one request.
 fn http(url: &str) -> TargetPlan {
-    let mut plan = TargetPlan { kind: TargetKind::Http, url: url.to_string(), ..TargetPlan::default() };
+    let mut plan = Plan::http(url, "/").target;
     plan.http.multipart_field = "file".to_string();
     plan
 }

@@ -8,7 +8,7 @@ use axum::extract::Multipart;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use highwater::plan::TargetPlan;
+use highwater::plan::Plan;
 use highwater::service::{OpenAiTarget, Target, TaskError};
 use serde_json::{Value, json};
 use serial_test::file_serial;
@@ -20,7 +20,7 @@ use crate::support::service::{Idle, Service};
 async fn transcribed(answer: Value) -> Result<highwater::service::Completion, TaskError> {
     let router = Router::new().route("/v1/audio/transcriptions", post(move || async move { Json(answer) }));
     let service = Service::start(router).await;
-    let plan = TargetPlan { url: service.url.clone(), ..TargetPlan::default() };
+    let plan = Plan::openai(&service.url).target;
     OpenAiTarget::of_plan(&plan).unwrap().perform(&input(vec![1; 100])).await
 }
 
@@ -48,7 +48,7 @@ async fn openai_sends_model_format_and_file_and_reads_the_duration() {
         }),
     );
     let service = Service::start(router).await;
-    let mut plan = TargetPlan { url: service.url.clone(), ..TargetPlan::default() };
+    let mut plan = Plan::openai(&service.url).target;
     plan.openai.fields.insert("temperature".to_string(), "0".to_string());
     let target = OpenAiTarget::of_plan(&plan).unwrap();
     let done = target.perform(&input(vec![1; 500])).await.unwrap();

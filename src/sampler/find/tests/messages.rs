@@ -1,11 +1,11 @@
 //! The messages for a role that is ambiguous or has no process.
 
 use super::*;
-use crate::plan::Plan;
+use crate::plan::Preset;
 use crate::units::MB;
 
 fn default_worker() -> BTreeMap<String, ProcessPlan> {
-    worker(Plan::default().processes["worker"].clone())
+    worker(Preset::AsrRq.plan().processes["worker"].clone())
 }
 
 fn error(roles: &BTreeMap<String, ProcessPlan>, processes: &[ProcessInfo], evidence: &Evidence) -> Error {
@@ -74,7 +74,7 @@ fn evidence_that_names_nobody_is_the_reason() {
         error(&port, &machine(&[]), &evidence).to_string(),
         "no process for the role `worker`: no process listens on port 8000 of this machine"
     );
-    let mut plan = Plan::default().processes["worker"].clone();
+    let mut plan = Preset::AsrRq.plan().processes["worker"].clone();
     plan.rq.url = Some("redis://h".into());
     let key = ("redis://h".to_string(), "asr-queue".to_string());
     evidence.registries.insert(key, Ok(Vec::new()));
@@ -95,7 +95,7 @@ fn an_absent_optional_role_is_fine_and_an_absent_pid_is_not() {
 
 #[test]
 fn an_optional_role_with_too_many_is_not_watched() {
-    let roles = BTreeMap::from([("api".to_string(), Plan::default().processes["api"].clone())]);
+    let roles = BTreeMap::from([("api".to_string(), Preset::AsrRq.plan().processes["api"].clone())]);
     let found = find(
         &machine(&[(200, 1, "uvicorn a:a"), (201, 1, "uvicorn b:b")]),
         &roles,

@@ -177,7 +177,7 @@ fn kernel_threads_and_circles_do_no_harm() {
     let kernel = ProcessInfo { argv: Vec::new(), ..process(300, 2, "x") };
     let processes =
         [kernel, process(400, 401, "a"), process(401, 400, "rq worker asr-queue"), process(OWN, 400, "b")];
-    for roles in [rq_patterns(), crate::plan::Plan::default().processes] {
+    for roles in [rq_patterns(), crate::plan::Preset::AsrRq.plan().processes] {
         let found = find(&processes, &roles, &Evidence::default(), OWN);
         assert!(found.roles["worker"].roots.is_empty(), "401 is an ancestor of our own");
     }

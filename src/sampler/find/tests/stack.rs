@@ -2,16 +2,16 @@
 //! and a Go backend, in all the shapes that they take.
 
 use super::*;
-use crate::plan::Plan;
+use crate::plan::Preset;
 
 /// The three roles at their defaults.
 fn shape(others: &[(u32, u32, &str)], expect: &str) {
-    check(&Plan::default().processes, others, expect);
+    check(&Preset::AsrRq.plan().processes, others, expect);
 }
 
 /// The worker alone, at its default.
 fn rq(others: &[(u32, u32, &str)], expect: &str) {
-    check(&worker(Plan::default().processes["worker"].clone()), others, expect);
+    check(&worker(Preset::AsrRq.plan().processes["worker"].clone()), others, expect);
 }
 
 const RQ: &str = "/venv/bin/python /venv/bin/rq worker asr-queue --url redis://localhost:6379/0";
@@ -88,7 +88,7 @@ fn the_neighbours_worker_has_the_lower_pid_and_another_queue() {
 fn two_workers_of_the_queue_are_too_many_unless_any_will_do() {
     let two = [(200, 1, RQ), (300, 1, RQ)];
     rq(&two, "worker ?200+300");
-    let mut plan = Plan::default().processes["worker"].clone();
+    let mut plan = Preset::AsrRq.plan().processes["worker"].clone();
     plan.count = Some(crate::plan::Count::Any);
     check(&worker(plan), &two, "worker 200+300");
 }

@@ -1,0 +1,25 @@
+//! The first step of every run: is its plan valid?
+
+use crate::error::Result;
+use crate::plan::{Plan, Preset, validate};
+
+/// The plan as it is run, if it is valid: made in code or of texts, it passes the same checks.
+///
+/// # Errors
+/// [`crate::ErrorKind::Config`] with the first thing that is wrong with it.
+pub(crate) fn checked(mut plan: Plan, embedded: bool) -> Result<Plan> {
+    if embedded {
+        // Whatever service the plan names, the embedded one is addressed like the preset's, and says itself
+        // which processes it has.
+        let preset = Preset::AsrRq.plan();
+        plan.target.kind = preset.target.kind;
+        plan.target.url = preset.target.url;
+        plan.target.health = preset.target.health;
+        plan.target.asr = preset.target.asr;
+        // A secret of another service is none of its business.
+        plan.target.auth_env = String::new();
+        plan.processes = preset.processes;
+    }
+    validate(&plan)?;
+    Ok(plan)
+}
