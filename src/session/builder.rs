@@ -6,8 +6,8 @@ use sysinfo::System;
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
-use super::files::Reservation;
 use super::checked::checked;
+use super::files::Reservation;
 use super::up::{Up, start_sampler};
 use crate::analysis::WORKER;
 use crate::baseline::read_figures;

@@ -6,7 +6,7 @@ use crate::demo::Embedded;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::sampler::Sampler;
-use crate::session::{Up, start_sampler};
+use crate::session::{Up, checked, start_sampler};
 
 /// A service that is up and sampled, and has not been measured: what a test fixture hands out.
 ///
@@ -21,7 +21,7 @@ pub struct Running {
 
 impl Running {
     pub(super) async fn start(suite: Suite) -> Result<Running> {
-        let mut plan = suite.plan.clone();
+        let mut plan = checked(suite.plan.clone(), suite.embedded.is_some())?;
         let up = Up::bring(&mut plan, suite.target.clone(), suite.embedded.clone()).await?;
         let sampler = start_sampler(&plan, None)?;
         Ok(Running { suite, plan, sampler, up })
