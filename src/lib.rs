@@ -64,7 +64,7 @@
 //! | --- | --- | --- |
 //! | `run` | both phases against a running service; `--resume` continues a run that was stopped | [`session`], [`resume`] |
 //! | `soak` | holds a level and judges whether memory accumulates under load | [`phases::soak()`], [`plan::SoakPlan`] |
-//! | `judge` | judges any file with one memory reading per task | [`readings`], [`analysis::growth()`] |
+//! | `judge` | judges any recording of memory over tasks or time | [`readings`], [`analysis::growth()`] |
 //! | `compare` | says whether a leak is fixed, or a version is worse | [`baseline`], [`analysis::compare()`] |
 //! | `watch` | shows a live table of any processes and writes a CSV | [`sampler`] |
 //! | `report` | judges the data of a run again | [`journal::read()`], [`assessment`], [`report`] |
@@ -195,7 +195,7 @@
 //! | [`journal`] | writing the data files and reading them back |
 //! | [`resume`] | continuing a run that was stopped |
 //! | [`baseline`] | the figures of earlier runs, for comparison |
-//! | [`readings`] | one memory reading per task, from results, CSV or JSON lines |
+//! | [`readings`] | memory over tasks or time, from results or from what other tools record |
 //! | [`analysis`] | judging |
 //! | [`assessment`] | everything that is concluded from a run, derived once |
 //! | [`report`] | rendering |

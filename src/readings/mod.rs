@@ -1,26 +1,113 @@
-//! One memory reading per task, from whatever file holds them: the results of a
-//! run, or a table (CSV, or JSON lines) that something else recorded.
+//! Memory over tasks or over time, from whatever file holds it: the results of a run, or what another
+//! tool recorded (`ps`, `pidstat`, `top`, `docker stats`, Prometheus, CSV, JSON and others).
 //!
-//! [`read`] is the only part that touches files; the others are pure.
+//! A file goes through four stages, all but the first pure: [`read`] fetches its bytes, `text` decodes
+//! them, `forms` turns the text into rows under named columns, and `select` takes the readings out of the
+//! rows: which column, in which unit, of whom, and when (`columns`, `amount`, `groups`, `clock`).
 
+mod amount;
+mod clock;
 mod columns;
+mod forms;
+mod groups;
 mod results;
+mod select;
+mod steps;
 mod table;
+mod text;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::analysis::Readings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal;
-use table::Table;
 
-/// The memory readings of a file, one per task.
+#[cfg(test)]
+mod tests;
+
+pub use amount::Unit;
+pub use steps::Steps;
+
+/// The form of the results of a run.
+pub(crate) const RESULTS: &str = "results of a run";
+
+/// No recording is larger, in bytes.
+const LARGEST: u64 = 1 << 29;
+
+/// What is wanted of a recording, where its own names do not say it.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The column (or the field) that holds the memory, by its name or, where it has none, its number.
+    pub column: Option<String>,
+    /// The unit of its figures.
+    pub unit: Option<Unit>,
+    /// What the rate is told per.
+    pub per: Option<Per>,
+}
+
+/// What a rate is told per.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// Growth per task, or per row where nothing counts tasks.
+    Task,
+    /// Growth per hour.
+    Hour,
+}
+
+/// Where readings stand.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Axis {
+    /// One task, or one look, apart.
+    #[default]
+    Rows,
+    /// After so many tasks each.
+    Tasks(Vec<f64>),
+    /// At these seconds.
+    Seconds(Vec<f64>),
+}
+
+/// What a file holds.
 #[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// What the file is, in words.
+    pub form: &'static str,
+    /// Its series, never none: one for each process, container or column, and one for the sum of those
+    /// that belong together.
+    pub series: Vec<Series>,
+}
+
+impl Recording {
+    /// The one series of a recording, or the sum of all that it holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`] where several series do not belong together.
+    pub fn only(mut self, name: &Path) -> Result<Series> {
+        let sums: Vec<usize> = (0..self.series.len()).filter(|index| self.series[*index].sum).collect();
+        let only = match (self.series.len(), &sums[..]) {
+            (1, _) => 0,
+            (_, [sum]) => *sum,
+            (count, _) => {
+                return Err(Error::new(ErrorKind::Data, format!("`{}` has {count} series", name.display()))
+                    .hint("give each a file of its own, or judge them with `highwater judge`"));
+            }
+        };
+        Ok(self.series.swap_remove(only))
+    }
+}
+
+/// The memory readings of one process, container, role or column.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
-    /// Memory after each task, in MB, in the order of the tasks.
+    /// Whose readings these are, where a file has several.
+    pub name: Option<String>,
+    /// True for the sum of series that belong together.
+    pub sum: bool,
+    /// Memory, in MB, in the order of the tasks or of time.
     pub after_mb: Vec<f64>,
+    /// Where the readings stand.
+    pub at: Axis,
     /// Resident memory that is backed by files, in MB, where the file tells.
     pub file_mb: Option<f64>,
     /// What was resident beside it (shared, or mapped from files) after each of these tasks, in MB;
@@ -28,6 +115,8 @@ pub struct Series {
     pub beside_mb: Vec<f64>,
     /// The column, or the field, that was judged.
     pub column: String,
+    /// The unit of that column in the file.
+    pub unit: Option<Unit>,
     /// What a reader should know: rows that were left out, a unit that was guessed.
     pub notes: Vec<String>,
     /// What was sent with each task, where a column (`kind`, `input`, `audio_file`, …) says it; empty otherwise.
@@ -43,6 +132,16 @@ impl Series {
         let beside_mb = self.beside_mb.get(..end).unwrap_or_default();
         Readings { file_mb: self.file_mb, beside_mb, ..Readings::new(&self.after_mb[..end]) }
     }
+
+    /// The first `first` readings, or all, as floors of equal steps of their axis; none where the rows are its steps.
+    pub fn steps(&self, first: Option<usize>) -> Option<Steps> {
+        let positions = match &self.at {
+            Axis::Rows => return None,
+            Axis::Tasks(positions) | Axis::Seconds(positions) => positions,
+        };
+        let end = first.unwrap_or(usize::MAX).min(self.after_mb.len());
+        Some(Steps::of(&positions[..end], &self.after_mb[..end]))
+    }
 }
 
 /// True for a column of anonymous or private memory.
@@ -56,48 +155,71 @@ pub(crate) fn is_private(column: &str) -> bool {
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read.
 pub(crate) fn is_table(path: &Path) -> Result<bool> {
-    if journal::is_results(path) {
-        return Ok(false);
-    }
-    let bytes = bytes(path)?;
-    Ok(!is_json(&bytes) || !results::is_task(&bytes))
+    Ok(!is_results(path)?)
 }
 
-/// Reads the file at `path`; with `column`, that column of it is judged, whatever its name.
+/// True if the file at `path` is the results of a run.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if it cannot be read.
+pub fn is_results(path: &Path) -> Result<bool> {
+    Ok(path.to_str() != Some("-") && (journal::is_results(path) || results::is_task(&bytes(path)?)))
+}
+
+/// Reads the file at `path`, or standard input for `-`.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Data`], with the line
 /// and the column, if it holds no readings.
-pub fn read(path: &Path, column: Option<&str>) -> Result<Series> {
+pub fn read(path: &Path, wanted: &Wanted) -> Result<Recording> {
     let bytes = bytes(path)?;
     let name = path.display().to_string();
-    let json = is_json(&bytes);
-    if json && column.is_none() && results::is_task(&bytes) {
-        return results::series(path);
+    if wanted.column.is_none() && results::is_task(&bytes) && path.to_str() != Some("-") {
+        return Ok(Recording { form: RESULTS, series: vec![results::series(path)?] });
     }
-    let table = if json { Table::of_lines(&name, &bytes)? } else { Table::of_csv(&name, &bytes)? };
-    table.series(column)
+    of_bytes(&name, &bytes, wanted)
 }
 
-/// What is in a file, without the mark that some editors put before UTF-8.
+/// The recording in the bytes of a file called `name`.
+fn of_bytes(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Recording> {
+    let text = text::text(bytes);
+    if text.chars().take(4096).filter(|character| *character == '\0').count() > 8 {
+        return Err(Error::new(ErrorKind::Data, format!("`{name}` is no text"))
+            .hint("export it as CSV, JSON or text first (`sadf -d`, `promtool query range -o json`)"));
+    }
+    let plain = || wanted.column.as_ref().and_then(|_| forms::plain(&text));
+    match forms::table(&text).or_else(plain) {
+        Some(table) => select::recording(name, &table, wanted),
+        None => Err(select::unknown(name, &text)),
+    }
+}
+
+/// What is in a file.
 fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = fs::read(path).map_err(|error| {
+    let failed = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => "name a results file (.jsonl) or a table (.csv) that exists",
+            io::ErrorKind::NotFound => {
+                "name a results file (.jsonl) or a recording (.csv, .json, .txt, …) that exists"
+            }
             io::ErrorKind::IsADirectory => "name the files in it",
             _ => "check the file's permissions",
         };
         Error::new(ErrorKind::Io, format!("cannot read `{}`", path.display())).source(error).hint(hint)
-    })?;
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
+    };
+    let mut bytes = Vec::new();
+    let source: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(io::stdin()),
+        _ => Box::new(fs::File::open(path).map_err(failed)?),
+    };
+    source.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("`{}` has more than {LARGEST} bytes", path.display()),
+        )
+        .hint("keep the column that holds the memory, and every tenth row"));
     }
     Ok(bytes)
-}
-
-/// What a file is called does not say what it holds; its first character does.
-fn is_json(bytes: &[u8]) -> bool {
-    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
 /// The files that `paths` stand for: a directory stands for the results files

@@ -40,9 +40,9 @@ pub(super) fn series(path: &Path) -> Result<Series> {
         beside_mb,
         column: figure.to_string(),
         notes,
-        // Comparing reads results for itself, with all that they hold.
-        inputs: Vec::new(),
         incomparable: crate::analysis::worker_changed(&run)
             .then(|| crate::analysis::WORKER_CHANGED.to_string()),
+        // Comparing reads results for itself, with all that they hold.
+        ..Series::default()
     })
 }

@@ -209,7 +209,7 @@ fn what_cannot_be_judged_keeps_nothing_else_from_being_judged() {
     home.write("leak.csv", format!("rss_mb\n{leak}"));
     home.write("zero.csv", "rss_mb\n0\n0\n");
     home.write("labels/labels.csv", "file,worker\nd1,c\n");
-    home.write("escape.csv", "\u{1b}[31mred,size\n1,2\n");
+    home.write("escape.csv", "\u{7}\u{1b}[31mred,size\n1,2\n");
     fs::create_dir(home.path("bare")).unwrap();
     let ended = home.run(&["judge", "bare", "zero.csv", "labels", "leak.csv", "none.csv", "--json"]);
     ended.says(1, &["`bare`", "0 is no process's memory", "none of the files in `labels`", "`none.csv`"]);
@@ -222,8 +222,8 @@ fn what_cannot_be_judged_keeps_nothing_else_from_being_judged() {
     home.run(&["judge", "leak.csv", "--max-delta-mb", "nan"]).says(3, &["must be a number above 0"]);
     home.run(&["judge", "leak.csv", "--max-delta-mb", "-5"]).says(3, &["must be a number above 0"]);
     let escaped = home.run(&["judge", "escape.csv"]);
-    escaped.says(3, &["`\\u{1b}[31mred`"]);
-    assert!(!escaped.stderr.contains('\u{1b}'), "{:?}", escaped.stderr);
+    escaped.says(3, &["`\\u{7}red`"]);
+    assert!(!escaped.stderr.contains(['\u{1b}', '\u{7}']), "{:?}", escaped.stderr);
 }
 
 #[test]

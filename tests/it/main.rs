@@ -15,6 +15,7 @@ mod driver;
 mod durability;
 mod faults;
 mod limits;
+mod readings;
 mod real_stack;
 mod real_stack_limits;
 mod report;

@@ -59,7 +59,7 @@ pub(super) enum Command {
     /// Compare two runs: is a leak fixed, is a version worse than the one before it?
     #[command(after_help = super::compare::CODES)]
     Compare(super::compare::CompareArgs),
-    /// Does memory accumulate? Judge one reading per task: results of a run, or a CSV
+    /// Does memory accumulate? Judge a run, or what another tool recorded
     #[command(after_help = JUDGE_HELP)]
     Judge(JudgeArgs),
     /// Check everything that a run needs, and say what to do where something is missing
