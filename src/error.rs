@@ -72,7 +72,7 @@ impl Error {
         self
     }
 
-    /// What was asked for needs a feature of the crate that this build was made without.
+    /// This build lacks a feature of the crate that the request needs.
     #[cfg(not(all(feature = "audio-formats", feature = "demo", feature = "https", feature = "rq")))]
     pub(crate) fn without_feature(what: &str, feature: &str) -> Error {
         let message = format!("{what} needs the feature `{feature}`, which this highwater was built without");

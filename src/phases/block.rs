@@ -14,12 +14,12 @@ use crate::record::{BlockReading, Event, EventRecord, Phase, TaskRecord};
 use crate::service::Input;
 use crate::units::round;
 
-/// So many lines may be on their way to the disk while the next tasks are sent.
+/// The number of lines that may be on their way to the disk while the next tasks are sent.
 const LINES_AHEAD: usize = 256;
 
-/// What the check has done before a block.
+/// The progress of the check before a block.
 pub(super) struct Before {
-    /// Which block it is, from 1.
+    /// The number of the block, from 1.
     pub(super) block: u32,
     /// Tasks of the check that have ended.
     pub(super) tasks: u32,
@@ -27,16 +27,16 @@ pub(super) struct Before {
     pub(super) seconds: f64,
 }
 
-/// A block that was sent.
+/// A completed block.
 pub(super) struct Block {
     /// Its tasks.
     pub(super) tasks: Vec<TaskRecord>,
-    /// The reading after it, as it was recorded.
+    /// The recorded reading after it.
     pub(super) event: EventRecord,
 }
 
-/// Sends `count` tasks, the inputs in turn, and reads memory when it is quiet after them; ends early
-/// where a task does not succeed.
+/// Sends `count` tasks, cycling through the inputs, and reads memory when it is quiet afterwards. Ends
+/// early if a task does not succeed.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
@@ -77,7 +77,7 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
     Ok(Block { tasks, event: EventRecord { time: String::new(), elapsed: 0.0, event } })
 }
 
-/// The tasks, and when each ended. A line is written while the next task goes on.
+/// The tasks, and when each ended. A line is written while the next task runs.
 async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec<Instant>)> {
     let inputs: Vec<&Input> = rig.inputs.all().collect();
     let mut ids: Vec<_> =

@@ -74,23 +74,23 @@ fn leaks_much(done: &RunData, rig: &Rig) -> bool {
     growth.answer == Answer::Leak && growth.rate_mb_per_task.is_some_and(|rate| rate >= much)
 }
 
-/// The check that goes on.
+/// The running check.
 struct Check<'a> {
     rig: &'a Rig,
     done: RunData,
-    /// Seconds that an earlier run took, which this one goes on from.
+    /// The time spent by the run that this one resumes, in seconds.
     before_s: f64,
     started: Instant,
-    /// The count of readings at which the verdict is looked at next, where each task has one.
+    /// The number of readings at which to evaluate the verdict next, if each task has a reading.
     next_look: usize,
 }
 
 impl Check<'_> {
-    /// Sends the warm-up, the repeats, and what it takes to decide; returns why it ended early, if it did.
+    /// Sends the warm-up, the repeats, and further tasks until the verdict is decided; returns why it ended early, if it did.
     async fn run(&mut self, kinds: u32) -> Result<Option<String>> {
         let plan = &self.rig.plan.leak;
         let singles = self.done.tasks.iter().filter(|task| task.block.is_none()).count() as u32;
-        // A round in which the earlier run was stopped goes on where it was.
+        // Continues a round in which the earlier run was stopped.
         let (mut round, mut sent) = (singles / kinds, (singles % kinds) as usize);
         loop {
             let next = if round <= plan.repeats { Next::Round } else { self.next(round) };
@@ -115,7 +115,7 @@ impl Check<'_> {
         }
     }
 
-    /// Each input once, but for the first `skip`.
+    /// Sends each input once, except the first `skip`.
     async fn round(&mut self, skip: usize) -> Result<Option<String>> {
         for input in self.rig.inputs.all().skip(skip) {
             self.done.tasks.push(one_task(self.rig, input).await?);
@@ -151,7 +151,7 @@ impl Check<'_> {
         self.before_s + self.started.elapsed().as_secs_f64()
     }
 
-    /// What comes after the repeats.
+    /// The next step after the repeats.
     fn next(&mut self, round: u32) -> Next {
         let plan = &self.rig.plan.leak;
         if plan.repeats == 0 {
@@ -168,7 +168,7 @@ impl Check<'_> {
             known: Known::Open,
         };
         if !leak.all_read() {
-            // Without every reading, more of them decide nothing.
+            // If a reading is missing, further ones decide nothing.
             return Next::Done;
         }
         let known = self.known(&leak, progress.in_blocks(plan));
@@ -178,7 +178,7 @@ impl Check<'_> {
         Progress { known: known.0, ..progress }.next(plan)
     }
 
-    /// How far the verdict is, and the count of readings of the next look.
+    /// The state of the verdict, and the number of readings at the next look.
     fn known(&self, leak: &LeakTasks<'_>, in_blocks: bool) -> (Known, Option<usize>) {
         let readings = leak.repeats.len();
         if leak.blocks.is_empty() {
@@ -199,7 +199,7 @@ impl Check<'_> {
     }
 }
 
-/// What is said where a bound ended the check; reaching `max_repeats` or `for_s` is its ordinary end.
+/// The note on the bound that ended the check; `max_repeats` and `for_s` are its regular ends and need none.
 fn met(bound: Bound, plan: &LeakPlan) -> Option<String> {
     match bound {
         Bound::Repeats | Bound::For => None,

@@ -1,14 +1,14 @@
-//! What the leak check sends next: a pure decision, without a clock.
+//! Decides what the leak check sends next. Pure, without a clock.
 
 use crate::plan::LeakPlan;
 
 /// With each block the number of tasks grows by this share, so that it doubles every four readings.
 const SHARE: f64 = 0.19;
 
-/// A block is not to add more than this to what the service holds, in MB: a large leak needs no long one.
+/// The most that a block may add to the service's memory, in MB: a large leak needs no long block.
 const GROWTH_MB: f64 = 128.0;
 
-/// What was done, and what is known of the service.
+/// The progress of the check, and its knowledge of the service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
     /// Tasks of the check that have ended.
@@ -23,11 +23,11 @@ pub(super) struct Progress {
     pub(super) quiet_s: f64,
     /// Growth so far, in MB per task.
     pub(super) mb_per_task: f64,
-    /// What the readings say.
+    /// The state of the verdict.
     pub(super) known: Known,
 }
 
-/// How far the verdict is.
+/// The state of the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// More tasks are not expected to change it.
@@ -38,16 +38,16 @@ pub(super) enum Known {
     Open,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Each input once, with a reading around each task.
     Round,
-    /// So many tasks, with one reading after them.
+    /// A block of this many tasks, with one reading after them.
     Block(u32),
-    /// The verdict is as good as it gets.
+    /// The verdict cannot become better.
     Done,
-    /// It is open, and a bound was met.
+    /// The verdict is open, and a bound was reached.
     Bound(Bound),
 }
 
@@ -65,12 +65,12 @@ pub(super) enum Bound {
 }
 
 impl Progress {
-    /// True where tasks are sent in blocks: they take less time than the wait for quiet memory.
+    /// True if tasks are sent in blocks because they take less time than the wait for quiet memory.
     pub(super) fn in_blocks(&self, plan: &LeakPlan) -> bool {
         plan.for_s > 0.0 && self.task_s < self.quiet_s
     }
 
-    /// What to send once the repeats are done.
+    /// The next step after the repeats.
     pub(super) fn next(&self, plan: &LeakPlan) -> Next {
         let blocks = self.in_blocks(plan);
         match self.known {
@@ -116,7 +116,7 @@ mod tests {
         Progress { tasks, readings, seconds, task_s, quiet_s: 0.5, mb_per_task: 0.0, known: Known::Open }
     }
 
-    /// How many tasks, readings and seconds the check takes on a service that stays open.
+    /// The tasks, readings and seconds that the check takes if the verdict stays open.
     fn whole(task_s: f64) -> (u32, u32, f64, f64) {
         let plan = LeakPlan::default();
         let mut now = Progress { readings: 5, ..progress(6, 7.0, task_s) };

@@ -252,6 +252,31 @@ fn an_impure_module_would_be_found() {
     assert_eq!(impure(innocent), Vec::<String>::new());
 }
 
+/// The parts of a rig: each knows the parts that it needs, and none of them the rig.
+const PARTS: [&str; 10] =
+    ["anatomy", "driver", "late", "line", "memory", "observer", "recorder", "settle", "stop", "workers"];
+
+fn names_the_rig(source: &str) -> bool {
+    code(source).any(|(_, line)| {
+        line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "rig" || word == "Rig")
+    })
+}
+
+#[test]
+fn no_part_of_a_rig_knows_the_rig() {
+    for part in PARTS {
+        let path = format!("src/phases/{part}.rs");
+        assert!(!names_the_rig(&text(&path)), "{path} knows the rig");
+    }
+}
+
+#[test]
+fn a_part_that_knows_the_rig_would_be_found() {
+    assert!(names_the_rig("use super::rig::Rig;\n"));
+    assert!(names_the_rig("fn check(rig: &super::Rig) {}\n"));
+    assert!(!names_the_rig("//! Never the rig.\nfn right() {}\n"));
+}
+
 #[test]
 fn unsafe_code_stands_in_the_known_modules_only() {
     let with: Vec<String> =
