@@ -94,7 +94,10 @@ async fn a_certificate_is_trusted_by_its_authority_and_its_name() {
     perform_http(&plan, 300_000).await.unwrap();
 
     let untrusted = refused(perform_http(&service.plan("localhost"), 10).await.unwrap_err());
-    assert!(untrusted.contains("name a file with its authority's with `target.ca_file`"), "{untrusted}");
+    assert!(
+        untrusted.contains("name a file with the certificate of its authority with `target.ca_file`"),
+        "{untrusted}"
+    );
     let mut plan = service.plan("127.0.0.1");
     plan.ca_file = ca_file;
     let misnamed = refused(perform_http(&plan, 10).await.unwrap_err());
