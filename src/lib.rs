@@ -225,6 +225,7 @@ pub mod session;
 pub mod suite;
 
 pub mod units;
+mod words;
 
 #[cfg(feature = "demo")]
 pub use highwater_demo as demo;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::analysis::{Condition, Level, WORKER, conditions, levels};
+use crate::analysis::{ConditionGrowth, Level, WORKER, conditions, levels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Override, Plan};
-use crate::record::{Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
+use crate::record::{Condition, Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
 use crate::units::round;
 
 /// A stopped run, ready to be resumed.
@@ -140,11 +140,11 @@ impl Resume {
     }
 
     /// The conditions of the probes that need not be tried again; `None` if all probes were completed.
-    pub(crate) fn tried(&self, plan: &Plan) -> Option<Vec<String>> {
+    pub(crate) fn tried(&self, plan: &Plan) -> Option<Vec<Condition>> {
         if self.run.events.iter().any(|record| matches!(record.event, Event::ProbesEnded)) {
             return None;
         }
-        let whole = |found: &Condition| found.steps >= plan.leak.probe_steps as usize;
+        let whole = |found: &ConditionGrowth| found.steps >= plan.leak.probe_steps as usize;
         Some(conditions(&self.run).into_iter().filter(whole).map(|found| found.condition).collect())
     }
 

@@ -62,12 +62,12 @@ async fn maximum_stable_concurrency_is_found(#[future(awt)] service: Running) {
     let max = LONG.max(service.plan().ramp.max);
     let measured = ramp(service, max).await;
     let judgement = &measured.assessment.judgement;
-    println!("{}\nreport: {}", judgement.limit.sentence(), measured.paths.report.display());
+    println!("{}\nreport: {}", judgement.limit, measured.paths.report.display());
     // A limit that was found by a crash is still a limit that was found.
     assert!(
         matches!(judgement.limit, Limit::Found { .. } | Limit::BoundReached { .. }),
         "{}\ndata: {}",
-        judgement.limit.sentence(),
+        judgement.limit,
         measured.paths.tasks.display()
     );
     measured.assert_passes("ramp.required");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::level::{LevelFacts, ProcessEnd};
-use crate::record::{Event, ExitKind, LevelEnd, Phase, RunData, TaskRecord};
+use crate::record::{Event, ExitKind, LevelEnd, Phase, RecoveryProblem, RunData, TaskRecord};
 
 /// One attempt at a level, as the log tells it.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,7 @@ pub struct Attempt<'a> {
     /// False if the run ended during it.
     pub complete: bool,
     /// What was wrong when the service was given time to recover; absent if nothing was.
-    pub unrecovered: Option<String>,
+    pub unrecovered: Option<RecoveryProblem>,
     /// When its first task was sent; when it began, as long as none was.
     first_sent: f64,
     sent_any: bool,

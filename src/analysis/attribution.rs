@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::hints;
-use crate::record::{Anatomy, Criterion, DescriptorKind, Event, Moment, Place, RunData, Verdict};
+use super::finding::Finding;
+use crate::record::{
+    Anatomy, CriterionId, DescriptorKind, Event, Moment, Place, RunData, Verdict, as_sentence,
+};
 use crate::units::round;
 
 /// Places that grew by less than this, in MB, explain nothing.
@@ -42,21 +44,24 @@ pub struct GrownMemory {
     pub most: String,
     /// The mappings that came, of all its kinds; negative if there are fewer.
     pub mappings: i64,
-    /// What such growth usually is, and the cheapest next experiment.
-    pub hint: String,
+    /// What such growth usually is, and the cheapest next experiment; a sentence in files.
+    #[serde(serialize_with = "as_sentence")]
+    pub hint: Hint,
 }
 
 /// Things that can be counted and of which there are more.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GrownCount {
-    /// What they are: `sockets`, `threads named leaked`.
-    pub what: String,
+    /// What they are; in files `sockets`, `threads named leaked`.
+    #[serde(serialize_with = "as_sentence")]
+    pub what: GrownThing,
     /// How many there were after warm-up.
     pub before: u32,
     /// How many there were at the end.
     pub after: u32,
-    /// What such growth usually is, and the cheapest next experiment.
-    pub hint: String,
+    /// What such growth usually is, and the cheapest next experiment; a sentence in files.
+    #[serde(serialize_with = "as_sentence")]
+    pub hint: Hint,
 }
 
 impl Attribution {
@@ -64,48 +69,59 @@ impl Attribution {
     pub fn is_empty(&self) -> bool {
         self.memory.is_empty() && self.counts.is_empty()
     }
-
-    /// What grew where, a sentence each, without the hints.
-    pub fn sentences(&self) -> Vec<String> {
-        let memory = self.memory.iter().map(GrownMemory::sentence);
-        memory.chain(self.counts.iter().map(GrownCount::sentence)).collect()
-    }
 }
 
-impl GrownMemory {
-    /// `anonymous mappings: +45.2 MB (98 % of the growth), most of it in mappings of 16 to 64 MB`
-    pub fn sentence(&self) -> String {
-        let most = match self.place {
-            Place::Heap | Place::Stacks => String::new(),
-            Place::Arenas => format!(", {:+} arenas", self.mappings),
-            Place::Anonymous => format!(", most of it in mappings of {}", self.most),
-            Place::Shared | Place::Files => {
-                format!(", most of it `{}` ({:+} mappings)", self.most, self.mappings)
-            }
-        };
-        format!(
-            "{}: {:+.1} MB ({:.0} % of the growth){most}",
-            hints::place(self.place),
-            self.mb,
-            self.percent
-        )
-    }
+/// Things that can be counted and of which there are more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrownThing {
+    /// Open descriptors of a kind.
+    Descriptors {
+        /// Which.
+        kind: DescriptorKind,
+        /// The name of which most came, where they have names.
+        most: Option<String>,
+    },
+    /// Threads of a name.
+    Threads {
+        /// The name.
+        name: String,
+    },
+    /// Processes of a name.
+    Processes {
+        /// The name.
+        name: String,
+    },
+    /// Children that have ended and that nobody has waited for.
+    Zombies,
 }
 
-impl GrownCount {
-    /// `sockets: 4 to 24`
-    pub fn sentence(&self) -> String {
-        format!("{}: {} after warm-up, {} at the end", self.what, self.before, self.after)
-    }
+/// About what a hint is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Memory that grew.
+    Memory {
+        /// Where.
+        place: Place,
+        /// True if there are more mappings than before.
+        more_mappings: bool,
+    },
+    /// Descriptors of this kind.
+    Descriptors(DescriptorKind),
+    /// Threads.
+    Threads,
+    /// Processes.
+    Processes,
+    /// Zombies.
+    Zombies,
 }
 
 /// Where the worker grew in the leak check of a run; nothing if its log does not hold two looks, or
 /// if there is nothing to explain.
 ///
-/// Memory is explained where a criterion of `criteria` about it did not pass: what fills and stays
+/// Memory is explained where one of `findings` about it did not pass: what fills and stays
 /// needs no explanation. Descriptors, threads and processes have no such criterion, so that more of
 /// them are told in any case.
-pub fn attributed(run: &RunData, criteria: &[Criterion]) -> Option<Attribution> {
+pub fn attributed(run: &RunData, findings: &[Finding]) -> Option<Attribution> {
     let look = |wanted: Moment| {
         run.events.iter().rev().find_map(|record| match &record.event {
             Event::Anatomy { moment, anatomy } if *moment == wanted => Some(anatomy),
@@ -113,10 +129,10 @@ pub fn attributed(run: &RunData, criteria: &[Criterion]) -> Option<Attribution> 
         })
     };
     let mut found = attribute(look(Moment::Baseline)?, look(Moment::Final)?);
-    let open = criteria.iter().any(|criterion| {
-        let of_memory =
-            ["leak.", "compare.", "probe."].iter().any(|prefix| criterion.name.starts_with(prefix));
-        of_memory && criterion.name != "leak.tasks" && criterion.verdict != Verdict::Pass
+    let open = findings.iter().any(|found| {
+        let asks =
+            found.id.asks_what_is_retained() || found.id.is_probe() || found.id == CriterionId::CompareGrowth;
+        asks && found.verdict != Verdict::Pass
     });
     if !open {
         found.memory.clear();
@@ -153,7 +169,7 @@ fn grown_memory(before: &Anatomy, after: &Anatomy) -> Vec<GrownMemory> {
             percent: 0.0,
             most: name.to_string(),
             mappings: 0,
-            hint: String::new(),
+            hint: Hint::Memory { place, more_mappings: false },
         });
         grown.mb += mb;
         grown.mappings += mappings;
@@ -168,7 +184,7 @@ fn grown_memory(before: &Anatomy, after: &Anatomy) -> Vec<GrownMemory> {
         .into_values()
         .filter(|grown| grown.mb >= LEAST_MB && grown.mb >= LEAST_SHARE * all)
         .map(|grown| GrownMemory {
-            hint: hints::memory(grown.place, grown.mappings).to_string(),
+            hint: Hint::Memory { place: grown.place, more_mappings: grown.mappings > 0 },
             percent: round(100.0 * grown.mb / all, 0),
             mb: round(grown.mb, 1),
             ..grown
@@ -186,20 +202,19 @@ fn grown_counts(before: &Anatomy, after: &Anatomy) -> Vec<GrownCount> {
         let count = |anatomy: &Anatomy| -> u32 {
             anatomy.descriptors.iter().filter(|part| part.kind == kind).map(|part| part.count).sum()
         };
-        let what = match most_of(kind, before, after) {
-            Some(name) if !name.is_empty() => format!("{}, most of them `{name}`", hints::descriptors(kind)),
-            _ => hints::descriptors(kind).to_string(),
-        };
-        grown.extend(more(what, count(before), count(after), hints::of_descriptors(kind)));
+        let most = most_of(kind, before, after).filter(|name| !name.is_empty());
+        let what = GrownThing::Descriptors { kind, most };
+        grown.extend(more(what, count(before), count(after), Hint::Descriptors(kind)));
     }
-    grown.extend(named("threads named", &before.threads, &after.threads, hints::THREADS));
-    grown.extend(named("processes named", &before.processes, &after.processes, hints::PROCESSES));
-    grown.extend(more("zombies".to_string(), before.zombies, after.zombies, hints::ZOMBIES));
+    let (thread, process) = (|name| GrownThing::Threads { name }, |name| GrownThing::Processes { name });
+    grown.extend(named(thread, &before.threads, &after.threads, Hint::Threads));
+    grown.extend(named(process, &before.processes, &after.processes, Hint::Processes));
+    grown.extend(more(GrownThing::Zombies, before.zombies, after.zombies, Hint::Zombies));
     grown
 }
 
-fn more(what: String, before: u32, after: u32, hint: &str) -> Option<GrownCount> {
-    (after >= before + LEAST_COUNT).then(|| GrownCount { what, before, after, hint: hint.to_string() })
+fn more(what: GrownThing, before: u32, after: u32, hint: Hint) -> Option<GrownCount> {
+    (after >= before + LEAST_COUNT).then_some(GrownCount { what, before, after, hint })
 }
 
 /// The name of which most came.
@@ -213,15 +228,15 @@ fn most_of(kind: DescriptorKind, before: &Anatomy, after: &Anatomy) -> Option<St
 }
 
 fn named(
-    what: &str,
+    what: fn(String) -> GrownThing,
     before: &BTreeMap<String, u32>,
     after: &BTreeMap<String, u32>,
-    hint: &str,
+    hint: Hint,
 ) -> Vec<GrownCount> {
     after
         .iter()
         .filter_map(|(name, count)| {
-            more(format!("{what} `{name}`"), before.get(name).copied().unwrap_or(0), *count, hint)
+            more(what(name.clone()), before.get(name).copied().unwrap_or(0), *count, hint)
         })
         .collect()
 }
@@ -250,7 +265,7 @@ mod tests {
             (Place::Files, "/lib/a.so", 6.2, 3),
         ]);
         let found = attribute(&before, &after);
-        let sentences = found.sentences();
+        let sentences: Vec<String> = found.memory.iter().map(ToString::to_string).collect();
         assert_eq!(
             sentences,
             [
@@ -258,7 +273,6 @@ mod tests {
                 "the heap: +10.0 MB (10 % of the growth)"
             ]
         );
-        assert!(found.memory.iter().all(|grown| !grown.hint.is_empty()));
     }
 
     #[test]
@@ -267,13 +281,13 @@ mod tests {
         let after = memory(&[(Place::Anonymous, "16 to 64 MB", 60.0, 1)]);
         let found = attribute(&before, &after);
         assert_eq!((found.memory.len(), found.memory[0].mb), (1, 48.0));
-        assert!(found.memory[0].sentence().contains("most of it in mappings of 16 to 64 MB"), "{found:?}");
+        assert!(found.memory[0].to_string().contains("most of it in mappings of 16 to 64 MB"), "{found:?}");
     }
 
     #[test]
     fn arenas_that_grow_without_new_ones_are_no_matter_of_threads() {
         let arenas = |mb, count| memory(&[(Place::Arenas, "arenas", mb, count)]);
-        let hint = |after| attribute(&arenas(10.0, 2), &after).memory[0].hint.clone();
+        let hint = |after| attribute(&arenas(10.0, 2), &after).memory[0].hint.to_string();
         assert!(hint(arenas(40.0, 2)).starts_with("no arena came"), "{}", hint(arenas(40.0, 2)));
         assert!(hint(arenas(140.0, 4)).contains("MALLOC_ARENA_MAX"));
     }
@@ -299,7 +313,8 @@ mod tests {
             zombies: 5,
             ..Anatomy::default()
         };
-        let sentences = attribute(&before, &after).sentences();
+        let found = attribute(&before, &after);
+        let sentences: Vec<String> = found.counts.iter().map(ToString::to_string).collect();
         assert_eq!(
             sentences,
             [

@@ -145,7 +145,7 @@ fn the_clause_that_broke_first_is_named_unless_its_cause_follows_at_once() {
     assert_eq!(broke(&failed_at(2.5)).clause, ClauseKind::WorkerAlive, "the reset connection was its effect");
     let before = broke(&failed_at(0.5));
     assert_eq!((before.clause, before.at_s), (ClauseKind::TasksSucceed, Some(0.5)));
-    assert_eq!(before.sentence(), "2 of 2 tasks failed: HTTP 503 (after 0.5 s)");
+    assert_eq!(before.to_string(), "2 of 2 tasks failed: HTTP 503 (after 0.5 s)");
 }
 
 #[test]

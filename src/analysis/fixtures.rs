@@ -1,13 +1,12 @@
 //! Constant data for the tests of this module.
 
-use crate::analysis::Derived;
 use crate::plan::AudioKind;
 use crate::plan::Plan;
 use crate::record::{Event, EventRecord, Judgement, Machine, RunData, RunFiles, TaskRecord, TaskStatus};
 
 /// What `run` comes to against `plan`.
 pub(crate) fn judge(run: &RunData, plan: &Plan) -> Judgement {
-    crate::analysis::judge(run, plan, &Derived::of(run, plan))
+    crate::assessment::assess(run, plan).judgement
 }
 
 /// A successful task with nothing remarkable about it.

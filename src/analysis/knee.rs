@@ -1,7 +1,7 @@
 //! A service that goes on answering can be past its best all the same.
 
 use super::limit::{Level, throughputs};
-use crate::units::significant;
+use super::note::Note;
 
 /// Less than this share of the best throughput at a lower level is worth a note…
 const COLLAPSED: f64 = 0.5;
@@ -10,7 +10,7 @@ const COLLAPSED: f64 = 0.5;
 const TELLING_TASKS: usize = 10;
 
 /// From which level on throughput fell, though every clause held there.
-pub(super) fn knee_note(levels: &[Level]) -> Option<String> {
+pub(super) fn knee_note(levels: &[Level]) -> Option<Note> {
     let told = |concurrency: u32| {
         levels.iter().any(|level| level.concurrency == concurrency && level.tasks >= TELLING_TASKS)
     };
@@ -18,12 +18,7 @@ pub(super) fn knee_note(levels: &[Level]) -> Option<String> {
     for (concurrency, throughput) in throughputs(levels).into_iter().filter(|(level, _)| told(*level)) {
         match best {
             Some((at, most)) if concurrency > at && throughput < COLLAPSED * most => {
-                return Some(format!(
-                    "c={concurrency} did {} tasks/s and c={at} {}: throughput collapses under load, though no clause \
-                     forbids it (`ramp.stable.max_latency_s` would make it the limit)",
-                    significant(throughput),
-                    significant(most)
-                ));
+                return Some(Note::Knee { at: concurrency, throughput, best_at: at, best: most });
             }
             Some((_, most)) if throughput <= most => {}
             _ => best = Some((concurrency, throughput)),
@@ -41,7 +36,7 @@ mod tests {
     use crate::record::{Event, LevelEnd, Phase};
 
     /// What is noted of levels of which each did `tasks` in a second times `rate`.
-    fn noted(tasks: usize, rates: &[f64]) -> Option<String> {
+    fn noted(tasks: usize, rates: &[f64]) -> Option<Note> {
         let (mut records, mut events) = (Vec::new(), Vec::new());
         for (index, rate) in rates.iter().enumerate() {
             let concurrency = index as u32 + 1;
@@ -67,7 +62,8 @@ mod tests {
     #[test]
     fn a_collapse_is_noted_with_its_figures() {
         let note = noted(20, &[300.0, 615.0, 26.0, 24.0]).unwrap();
-        assert!(note.starts_with("c=3 did 26.0 tasks/s and c=2 615: throughput collapses"), "{note}");
+        let told = note.to_string();
+        assert!(told.starts_with("c=3 did 26.0 tasks/s and c=2 did 615: throughput collapses"), "{told}");
     }
 
     #[test]

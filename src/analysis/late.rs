@@ -1,10 +1,11 @@
-//! Memory that came down late, in a line each.
+//! Memory that came down late, as a note for all of a kind.
 
+use super::note::{LateFree, Note};
 use crate::record::{Event, RunData};
 
-/// What is told of memory that came down after it had been read, or while it was
-/// waited for. It is no leak, and it was not credited to the next task.
-pub(super) fn late_free_notes(run: &RunData) -> Vec<String> {
+/// Memory that came down after it had been read, or while it was waited for. It is no leak, and it was not credited
+/// to the next task.
+pub(super) fn late_free_notes(run: &RunData) -> Vec<Note> {
     let waited: Vec<(&str, f64)> =
         run.tasks.iter().filter_map(|task| Some((task.test_id.as_str(), task.late_free_mb?))).collect();
     let mut between = Vec::new();
@@ -16,32 +17,14 @@ pub(super) fn late_free_notes(run: &RunData) -> Vec<String> {
             _ => {}
         }
     }
-    let told = [
-        (
-            waited,
-            "late free: {} kept memory for a while after its end and then freed it: {}; what is left was judged",
-        ),
-        (
-            between,
-            "late free: {} freed memory only after it had been read: {}; the next task is not credited with it",
-        ),
-        (
-            during,
-            "late free: memory of a task before it came down during {}: {}; its delta is too low by as much",
-        ),
-    ];
-    told.into_iter().filter_map(|(frees, form)| note(&frees, form)).collect()
+    let kinds = [(waited, LateFree::Waited), (between, LateFree::Between), (during, LateFree::During)];
+    kinds.into_iter().filter_map(|(frees, when)| note(&frees, when)).collect()
 }
 
-/// One line for all of a kind: `form` with who, and how much.
-fn note(frees: &[(&str, f64)], form: &str) -> Option<String> {
-    let &(first, mb) = frees.first()?;
-    let most = frees.iter().map(|(_, mb)| *mb).fold(0.0, f64::max);
-    let (who, much) = match frees.len() {
-        1 => (first.to_string(), format!("{mb:.1} MB")),
-        count => (format!("{count} ({first} the first)"), format!("up to {most:.1} MB each")),
-    };
-    Some(form.replacen("{}", &who, 1).replacen("{}", &much, 1))
+fn note(frees: &[(&str, f64)], when: LateFree) -> Option<Note> {
+    let &(first, _) = frees.first()?;
+    let most_mb = frees.iter().map(|(_, mb)| *mb).fold(0.0, f64::max);
+    Some(Note::LateFree { when, first: first.to_string(), count: frees.len(), most_mb })
 }
 
 #[cfg(test)]
@@ -60,14 +43,15 @@ mod tests {
         };
         let events = vec![late("a", 50.0, None), late("b", 70.25, None), late("b", 20.0, Some("c"))];
         let notes = late_free_notes(&run(vec![waited], events));
+        let told: Vec<String> = notes.iter().map(ToString::to_string).collect();
         assert_eq!(
-            notes,
+            told,
             [
-                "late free: short_c1_1765322145 kept memory for a while after its end and then freed it: 100.0 MB; \
-                 what is left was judged",
-                "late free: 2 (a the first) freed memory only after it had been read: up to 70.2 MB each; the next \
-                 task is not credited with it",
-                "late free: memory of a task before it came down during c: 20.0 MB; its delta is too low by as much",
+                "late free: short_c1_1765322145 released 100.0 MB some time after its end; what was left then was \
+                 judged",
+                "late free: 2 tasks or levels (a first) released up to 70.2 MB each only after memory had been read; \
+                 the next task is not credited with it",
+                "c: 20.0 MB that an earlier task held was released meanwhile; its own delta is 20.0 MB too low",
             ]
         );
         assert!(late_free_notes(&run(vec![task("short", 1, 0.2)], Vec::new())).is_empty());

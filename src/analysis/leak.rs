@@ -1,12 +1,14 @@
 //! The criteria of the leak check.
 
 use super::WORKER;
+use super::finding::{BaselineStanding, DeltaEvidence, Evidence, Finding, Succeeded, Unit};
 use super::growth::{ENOUGH, Growth, Readings, growth};
+use super::note::Note;
 use super::retained::private_series;
 use super::runtime::is_counted;
 use crate::plan::{AudioKind, LeakPlan};
 use crate::record::{
-    BlockReading, Criterion, Event, Footprint, Phase, Retained, RunData, TaskRecord, TaskStatus, Verdict,
+    BlockReading, CriterionId, Event, Footprint, Phase, Retained, RunData, TaskRecord, TaskStatus, Verdict,
 };
 use crate::units::round;
 
@@ -327,13 +329,13 @@ pub(crate) fn worker_changed(run: &RunData) -> bool {
         })
 }
 
-/// The criteria of the leak check, in the order in which they are told.
-pub fn leak_criteria(
+/// The criteria of the leak check, in the order in which they are shown.
+pub(super) fn leak_criteria(
     leak: &LeakTasks<'_>,
     memory: &MemoryMoments,
     growth: &Growth,
     plan: &LeakPlan,
-) -> Vec<Criterion> {
+) -> Vec<Finding> {
     vec![
         tasks_criterion(leak),
         delta_criterion(leak, plan),
@@ -343,79 +345,66 @@ pub fn leak_criteria(
 }
 
 /// Where no task succeeded, what memory did says nothing of the service's work: no pass stands.
-pub(super) fn doubt_without_a_success(leak: &LeakTasks<'_>, criteria: &mut [Criterion]) {
+pub(super) fn doubt_without_a_success(leak: &LeakTasks<'_>, criteria: &mut [Finding]) {
     if leak.tasks.is_empty() || leak.tasks.iter().any(|task| task.succeeded()) {
         return;
     }
     for found in criteria.iter_mut().filter(|found| found.verdict == Verdict::Pass) {
         found.verdict = Verdict::Inconclusive;
-        found.detail = format!("no task succeeded, so this tells nothing of its work: {}", found.detail);
+        found.without_success = true;
     }
 }
 
-fn tasks_criterion(leak: &LeakTasks<'_>) -> Criterion {
+fn tasks_criterion(leak: &LeakTasks<'_>) -> Finding {
     let tasks = || leak.tasks.iter().chain(&leak.in_blocks);
     let (succeeded, all) = (tasks().filter(|task| task.succeeded()).count(), tasks().count());
-    let (verdict, detail) = match tasks().find(|task| !task.succeeded()) {
-        None if all == 0 => (Verdict::Inconclusive, "no task was recorded".to_string()),
-        None => (Verdict::Pass, format!("{succeeded}/{all} tasks succeeded")),
-        Some(task) => {
-            let error = task.error.as_deref().unwrap_or("no reason was recorded");
-            (Verdict::Fail, format!("{succeeded}/{all} tasks succeeded; first failure: {error}"))
-        }
+    let failed = tasks().find(|task| !task.succeeded());
+    let verdict = match failed {
+        None if all == 0 => Verdict::Inconclusive,
+        None => Verdict::Pass,
+        Some(_) => Verdict::Fail,
     };
-    criterion("leak.tasks", "every task of the leak check succeeds", verdict, detail)
+    let first_failure = failed.map(|task| task.error.clone());
+    let evidence = Evidence::Succeeded(Succeeded { succeeded, all, first_failure });
+    Finding::new(CriterionId::LeakTasks, verdict, evidence)
 }
 
-fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Criterion {
+fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Finding {
     let judged = leak.judged();
-    let kind = if judged.iter().any(|task| is_long(task)) { "long " } else { "" };
+    let long = judged.iter().any(|task| is_long(task));
+    let found = |verdict, read| Finding::new(CriterionId::LeakDelta, verdict, Evidence::Delta { long, read });
     let deltas: Vec<(f64, &TaskRecord)> =
         judged.iter().filter_map(|&task| task.worker_rss_delta_mb.map(|delta| (delta, task))).collect();
-    let title = format!("memory delta of every {kind}task");
-    let Some(&(largest, task)) = deltas.iter().max_by(|a, b| a.0.total_cmp(&b.0)) else {
-        let detail = format!("worker memory was not read around any {kind}task");
-        return criterion("leak.delta", &title, Verdict::Inconclusive, detail);
+    let Some(&(largest_mb, task)) = deltas.iter().max_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return found(Verdict::Inconclusive, DeltaEvidence::Unread);
     };
-    let limit = plan.max_delta_mb;
-    let (verdict, detail) = if largest >= limit {
-        let over = deltas.iter().filter(|(delta, _)| *delta >= limit).count();
-        let severe = if largest > plan.severe_delta_mb {
-            format!(", SEVERE (> {} MB)", plan.severe_delta_mb)
-        } else {
-            String::new()
+    let limit_mb = plan.max_delta_mb;
+    let timed_out = judged.iter().find(|task| task.status == TaskStatus::Timeout);
+    let (verdict, read) = if largest_mb >= limit_mb {
+        let severe = largest_mb > plan.severe_delta_mb;
+        let over = DeltaEvidence::Over {
+            largest_mb,
+            limit_mb,
+            severe_mb: severe.then_some(plan.severe_delta_mb),
+            over: deltas.iter().filter(|(delta, _)| *delta >= limit_mb).count(),
+            of: deltas.len(),
+            worst: task.test_id.clone(),
         };
-        let detail = format!(
-            "delta {largest:+.1} MB ≥ {limit} MB{severe}; {over} of {} {kind}tasks over the limit, worst {}",
-            deltas.len(),
-            task.test_id
-        );
-        (Verdict::Fail, detail)
-    } else if let Some(task) = judged.iter().find(|task| task.status == TaskStatus::Timeout) {
+        (Verdict::Fail, over)
+    } else if let Some(task) = timed_out {
         // Its memory was read while the service may still have been at work on it.
-        (
-            Verdict::Inconclusive,
-            format!("{} had no result in time, so what it kept is not known", task.test_id),
-        )
+        (Verdict::Inconclusive, DeltaEvidence::TimedOut { test_id: task.test_id.clone() })
     } else if deltas.len() < judged.len() {
         let unread = judged.len() - deltas.len();
-        (
-            Verdict::Inconclusive,
-            format!("worker memory was not read around {unread} of {} {kind}tasks", judged.len()),
-        )
+        (Verdict::Inconclusive, DeltaEvidence::PartlyUnread { unread, of: judged.len() })
     } else {
-        let count = deltas.len();
-        let plural = if count == 1 { "" } else { "s" };
-        (
-            Verdict::Pass,
-            format!("delta {largest:+.1} MB < {limit} MB (largest of {count} {kind}task{plural})"),
-        )
+        (Verdict::Pass, DeltaEvidence::Within { largest_mb, limit_mb, of: deltas.len() })
     };
-    Criterion {
-        value: Some(round(largest, 1)),
-        threshold: Some(limit),
-        unit: Some("MB".to_string()),
-        ..criterion("leak.delta", &title, verdict, detail)
+    Finding {
+        value: Some(round(largest_mb, 1)),
+        threshold: Some(limit_mb),
+        unit: Some(Unit::Mb),
+        ..found(verdict, read)
     }
 }
 
@@ -424,94 +413,64 @@ fn baseline_criterion(
     memory: &MemoryMoments,
     growth: &Growth,
     plan: &LeakPlan,
-) -> Criterion {
-    const NAME: &str = "leak.baseline";
-    const TITLE: &str = "memory returns to its baseline";
+) -> Finding {
+    let found = |verdict, evidence| Finding::new(CriterionId::LeakBaseline, verdict, evidence);
     if memory.worker_changed {
-        return criterion(NAME, TITLE, Verdict::Inconclusive, WORKER_CHANGED.to_string());
+        return found(Verdict::Inconclusive, Evidence::WorkerChanged);
+    }
+    if leak.repeats.is_empty() {
+        return found(Verdict::Inconclusive, Evidence::NoRepeats);
     }
     let after = |tasks: &[&TaskRecord]| tasks.last().and_then(|task| task.worker_rss_after_mb);
     let baseline = memory.baseline_mb.or_else(|| after(&leak.warm_up));
     let end = memory.final_mb.or_else(|| after(&leak.repeats));
-    let (Some(baseline), Some(end), false) = (baseline, end, leak.repeats.is_empty()) else {
-        let detail = if leak.repeats.is_empty() {
-            "no task was sent after warm-up".to_string()
-        } else {
-            "worker memory was not read both after warm-up and at the end".to_string()
-        };
-        return criterion(NAME, TITLE, Verdict::Inconclusive, detail);
+    let Some((baseline_mb, end_mb)) = baseline.zip(end) else {
+        return found(Verdict::Inconclusive, Evidence::BaselineUnread);
     };
-    let above = end - baseline;
-    let tolerance = plan.baseline_tolerance_mb;
-    let figures = format!("{end:.1} MB at the end, {above:+.1} MB from the baseline {baseline:.1} MB");
-    let (verdict, detail) = if above <= tolerance {
-        (Verdict::Pass, format!("{figures} (tolerance {tolerance} MB)"))
+    let above = end_mb - baseline_mb;
+    let tolerance_mb = plan.baseline_tolerance_mb;
+    let (verdict, standing) = if above <= tolerance_mb {
+        (Verdict::Pass, BaselineStanding::Within)
     } else {
         match growth.verdict() {
             // A cache that has filled is a new baseline, which later tasks do return to.
-            Verdict::Pass => (Verdict::Pass, format!("{figures}: a new plateau, since {}", growth.reason)),
-            Verdict::Inconclusive => (
-                Verdict::Inconclusive,
-                format!("{figures} (tolerance {tolerance} MB), and not yet clear whether it stops there"),
-            ),
-            Verdict::Fail => {
-                (Verdict::Fail, format!("{figures} (tolerance {tolerance} MB), and still growing"))
-            }
+            Verdict::Pass => (Verdict::Pass, BaselineStanding::Plateau(Box::new(growth.clone()))),
+            Verdict::Inconclusive => (Verdict::Inconclusive, BaselineStanding::Open),
+            Verdict::Fail => (Verdict::Fail, BaselineStanding::Growing),
         }
     };
-    Criterion {
+    Finding {
         value: Some(round(above, 1)),
-        threshold: Some(tolerance),
-        unit: Some("MB".to_string()),
-        ..criterion(NAME, TITLE, verdict, detail)
+        threshold: Some(tolerance_mb),
+        unit: Some(Unit::Mb),
+        ..found(verdict, Evidence::Baseline { end_mb, baseline_mb, tolerance_mb, standing })
     }
 }
 
-fn growth_criterion(memory: &MemoryMoments, growth: &Growth, plan: &LeakPlan) -> Criterion {
-    const NAME: &str = "leak.growth";
-    const TITLE: &str = "nothing accumulates over the repeats";
+fn growth_criterion(memory: &MemoryMoments, growth: &Growth, plan: &LeakPlan) -> Finding {
     if memory.worker_changed {
-        return criterion(NAME, TITLE, Verdict::Inconclusive, WORKER_CHANGED.to_string());
+        return Finding::new(CriterionId::LeakGrowth, Verdict::Inconclusive, Evidence::WorkerChanged);
     }
-    Criterion {
+    let evidence = Evidence::Growth { growth: Box::new(growth.clone()), gate_mb: plan.max_delta_mb };
+    Finding {
         value: growth.rate_mb_per_task.map(|rate| round(rate, 2)),
-        threshold: None,
-        unit: Some("MB per task".to_string()),
-        ..criterion(NAME, TITLE, growth.verdict(), growth.detail(Some(plan.max_delta_mb)))
+        unit: Some(Unit::MbPerTask),
+        ..Finding::new(CriterionId::LeakGrowth, growth.verdict(), evidence)
     }
 }
 
-pub(crate) const WORKER_CHANGED: &str =
-    "a worker process died or was replaced during the check: its memory cannot be compared across that";
-
-/// What the warm-up tasks kept: told, and not judged.
-pub(super) fn warm_up_notes(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Vec<String> {
+/// What the warm-up tasks retained: shown, and not judged.
+pub(super) fn warm_up_notes(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Vec<Note> {
     if leak.repeats.is_empty() {
         return Vec::new();
     }
-    leak.warm_up
-        .iter()
-        .filter_map(|task| task.worker_rss_delta_mb.map(|delta| (task, delta)))
+    let first = leak.warm_up.iter().filter_map(|task| task.worker_rss_delta_mb.map(|delta| (task, delta)));
+    first
         .filter(|(_, delta)| *delta > plan.baseline_tolerance_mb)
-        .map(|(task, delta)| {
-            let severe = if delta > plan.severe_delta_mb { ", which is severe" } else { "" };
-            format!(
-                "warm-up: the first {} task kept {delta:+.1} MB{severe} (a model or a pool that loads at first use is \
-                 judged by whether it happens again)",
-                task.kind.map_or(task.audio_file.as_str(), |kind| kind.word()),
-            )
+        .map(|(task, delta_mb)| Note::WarmUp {
+            input: input(task),
+            delta_mb,
+            severe: delta_mb > plan.severe_delta_mb,
         })
         .collect()
-}
-
-fn criterion(name: &str, title: &str, verdict: Verdict, detail: String) -> Criterion {
-    Criterion {
-        name: name.to_string(),
-        title: title.to_string(),
-        verdict,
-        detail,
-        value: None,
-        threshold: None,
-        unit: None,
-    }
 }

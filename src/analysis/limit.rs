@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::attempt::{Attempt, attempts};
 use super::in_flight;
 use super::level::{LevelFacts, LevelVerdict, judge_level};
+use super::note::Note;
 use super::search::{Picture, Spent, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};
 use crate::plan::RampPlan;
 use crate::record::{
-    Clause, ClauseKind, ClauseState, Event, LevelMemory, Limit, OwnReading, Phase, RoleLoad, RunData,
-    TaskRecord,
+    Clause, ClauseKind, ClauseState, CutShort, Event, LevelMemory, Limit, LimitWithin, NoLimit, OwnReading,
+    Phase, RecoveryProblem, RoleLoad, RunData, TaskRecord,
 };
 
 /// One attempt at a level, with what the tables show of it.
@@ -48,7 +49,7 @@ pub struct Level {
     /// highwater and the machine meanwhile.
     pub own: Option<OwnReading>,
     /// What was wrong when the service was given time to recover; absent if nothing was.
-    pub unrecovered: Option<String>,
+    pub unrecovered: Option<RecoveryProblem>,
     /// False if the run ended during the level.
     pub complete: bool,
 }
@@ -234,7 +235,7 @@ fn first_broken(levels: &[Level], concurrency: u32) -> Option<Clause> {
     levels.iter().filter(|level| level.concurrency == concurrency).find_map(|level| level.broke.clone())
 }
 
-fn no_limit(run: &RunData, plan: &RampPlan, picture: &Picture, ended: Option<Option<String>>) -> Limit {
+fn no_limit(run: &RunData, plan: &RampPlan, picture: &Picture, ended: Option<Option<CutShort>>) -> Limit {
     let at_least = picture.held;
     let any = |wanted: fn(&Event) -> bool| run.events.iter().any(|record| wanted(&record.event));
     let started = any(|event| matches!(event, Event::PhaseStarted { phase: Phase::Concurrency, .. }));
@@ -242,61 +243,28 @@ fn no_limit(run: &RunData, plan: &RampPlan, picture: &Picture, ended: Option<Opt
         Event::BoundMet { bound } => Some(bound.clone()),
         _ => None,
     });
-    let between = picture.broke.map(|broke| {
-        let low = at_least.map_or("below".to_string(), |low| format!("at c={low} or above it, below"));
-        format!("; it lies {low} c={broke}")
-    });
+    let within = picture.broke.map(|broke| LimitWithin { held: at_least, broke });
     let higher_flaky = picture.flaky().filter(|level| at_least.is_none_or(|held| *level > held)).last();
-    match (ended, at_least) {
-        (Some(Some(reason)), at_least) => {
-            Limit::Undetermined { at_least, reason: format!("{reason}{}", between.unwrap_or_default()) }
+    let unknown = |at_least, reason| Limit::Undetermined { at_least, reason };
+    match (ended, at_least, within) {
+        (Some(Some(why)), at_least, within) => unknown(at_least, NoLimit::CutShort { why, within }),
+        (Some(None), at_least, Some(within)) => unknown(at_least, NoLimit::BoundTooLow { bound, within }),
+        (Some(None), at_least, None) if higher_flaky.is_some() => {
+            unknown(at_least, NoLimit::Flaky { up_to: higher_flaky.unwrap_or_default() })
         }
-        (Some(None), at_least) if between.is_some() => {
-            let bound = bound.unwrap_or_else(|| "the ramp's bound".to_string());
-            Limit::Undetermined {
-                at_least,
-                reason: format!("{bound} did not suffice{}", between.unwrap_or_default()),
-            }
+        (Some(None), Some(at_least), None) => Limit::BoundReached { at_least, bound },
+        (None, Some(at_least), _) if run.start().is_none() => Limit::BoundReached { at_least, bound: None },
+        (None, at_least, within) if started => {
+            unknown(at_least, NoLimit::RunEnded { in_flight: in_flight(run).len(), within })
         }
-        (Some(None), at_least) if higher_flaky.is_some() => Limit::Undetermined {
-            at_least,
-            reason: format!(
-                "up to c={} tasks failed now and then, at no level more often than below it",
-                higher_flaky.unwrap_or_default()
-            ),
-        },
-        (Some(None), Some(at_least)) => Limit::BoundReached { at_least, bound },
-        (None, Some(at_least)) if run.start().is_none() => Limit::BoundReached { at_least, bound: None },
-        (None, at_least) if started => {
-            let tasks = in_flight(run).len();
-            Limit::Undetermined {
-                at_least,
-                reason: format!(
-                    "the run ended during the ramp, {tasks} tasks in flight{}",
-                    between.unwrap_or_default()
-                ),
-            }
-        }
-        (None, _) if run.start().is_some() && plan.enabled => {
-            Limit::Undetermined { at_least: None, reason: "the run ended before the ramp".to_string() }
-        }
-        (Some(None), None) => {
-            Limit::Undetermined { at_least: None, reason: "no level came to its end".to_string() }
-        }
+        (None, ..) if run.start().is_some() && plan.enabled => unknown(None, NoLimit::RunEndedBefore),
+        (Some(None), None, None) => unknown(None, NoLimit::NoLevel),
         _ => Limit::NotRun,
     }
 }
 
 /// Levels that are in doubt: tasks fail there, and no more often than below.
-pub(super) fn flaky_note(levels: &[Level], plan: &RampPlan) -> Option<String> {
-    let picture = picture(&trials(levels), plan);
-    let flaky: Vec<String> = picture.flaky().map(|level| format!("c={level}")).collect();
-    (!flaky.is_empty()).then(|| {
-        format!(
-            "{}: tasks failed at every attempt, but not significantly more often than at the levels below \
-             (Fisher's exact test, 5 %), so none of these is taken for the limit; \
-             `ramp.stable.min_success` says what share of tasks must succeed",
-            flaky.join(", ")
-        )
-    })
+pub(super) fn flaky_note(levels: &[Level], plan: &RampPlan) -> Option<Note> {
+    let levels: Vec<u32> = picture(&trials(levels), plan).flaky().collect();
+    (!levels.is_empty()).then_some(Note::Flaky { levels })
 }

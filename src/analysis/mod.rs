@@ -8,14 +8,15 @@ mod attempt;
 mod attribution;
 mod clauses;
 mod compare;
+mod finding;
 mod growth;
-mod hints;
 mod judge;
 mod knee;
 mod late;
 mod leak;
 mod level;
 mod limit;
+mod note;
 mod probe;
 mod ramp_criteria;
 mod resources;
@@ -25,6 +26,7 @@ mod sampling;
 mod scalability;
 pub mod search;
 mod soak;
+mod soak_criteria;
 mod stats;
 mod student;
 mod works;
@@ -35,22 +37,27 @@ pub(crate) mod fixtures;
 mod tests;
 
 pub use attempt::{Attempt, attempts};
-pub use attribution::{Attribution, GrownCount, GrownMemory, attribute, attributed};
+pub use attribution::{Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed};
 pub use compare::{
-    Beside, Change, Comparison, Difference, Method, Rate, Signal, SignalComparison, baseline_comparison,
-    compare, run_figures,
+    Beside, Change, ChangeReason, Comparison, Difference, JudgedChange, Method, Rate, Side, Signal,
+    SignalComparison, baseline_comparison, compare, run_figures,
+};
+pub use finding::{
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, RtfStanding,
+    SamplingFound, SoakRates, Succeeded, Unit, WorkerChange,
 };
 pub use growth::{
     Answer, Bounds, ENOUGH, FIRST_LOOK, Grounds, Growth, LOOKS, Readings, Reason, Undecided, Unsettled,
     growth, growth_within, next_look,
 };
-pub(crate) use judge::{Derived, judge};
-pub use leak::{LeakReadings, LeakTasks, MemoryMoments, leak_criteria};
-pub(crate) use leak::{WORKER_CHANGED, worker_changed};
+pub(crate) use judge::{Derived, Judged, judge};
+pub(crate) use leak::worker_changed;
+pub use leak::{LeakReadings, LeakTasks, MemoryMoments};
 pub use level::{LevelFacts, LevelVerdict, ProcessEnd, judge_level};
 pub(crate) use limit::level;
 pub use limit::{Level, levels, spent, throughputs, trials};
-pub use probe::{Condition, PAUSE, conditions};
+pub use note::{Interruption, LateFree, Note};
+pub use probe::{ConditionGrowth, ProbeEvidence, ProbeFound, Watched, conditions};
 pub(crate) use resources::open_resources;
 pub use scalability::{NoFit, Peak, Scalability, scalability};
 pub use soak::{Soak, rounds_wanted, soak, soak_over};

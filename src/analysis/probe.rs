@@ -9,20 +9,18 @@
 use serde::Serialize;
 
 use super::compare::{Rate, growth_of};
+use super::finding::{Evidence, Finding, Unit};
 use super::growth::{RUNTIME_RISE_MB, is_runtime};
 use super::retained::private_series;
 use super::runtime::is_counted;
-use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
+use crate::record::{Condition, CriterionId, Event, Footprint, RunData, Verdict, as_sentence};
 use crate::units::round;
-
-/// The condition under which nothing is sent: its growth is per second.
-pub const PAUSE: &str = "pause";
 
 /// The readings under one condition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Condition {
-    /// `repeat`, `pause`, `alternate`, `parallel`, `error`.
-    pub condition: String,
+pub struct ConditionGrowth {
+    /// Which.
+    pub condition: Condition,
     /// Readings.
     pub steps: usize,
     /// Tasks between two readings; seconds for `pause`.
@@ -37,21 +35,56 @@ pub struct Condition {
     pub threads: Option<Rate>,
     /// The verdict: a leak under any condition is a leak.
     pub verdict: Verdict,
-    /// The figures in one line.
-    pub detail: String,
+    /// Why; the figures in one line in files.
+    #[serde(serialize_with = "as_sentence")]
+    pub detail: ProbeEvidence,
 }
 
-/// What is looked at under a condition: the readings (absent where one is), the least growth per task, the
-/// least rise, and its words.
+/// Why a probe was answered as it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProbeEvidence {
+    /// Under which condition.
+    pub condition: Condition,
+    /// Readings.
+    pub steps: usize,
+    /// What they say.
+    pub found: ProbeFound,
+}
+
+/// What the readings under one condition say; rates are per task, per second for `pause`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProbeFound {
+    /// These grow.
+    Leaks(Vec<(Watched, Rate)>),
+    /// There are too few readings, or gaps between them.
+    TooFew,
+    /// Memory is flat, or comes down.
+    Clean(Rate),
+    /// Growth of memory is not known well enough.
+    Open(Rate),
+}
+
+/// What is watched under a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// Private memory (RSS where that is not read), in MB.
+    Memory,
+    /// Shared or mapped memory, in MB.
+    Shared,
+    /// Open file descriptors.
+    Descriptors,
+    /// Threads.
+    Threads,
+}
+
+/// What is looked at under a condition: the readings (absent where one is), the least growth per task and the
+/// least rise.
 struct Signal {
     readings: Option<Vec<f64>>,
     least: f64,
     rise: f64,
-    unit: &'static str,
+    watched: Watched,
 }
-
-/// Where memory and its growth are given.
-const MB: &str = "MB";
 
 /// Memory first. `counted` is true if the worker is known to be no large runtime.
 fn signals(readings: &[Option<Footprint>], counted: bool) -> [Signal; 4] {
@@ -66,19 +99,19 @@ fn signals(readings: &[Option<Footprint>], counted: bool) -> [Signal; 4] {
     let file_mb = readings.iter().flatten().find_map(Footprint::shared_mb);
     let rise = if is_runtime(file_mb) && !counted { RUNTIME_RISE_MB } else { 2.0 };
     [
-        Signal { readings: private_mb, least: 0.05, rise, unit: MB },
-        Signal { readings: beside_mb, least: 0.05, rise: 2.0, unit: "MB of shared memory" },
+        Signal { readings: private_mb, least: 0.05, rise, watched: Watched::Memory },
+        Signal { readings: beside_mb, least: 0.05, rise: 2.0, watched: Watched::Shared },
         Signal {
             readings: all(|found| found.fds.map(|count| count as f64)),
             least: 0.02,
             rise: 5.0,
-            unit: "descriptors",
+            watched: Watched::Descriptors,
         },
         Signal {
             readings: all(|found| found.threads.map(|count| count as f64)),
             least: 0.02,
             rise: 5.0,
-            unit: "threads",
+            watched: Watched::Threads,
         },
     ]
 }
@@ -88,9 +121,9 @@ const CLEAN_MB: f64 = 0.5;
 
 /// The conditions of a run, in their order. One that was tried again after the run had been stopped
 /// is judged by its last readings alone: nothing is known of the time between.
-pub fn conditions(run: &RunData) -> Vec<Condition> {
+pub fn conditions(run: &RunData) -> Vec<ConditionGrowth> {
     struct Tried<'a> {
-        condition: &'a str,
+        condition: &'a Condition,
         per_step: f64,
         part: usize,
         readings: Vec<Option<Footprint>>,
@@ -112,44 +145,34 @@ pub fn conditions(run: &RunData) -> Vec<Condition> {
         }
     }
     let counted = is_counted(run);
-    let judged =
-        |tried: Tried<'_>| judge(tried.condition.to_string(), tried.per_step, &tried.readings, counted);
+    let judged = |tried: Tried<'_>| judge(tried.condition.clone(), tried.per_step, &tried.readings, counted);
     found.into_iter().map(judged).collect()
 }
 
 /// A criterion for each condition.
-pub(super) fn probe_criteria(conditions: &[Condition]) -> Vec<Criterion> {
-    conditions
-        .iter()
-        .map(|found| Criterion {
-            name: format!("probe.{}", found.condition),
-            title: format!("nothing leaks {}", title(&found.condition)),
-            verdict: found.verdict,
-            value: found.memory.map(|rate| round(rate.per_task, 3)),
-            threshold: None,
-            unit: found.memory.map(|_| format!("MB per {}", per(&found.condition))),
-            detail: found.detail.clone(),
-        })
-        .collect()
+pub(super) fn probe_criteria(conditions: &[ConditionGrowth]) -> Vec<Finding> {
+    let unit = |condition: &Condition| {
+        if *condition == Condition::Pause { Unit::MbPerSecond } else { Unit::MbPerTask }
+    };
+    let criterion = |found: &ConditionGrowth| Finding {
+        value: found.memory.map(|rate| round(rate.per_task, 3)),
+        unit: found.memory.map(|_| unit(&found.condition)),
+        ..Finding::new(
+            CriterionId::Probe(found.condition.clone()),
+            found.verdict,
+            Evidence::Probe(found.detail.clone()),
+        )
+    };
+    conditions.iter().map(criterion).collect()
 }
 
-fn title(condition: &str) -> &'static str {
-    match condition {
-        "repeat" => "while one input is repeated",
-        PAUSE => "while nothing is sent",
-        "alternate" => "while short and long alternate",
-        "parallel" => "while tasks run at once",
-        "error" => "on the error path",
-        _ => "under this condition",
-    }
-}
-
-fn per(condition: &str) -> &'static str {
-    if condition == PAUSE { "second" } else { "task" }
-}
-
-fn judge(condition: String, per_step: f64, readings: &[Option<Footprint>], counted: bool) -> Condition {
-    let mut leaks: Vec<String> = Vec::new();
+fn judge(
+    condition: Condition,
+    per_step: f64,
+    readings: &[Option<Footprint>],
+    counted: bool,
+) -> ConditionGrowth {
+    let mut leaks: Vec<(Watched, Rate)> = Vec::new();
     let (mut memory, mut descriptors, mut threads) = (None, None, None);
     for signal in signals(readings, counted) {
         let Some((rate, slowing)) = signal.readings.as_deref().and_then(growth_of) else { continue };
@@ -160,46 +183,25 @@ fn judge(condition: String, per_step: f64, readings: &[Option<Footprint>], count
             high: rate.high / per_step,
             tasks: rate.tasks,
         };
-        match signal.unit {
-            MB => memory = Some(rate),
-            "descriptors" => descriptors = Some(rate),
-            "threads" => threads = Some(rate),
-            _ => {}
+        match signal.watched {
+            Watched::Memory => memory = Some(rate),
+            Watched::Descriptors => descriptors = Some(rate),
+            Watched::Threads => threads = Some(rate),
+            Watched::Shared => {}
         }
         if rate.low > signal.least && rise >= signal.rise && !slowing {
-            leaks.push(interval(&rate, signal.unit, &condition));
+            leaks.push((signal.watched, rate));
         }
     }
-    let steps = readings.len();
-    let (verdict, detail) = match memory {
-        _ if !leaks.is_empty() => (Verdict::Fail, format!("LEAK: {}", leaks.join("; "))),
-        None => {
-            let readings = if steps == 1 { "reading" } else { "readings" };
-            (Verdict::Inconclusive, format!("{steps} {readings}, at least 8 without a gap are needed"))
-        }
-        Some(rate) if condition == PAUSE && rate.high <= CLEAN_MB => (
-            Verdict::Pass,
-            format!("memory holds still or comes down: {}", interval(&rate, "MB", &condition)),
-        ),
-        Some(rate) if rate.high < CLEAN_MB => (Verdict::Pass, interval(&rate, "MB", &condition)),
-        Some(rate) => (
-            Verdict::Inconclusive,
-            format!("{}; more steps (`leak.probe_steps`) would tell", interval(&rate, "MB", &condition)),
-        ),
+    let (verdict, found) = match memory {
+        _ if !leaks.is_empty() => (Verdict::Fail, ProbeFound::Leaks(leaks)),
+        None => (Verdict::Inconclusive, ProbeFound::TooFew),
+        Some(rate) if rate.high < CLEAN_MB => (Verdict::Pass, ProbeFound::Clean(rate)),
+        Some(rate) => (Verdict::Inconclusive, ProbeFound::Open(rate)),
     };
-    let detail = format!("{detail}, {steps} readings");
-    Condition { condition, steps, per_step, memory, descriptors, threads, verdict, detail }
-}
-
-fn interval(rate: &Rate, unit: &str, condition: &str) -> String {
-    let figure = |value: f64| round(value, 2);
-    format!(
-        "{:+.2} {unit} per {} (98 % interval {} to {})",
-        figure(rate.per_task),
-        per(condition),
-        figure(rate.low),
-        figure(rate.high)
-    )
+    let steps = readings.len();
+    let detail = ProbeEvidence { condition: condition.clone(), steps, found };
+    ConditionGrowth { condition, steps, per_step, memory, descriptors, threads, verdict, detail }
 }
 
 #[cfg(test)]
@@ -207,9 +209,9 @@ mod tests {
     use super::*;
     use crate::analysis::fixtures::run;
 
-    fn judged(condition: &str, per_step: f64, at: impl Fn(u32) -> f64) -> Condition {
+    fn judged(condition: Condition, per_step: f64, at: impl Fn(u32) -> f64) -> ConditionGrowth {
         let step = |index| Event::ProbeStep {
-            condition: condition.to_string(),
+            condition: condition.clone(),
             per_step,
             worker: Some(Footprint { private_mb: Some(100.0 + at(index)), ..Footprint::default() }),
         };
@@ -218,24 +220,30 @@ mod tests {
 
     #[test]
     fn growth_under_a_condition_is_a_leak_per_task() {
-        let found = judged("parallel", 4.0, |step| 20.0 * f64::from(step));
+        let found = judged(Condition::Parallel, 4.0, |step| 20.0 * f64::from(step));
         assert_eq!(found.verdict, Verdict::Fail);
-        assert_eq!(found.detail, "LEAK: +5.00 MB per task (98 % interval 5 to 5), 12 readings");
+        assert_eq!(found.detail.to_string(), "LEAK: +5.00 MB per task (98 % interval 5 to 5), 12 readings");
     }
 
     #[test]
     fn what_fills_holds_still_or_comes_down_is_none() {
-        assert_eq!(judged("repeat", 1.0, |_| 0.0).verdict, Verdict::Pass);
-        assert_eq!(judged("repeat", 1.0, |step| 24.0 * f64::from(step.min(3))).verdict, Verdict::Pass);
-        assert_ne!(judged("repeat", 1.0, |step| 24.0 * f64::from(step.min(7))).verdict, Verdict::Fail);
-        assert_eq!(judged(PAUSE, 1.0, |step| -f64::from(step)).verdict, Verdict::Pass);
-        assert_eq!(judged(PAUSE, 0.5, f64::from).verdict, Verdict::Fail, "a leak by the clock");
+        assert_eq!(judged(Condition::Repeat, 1.0, |_| 0.0).verdict, Verdict::Pass);
+        assert_eq!(
+            judged(Condition::Repeat, 1.0, |step| 24.0 * f64::from(step.min(3))).verdict,
+            Verdict::Pass
+        );
+        assert_ne!(
+            judged(Condition::Repeat, 1.0, |step| 24.0 * f64::from(step.min(7))).verdict,
+            Verdict::Fail
+        );
+        assert_eq!(judged(Condition::Pause, 1.0, |step| -f64::from(step)).verdict, Verdict::Pass);
+        assert_eq!(judged(Condition::Pause, 0.5, f64::from).verdict, Verdict::Fail, "a leak by the clock");
     }
 
     #[test]
     fn children_that_share_their_parents_memory_do_not_leak_it() {
         let step = |index: u32| Event::ProbeStep {
-            condition: "repeat".to_string(),
+            condition: Condition::Repeat,
             per_step: 1.0,
             worker: Some(Footprint {
                 rss_mb: Some(50.0 * f64::from(1 + index)),
@@ -251,23 +259,23 @@ mod tests {
 
     #[test]
     fn a_condition_that_was_tried_again_is_judged_by_that_alone() {
-        let step = |condition: &str, mb: u32| Event::ProbeStep {
-            condition: condition.to_string(),
+        let step = |condition: Condition, mb: u32| Event::ProbeStep {
+            condition: condition.clone(),
             per_step: 1.0,
             worker: Some(Footprint { private_mb: Some(f64::from(mb)), ..Footprint::default() }),
         };
-        let mut events: Vec<Event> = (0..12).map(|_| step("repeat", 100)).collect();
-        events.extend((0..5).map(|index| step(PAUSE, 100 + 10 * index)));
+        let mut events: Vec<Event> = (0..12).map(|_| step(Condition::Repeat, 100)).collect();
+        events.extend((0..5).map(|index| step(Condition::Pause, 100 + 10 * index)));
         events.push(Event::Resumed {
             tasks: "earlier.jsonl".to_string(),
             in_flight_broke: true,
             new_series: None,
             gap_s: Some(60.0),
         });
-        events.extend((0..12).map(|_| step(PAUSE, 300)));
+        events.extend((0..12).map(|_| step(Condition::Pause, 300)));
         let found = conditions(&run(Vec::new(), events));
-        let told: Vec<_> = found.iter().map(|one| (&*one.condition, one.steps, one.verdict)).collect();
-        assert_eq!(told, [("repeat", 12, Verdict::Pass), (PAUSE, 12, Verdict::Pass)]);
+        let told: Vec<_> = found.iter().map(|one| (one.condition.clone(), one.steps, one.verdict)).collect();
+        assert_eq!(told, [(Condition::Repeat, 12, Verdict::Pass), (Condition::Pause, 12, Verdict::Pass)]);
     }
 
     #[test]
@@ -278,7 +286,7 @@ mod tests {
                 shmem_mb: Some(110.0 + f64::from(index)),
                 ..Footprint::default()
             };
-            Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: Some(worker) }
+            Event::ProbeStep { condition: Condition::Repeat, per_step: 1.0, worker: Some(worker) }
         };
         let found = conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0);
         assert_eq!(found.verdict, Verdict::Fail, "what is shared grows: {}", found.detail);
@@ -295,7 +303,7 @@ mod tests {
                     rss_mb: Some(private_mb + file_mb),
                     ..Footprint::default()
                 };
-                Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: Some(worker) }
+                Event::ProbeStep { condition: Condition::Repeat, per_step: 1.0, worker: Some(worker) }
             };
             conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0).verdict
         };
@@ -307,18 +315,18 @@ mod tests {
     #[test]
     fn descriptors_leak_too() {
         let step = |index: u64| Event::ProbeStep {
-            condition: "error".to_string(),
+            condition: Condition::Error,
             per_step: 1.0,
             worker: Some(Footprint { rss_mb: Some(50.0), fds: Some(9 + index), ..Footprint::default() }),
         };
         let found = conditions(&run(Vec::new(), (0..12).map(step).collect())).remove(0);
         assert_eq!(found.verdict, Verdict::Fail);
-        assert!(found.detail.contains("+1.00 descriptors per task"), "{}", found.detail);
+        assert!(found.detail.to_string().contains("+1.00 descriptors per task"), "{}", found.detail);
     }
 
     #[test]
     fn a_gap_or_few_readings_decide_nothing() {
-        let step = || Event::ProbeStep { condition: "repeat".to_string(), per_step: 1.0, worker: None };
+        let step = || Event::ProbeStep { condition: Condition::Repeat, per_step: 1.0, worker: None };
         let found = conditions(&run(Vec::new(), (0..12).map(|_| step()).collect())).remove(0);
         assert_eq!(found.verdict, Verdict::Inconclusive);
     }

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::finding::{CountEvidence, CountStanding, Evidence, Finding, Unit};
 use super::leak::LeakTasks;
 use crate::plan::LeakPlan;
-use crate::record::{Criterion, Event, Footprint, RunData, Verdict};
+use crate::record::{CriterionId, Event, Footprint, RunData, Verdict};
 
 use super::WORKER;
 
@@ -18,34 +19,30 @@ const MIN_READINGS: usize = 6;
 /// A pool has filled when its count was flat for so many readings at least.
 const MIN_FLAT: usize = 5;
 
-/// What can leak beside memory.
+/// What can leak besides memory.
 struct Resource {
-    name: &'static str,
-    title: &'static str,
-    unit: &'static str,
+    id: CriterionId,
+    unit: Unit,
     count: fn(&Footprint) -> Option<u64>,
     limit: fn(&LeakPlan) -> u32,
 }
 
 const RESOURCES: [Resource; 3] = [
     Resource {
-        name: "leak.fds",
-        title: "no file descriptors accumulate",
-        unit: "descriptors",
+        id: CriterionId::LeakFds,
+        unit: Unit::Descriptors,
         count: |held| held.fds,
         limit: |plan| plan.max_fds_growth,
     },
     Resource {
-        name: "leak.threads",
-        title: "no threads accumulate",
-        unit: "threads",
+        id: CriterionId::LeakThreads,
+        unit: Unit::Threads,
         count: |held| held.threads,
         limit: |plan| plan.max_threads_growth,
     },
     Resource {
-        name: "leak.processes",
-        title: "no processes accumulate, zombies neither",
-        unit: "processes",
+        id: CriterionId::LeakProcesses,
+        unit: Unit::Processes,
         // Where zombies cannot be counted, the processes alone say nothing of them.
         count: |held| Some(held.processes? + held.zombies?),
         limit: |plan| plan.max_processes_growth,
@@ -53,10 +50,9 @@ const RESOURCES: [Resource; 3] = [
 ];
 
 /// What the counts of one role say.
-struct Finding {
+struct Counted {
     verdict: Verdict,
-    detail: String,
-    growth: Option<f64>,
+    evidence: CountEvidence,
 }
 
 /// The criteria on descriptors, threads and processes; none for the data of a run
@@ -66,7 +62,7 @@ pub(super) fn resource_criteria(
     leak: &LeakTasks<'_>,
     worker_changed: bool,
     plan: &LeakPlan,
-) -> Vec<Criterion> {
+) -> Vec<Finding> {
     let counted = leak.tasks.iter().any(|task| task.worker_after.is_some());
     if !plan.resources || !counted {
         return Vec::new();
@@ -78,7 +74,7 @@ pub(super) fn resource_criteria(
 /// True if a count of the worker leaves it open whether it leaks, and more tasks may tell.
 pub(crate) fn open_resources(run: &RunData, leak: &LeakTasks<'_>, plan: &LeakPlan) -> bool {
     let criteria = resource_criteria(run, leak, false, plan);
-    let counted = |found: &Criterion| found.value.is_some();
+    let counted = |found: &Finding| found.value.is_some();
     criteria.iter().any(|found| found.verdict == Verdict::Inconclusive && counted(found))
 }
 
@@ -125,51 +121,45 @@ fn criterion(
     roles: &[(String, Held)],
     worker_changed: bool,
     plan: &LeakPlan,
-) -> Criterion {
+) -> Finding {
     let limit = (resource.limit)(plan);
     let found = roles.iter().map(|(role, held)| {
         let counts: Vec<(f64, Option<u64>)> =
             held.iter().map(|(at, held)| (*at, held.as_ref().and_then(resource.count))).collect();
-        let finding = if role == WORKER && worker_changed {
-            inconclusive("a worker process died or was replaced, and counts do not go on across that")
+        let counted = if role == WORKER && worker_changed {
+            Counted { verdict: Verdict::Inconclusive, evidence: CountEvidence::WorkerChanged }
         } else {
             judge(&counts, limit)
         };
-        Finding { detail: format!("{role}: {}", finding.detail), ..finding }
+        (Some(role.clone()), counted)
     });
     // The worst role speaks; among equals the first, which is the worker.
-    let worst = found.reduce(|worst, next| if next.verdict > worst.verdict { next } else { worst });
-    let worst = worst.unwrap_or_else(|| inconclusive("nothing was counted"));
-    Criterion {
-        name: resource.name.to_string(),
-        title: resource.title.to_string(),
-        verdict: worst.verdict,
-        detail: worst.detail,
-        value: worst.growth,
+    let worst = found.reduce(|worst, next| if next.1.verdict > worst.1.verdict { next } else { worst });
+    let nothing = Counted { verdict: Verdict::Inconclusive, evidence: CountEvidence::Nothing };
+    let (role, Counted { verdict, evidence }) = worst.unwrap_or((None, nothing));
+    let value = match evidence {
+        CountEvidence::Counted { growth, .. }
+        | CountEvidence::OverDoublings { growth: Some((growth, _)), .. } => Some(growth as f64),
+        _ => None,
+    };
+    Finding {
+        value,
         threshold: Some(f64::from(limit)),
-        unit: Some(resource.unit.to_string()),
+        unit: Some(resource.unit),
+        ..Finding::new(resource.id.clone(), verdict, Evidence::Counts { role, counted: evidence })
     }
-}
-
-fn inconclusive(detail: &str) -> Finding {
-    Finding { verdict: Verdict::Inconclusive, detail: detail.to_string(), growth: None }
 }
 
 /// Judges counts, each after so many tasks, in their order, against how far they may grow.
-fn judge(counts: &[(f64, Option<u64>)], limit: u32) -> Finding {
+fn judge(counts: &[(f64, Option<u64>)], limit: u32) -> Counted {
+    let inconclusive = |evidence| Counted { verdict: Verdict::Inconclusive, evidence };
     let known: Vec<i64> =
         counts.iter().filter_map(|(_, count)| Some(i64::try_from((*count)?).unwrap_or(i64::MAX))).collect();
     if known.len() < counts.len() {
-        return inconclusive(&format!(
-            "not counted after {} of {} tasks",
-            counts.len() - known.len(),
-            counts.len()
-        ));
+        return inconclusive(CountEvidence::Unread { unread: counts.len() - known.len(), of: counts.len() });
     }
     if known.len() < MIN_READINGS {
-        let readings = if known.len() == 1 { "reading" } else { "readings" };
-        let detail = format!("{} {readings} after warm-up, at least {MIN_READINGS} are needed", known.len());
-        return inconclusive(&detail);
+        return inconclusive(CountEvidence::TooFew { readings: known.len(), least: MIN_READINGS });
     }
     let places: Vec<f64> = counts.iter().map(|(at, _)| *at).collect();
     if places.windows(2).any(|pair| pair[1] - pair[0] > 1.0) {
@@ -180,49 +170,48 @@ fn judge(counts: &[(f64, Option<u64>)], limit: u32) -> Finding {
     let growth = lowest(late) - lowest(early);
     let (third, fourth) = late.split_at(late.len() / 2);
     let still = lowest(fourth) - lowest(third);
-    let (first, last) = (known[0], known[known.len() - 1]);
-    let figures = format!("{first} to {last} over {} tasks, lowest of each half {growth:+}", known.len());
-    let (verdict, detail) = if growth <= i64::from(limit) {
-        (Verdict::Pass, format!("{figures} (at most {limit:+})"))
+    let (verdict, standing) = if growth <= i64::from(limit) {
+        (Verdict::Pass, CountStanding::Within)
     } else if still > 0 {
-        (Verdict::Fail, format!("{figures} (at most {limit:+}), and still growing"))
+        (Verdict::Fail, CountStanding::Growing)
     } else if late.len() >= MIN_FLAT {
-        (Verdict::Pass, format!("{figures}, then flat over {} tasks: something that fills", late.len()))
+        (Verdict::Pass, CountStanding::Filled(late.len()))
     } else {
-        let detail = format!("{figures} (at most {limit:+}), and not yet clear whether it stops there");
-        (Verdict::Inconclusive, detail)
+        (Verdict::Inconclusive, CountStanding::Open)
     };
-    Finding { verdict, detail, growth: Some(growth as f64) }
+    let (first, last, tasks) = (known[0], known[known.len() - 1], known.len());
+    Counted { verdict, evidence: CountEvidence::Counted { first, last, tasks, growth, limit, standing } }
 }
 
 /// Judges counts between which many tasks lie: what the last doubling of the number of tasks added to their floors,
 /// against the doubling before it. A pool that fills has slowed down by then.
-fn judge_over_doublings(places: &[f64], counts: &[i64], limit: u32) -> Finding {
+fn judge_over_doublings(places: &[f64], counts: &[i64], limit: u32) -> Counted {
     let (first, last, tasks) = (counts[0], counts[counts.len() - 1], places[places.len() - 1]);
     let floor = |from: f64, to: f64| {
         let inside = places.iter().zip(counts).filter(|(at, _)| **at > from * tasks && **at <= to * tasks);
         inside.map(|(_, count)| *count).min()
     };
-    let figures = format!("{first} to {last} over {tasks:.0} tasks");
-    let (Some(late), Some(middle), Some(early)) = (floor(0.7, 1.0), floor(0.35, 0.5), floor(0.0, 0.25))
-    else {
-        return inconclusive(&format!("{figures}, and too few readings"));
+    let grown = match (floor(0.7, 1.0), floor(0.35, 0.5), floor(0.0, 0.25)) {
+        (Some(late), Some(middle), Some(early)) => Some((late - early, late - middle, middle - early)),
+        _ => None,
     };
-    let (growth, lately, before) = (late - early, late - middle, middle - early);
-    let limit_text = format!("at most {limit:+}");
-    let (verdict, detail) = if growth <= i64::from(limit) {
-        (Verdict::Pass, format!("{figures}, lowest lately {growth:+} ({limit_text})"))
-    } else if lately > 0 && 2 * lately >= before && lately >= i64::from(limit) {
-        (Verdict::Fail, format!("{figures}, lowest lately {growth:+} ({limit_text}), and still growing"))
-    } else if lately <= 0 {
-        (Verdict::Pass, format!("{figures}, then flat over the later half: something that fills"))
-    } else {
-        let detail = format!(
-            "{figures}, lowest lately {growth:+} ({limit_text}), and not yet clear whether it stops there"
-        );
-        (Verdict::Inconclusive, detail)
+    let (verdict, growth) = match grown {
+        None => (Verdict::Inconclusive, None),
+        Some((growth, lately, before)) => {
+            let (verdict, standing) = if growth <= i64::from(limit) {
+                (Verdict::Pass, CountStanding::Within)
+            } else if lately > 0 && 2 * lately >= before && lately >= i64::from(limit) {
+                (Verdict::Fail, CountStanding::Growing)
+            } else if lately <= 0 {
+                (Verdict::Pass, CountStanding::Filled(tasks as usize / 2))
+            } else {
+                (Verdict::Inconclusive, CountStanding::Open)
+            };
+            (verdict, Some((growth, standing)))
+        }
     };
-    Finding { verdict, detail, growth: Some(growth as f64) }
+    let evidence = CountEvidence::OverDoublings { first, last, tasks: tasks as usize, growth, limit };
+    Counted { verdict, evidence }
 }
 
 #[cfg(test)]
@@ -280,13 +269,13 @@ mod tests {
         assert_eq!(verdict(&[20, 23, 26, 29, 29, 29]), Verdict::Inconclusive, "flat for a moment");
         let counts: Vec<(f64, Option<u64>)> =
             (0..10).map(|task| (f64::from(task), (task != 4).then_some(20))).collect();
-        let finding = judge(&counts, 2);
-        assert_eq!(finding.verdict, Verdict::Inconclusive);
-        assert_eq!(finding.detail, "not counted after 1 of 10 tasks");
+        let counted = judge(&counts, 2);
+        assert_eq!(counted.verdict, Verdict::Inconclusive);
+        assert_eq!(counted.evidence, CountEvidence::Unread { unread: 1, of: 10 });
     }
 
     /// A leak check of `tasks` repeats whose footprints are as `held` says.
-    fn check(tasks: u64, held: impl Fn(u64) -> Footprint, api: impl Fn(u64) -> u64) -> Vec<Criterion> {
+    fn check(tasks: u64, held: impl Fn(u64) -> Footprint, api: impl Fn(u64) -> u64) -> Vec<Finding> {
         let mut events = Vec::new();
         let records: Vec<TaskRecord> = (0..=tasks)
             .map(|index| {
@@ -316,8 +305,7 @@ mod tests {
 
     #[test]
     fn each_resource_of_each_role_has_its_criterion() {
-        let verdicts =
-            |criteria: &[Criterion]| criteria.iter().map(|found| found.verdict).collect::<Vec<_>>();
+        let verdicts = |criteria: &[Finding]| criteria.iter().map(|found| found.verdict).collect::<Vec<_>>();
         let (pass, fail) = (Verdict::Pass, Verdict::Fail);
         assert_eq!(verdicts(&check(10, |_| held(9, 4, 0), |_| 30)), [pass, pass, pass]);
         assert_eq!(verdicts(&check(10, |task| held(9 + task, 4, 0), |_| 30)), [fail, pass, pass]);
@@ -325,10 +313,15 @@ mod tests {
         assert_eq!(verdicts(&check(10, |task| held(9, 4, task), |_| 30)), [pass, pass, fail]);
         let api = check(10, |_| held(9, 4, 0), |task| 30 + task);
         assert_eq!(verdicts(&api), [fail, pass, pass]);
-        assert_eq!(
-            api[0].detail,
-            "api: 31 to 40 over 10 tasks, lowest of each half +5 (at most +2), and still growing"
-        );
+        let counted = CountEvidence::Counted {
+            first: 31,
+            last: 40,
+            tasks: 10,
+            growth: 5,
+            limit: 2,
+            standing: CountStanding::Growing,
+        };
+        assert_eq!(api[0].evidence, Evidence::Counts { role: Some("api".to_string()), counted });
     }
 
     #[test]

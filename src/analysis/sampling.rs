@@ -5,10 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Criterion, Event, RunData, Sampling, Verdict};
-
-/// Name of the criterion.
-pub(super) const SAMPLER_COMPLETE: &str = "sampler.complete";
+use super::finding::{Evidence, Finding, SamplingFound, Unit};
+use crate::record::{CriterionId, Event, RoleSampling, RunData, Sampling, Verdict};
 
 /// A hole of one tick, or of several within this many seconds, hides nothing that a reading around a task
 /// would not show: every machine delays a thread now and then.
@@ -18,7 +16,7 @@ const TOLERATED_S: f64 = 1.0;
 const TOLERATED_PERCENT: f64 = 5.0;
 
 /// The criterion; absent for runs whose log does not say how they were sampled.
-pub(super) fn sampling_criterion(run: &RunData) -> Option<Criterion> {
+pub(super) fn sampling_criterion(run: &RunData) -> Option<Finding> {
     let samplings = run.events.iter().filter_map(|record| match &record.event {
         Event::Sampled(sampling) => Some(sampling),
         _ => None,
@@ -27,53 +25,44 @@ pub(super) fn sampling_criterion(run: &RunData) -> Option<Criterion> {
     samplings.map(judged).reduce(|worst, next| if next.verdict > worst.verdict { next } else { worst })
 }
 
-fn judged(sampling: &Sampling) -> Criterion {
+fn judged(sampling: &Sampling) -> Finding {
     let all = sampling.ticks + sampling.missed_ticks;
     let hidden = |ticks: u64, in_a_row: u64| {
         let long = in_a_row > 1 && in_a_row as f64 * sampling.interval_s > TOLERATED_S;
         long || (ticks > 1 && percent(ticks, all) > TOLERATED_PERCENT)
     };
-    let unread: Vec<String> = sampling
+    let unread: Vec<(String, RoleSampling)> = sampling
         .roles
         .iter()
         .filter(|(_, role)| hidden(role.unread_ticks, role.unread_in_a_row))
-        .map(|(name, role)| {
-            format!(
-                "{name} was alive and could not be read at {} of {} ticks, {} of them in a row",
-                role.unread_ticks, role.alive_ticks, role.unread_in_a_row
-            )
-        })
+        .map(|(name, role)| (name.clone(), *role))
         .collect();
     let late = hidden(sampling.missed_ticks, sampling.missed_in_a_row);
-    let missed = format!(
-        "the sampler missed {} of {all} ticks, {} of them in a row",
-        sampling.missed_ticks, sampling.missed_in_a_row
-    );
     let seen: BTreeMap<_, _> = sampling.roles.iter().filter(|(_, role)| role.alive_ticks > 0).collect();
-    let (verdict, detail) = if !unread.is_empty() {
-        (Verdict::Fail, unread.join("; "))
+    let (verdict, found) = if !unread.is_empty() {
+        (Verdict::Fail, SamplingFound::Unread(unread))
     } else if late && 2 * sampling.overrun_ticks >= sampling.missed_ticks {
-        (
-            Verdict::Fail,
-            format!("{missed}: reading the processes takes longer than `sampler.interval_s` allows"),
-        )
+        (Verdict::Fail, SamplingFound::TooSlow)
     } else if late {
-        (Verdict::Inconclusive, format!("{missed}: the machine did not give highwater the CPU"))
+        (Verdict::Inconclusive, SamplingFound::Starved)
     } else if seen.is_empty() {
-        (Verdict::Inconclusive, format!("no process was alive at any of {all} ticks"))
+        (Verdict::Inconclusive, SamplingFound::NothingAlive)
     } else {
-        let names: Vec<&str> = seen.keys().map(|name| name.as_str()).collect();
-        (Verdict::Pass, format!("{} of {all} ticks saw {}", sampling.ticks, names.join(", ")))
+        let roles = seen.keys().map(|name| (*name).clone()).collect();
+        (Verdict::Pass, SamplingFound::Saw { roles })
     };
     let worst = seen.values().map(|role| role.unread_ticks).max().unwrap_or(0).max(sampling.missed_ticks);
-    Criterion {
-        name: SAMPLER_COMPLETE.to_string(),
-        title: "the sampler saw every role at every tick".to_string(),
-        verdict,
-        detail,
+    let evidence = Evidence::Sampling {
+        ticks: sampling.ticks,
+        missed: sampling.missed_ticks,
+        missed_in_a_row: sampling.missed_in_a_row,
+        found,
+    };
+    Finding {
         value: Some(crate::units::round(percent(worst, all), 2)),
         threshold: Some(TOLERATED_PERCENT),
-        unit: Some("% of ticks missing".to_string()),
+        unit: Some(Unit::PercentOfTicks),
+        ..Finding::new(CriterionId::SamplerComplete, verdict, evidence)
     }
 }
 
@@ -85,7 +74,6 @@ fn percent(part: u64, all: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::analysis::fixtures::run;
-    use crate::record::RoleSampling;
 
     /// A run of 100 ticks, a second apart, all of which saw the worker.
     fn whole() -> Sampling {
@@ -99,7 +87,7 @@ mod tests {
         change(&mut sampling);
         let found = sampling_criterion(&run(Vec::new(), vec![Event::Sampled(sampling)]));
         let found = found.expect("the log says how it was sampled");
-        (found.verdict, found.detail)
+        (found.verdict, crate::words::criterion(&found).detail)
     }
 
     fn unread(sampling: &mut Sampling, unread_ticks: u64, unread_in_a_row: u64) {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::growth::{Readings, growth};
 use super::stats::{Summary, summary};
 use crate::plan::{Plan, SoakPlan};
-use crate::record::{Criterion, Event, Phase, RunData, SoakRound, TaskRecord, Verdict};
+use crate::record::{Event, Phase, RunData, SoakRound, TaskRecord, Verdict};
 
 /// A soak is divided into so many rounds, as far as its length is known: enough
 /// readings for a verdict, each the floor of enough looks.
@@ -122,73 +122,6 @@ fn judgement(floors_mb: &[f64]) -> (Verdict, String) {
     (growth.verdict(), growth.detail(None).replace(" per task", " per round").replace(" tasks", " rounds"))
 }
 
-/// What the soak is asked.
-pub(super) fn soak_criteria(soak: &Soak, plan: &SoakPlan) -> Vec<Criterion> {
-    let tasks = if soak.failed > 0 {
-        Verdict::Fail
-    } else if soak.tasks == 0 {
-        Verdict::Inconclusive
-    } else {
-        Verdict::Pass
-    };
-    let criterion = |name: &str, title: &str, verdict, detail, value, unit: &str| Criterion {
-        name: name.to_string(),
-        title: title.to_string(),
-        verdict,
-        detail,
-        value,
-        threshold: None,
-        unit: Some(unit.to_string()),
-    };
-    let mut criteria = vec![
-        criterion(
-            "soak.tasks",
-            "every task of the soak succeeds",
-            tasks,
-            format!("{} of {} tasks succeeded", soak.tasks - soak.failed, soak.tasks),
-            Some(f64::from(soak.failed)),
-            "tasks",
-        ),
-        criterion(
-            "soak.growth",
-            "memory does not accumulate under load",
-            soak.verdict,
-            format!("{}; {}", soak.detail, soak.rates()),
-            soak.mb_per_hour,
-            "MB/h",
-        ),
-    ];
-    if plan.cap_mb > 0.0 {
-        let (verdict, detail) = match (soak.over_cap_s, soak.peak_mb) {
-            (_, None) => (Verdict::Inconclusive, "the worker's memory was not read".to_string()),
-            (None, Some(peak)) => (Verdict::Pass, format!("peak {peak:.1} MB ≤ {} MB", plan.cap_mb)),
-            (Some(after), Some(peak)) => (
-                Verdict::Fail,
-                format!(
-                    "peak {peak:.1} MB > {} MB, first in the round that ended after {after:.0} s",
-                    plan.cap_mb
-                ),
-            ),
-        };
-        criteria.push(Criterion {
-            threshold: Some(plan.cap_mb),
-            ..criterion("soak.cap", "memory stays below its cap", verdict, detail, soak.peak_mb, "MB")
-        });
-    }
-    criteria
-}
-
-impl Soak {
-    /// `+0.52 MB per task, +380 MB per hour, 12.3 h until the cap`.
-    pub fn rates(&self) -> String {
-        let Some((task, hour)) = self.mb_per_task.zip(self.mb_per_hour) else {
-            return "too few rounds for a rate".to_string();
-        };
-        let cap = self.hours_to_cap.map_or(String::new(), |hours| format!(", {hours:.1} h until the cap"));
-        format!("floors {task:+.3} MB per task, {hour:+.1} MB per hour over rounds{cap}")
-    }
-}
-
 /// The median of the slopes between all pairs of points.
 ///
 /// P. K. Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau",
@@ -216,7 +149,9 @@ fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{run, task};
+    use super::super::soak_criteria::soak_criteria;
     use super::*;
+    use crate::record::CriterionId;
 
     fn soaked(floor: impl Fn(u32) -> f64, cap_mb: f64) -> Soak {
         let mut events = vec![Event::PhaseStarted { phase: Phase::Soak, tasks: None }];
@@ -263,7 +198,7 @@ mod tests {
         // 750 MB and its peak of 50 above it are no more than the cap; the next round's are.
         assert_eq!((leak.over_cap_s, leak.hours_to_cap), (Some(480.0), None));
         let cap = |soak: &Soak, plan: &SoakPlan| {
-            soak_criteria(soak, plan).into_iter().find(|found| found.name == "soak.cap")
+            soak_criteria(soak, plan).into_iter().find(|found| found.id == CriterionId::SoakCap)
         };
         assert_eq!(cap(&leak, &plan).unwrap().verdict, Verdict::Fail);
         plan.cap_mb = 5000.0;

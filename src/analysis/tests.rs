@@ -269,7 +269,7 @@ fn where_no_task_succeeded_flat_memory_is_no_pass() {
     let good = judge(&run(tasks.clone(), Vec::new()), &Plan::default());
     let verdicts = |judged: &Judgement| -> Vec<Verdict> {
         let of_memory = ["leak.delta", "leak.baseline", "leak.growth"];
-        let found = judged.criteria.iter().filter(|found| of_memory.contains(&found.name.as_str()));
+        let found = judged.criteria.iter().filter(|found| of_memory.contains(&&*found.name.name()));
         found.map(|found| found.verdict).collect()
     };
     assert_eq!(verdicts(&good), [Verdict::Pass; 3]);

@@ -1,7 +1,8 @@
 //! Is the worker that is watched the process that does the work?
 
 use super::LeakTasks;
-use crate::record::{Criterion, Verdict};
+use super::finding::{Evidence, Finding, Unit};
+use crate::record::{CriterionId, Verdict};
 
 /// The kernel counts CPU time in steps of 10 ms: tasks that took less than this together, in
 /// seconds, can be done in less CPU time than shows.
@@ -10,7 +11,7 @@ const TELLING_S: f64 = 1.0;
 /// A criterion only where there is doubt: tasks succeeded, and the worker used no CPU meanwhile.
 ///
 /// A stale pid, or the wrong one of two processes, is quiet and flat, and would be called clean.
-pub(super) fn works_criterion(leak: &LeakTasks<'_>) -> Option<Criterion> {
+pub(super) fn works_criterion(leak: &LeakTasks<'_>) -> Option<Finding> {
     let good: Vec<_> = leak.tasks.iter().filter(|task| task.succeeded()).collect();
     let before = leak.tasks.first()?.worker_before?.cpu_s?;
     let after = leak.tasks.last()?.worker_after?.cpu_s?;
@@ -18,18 +19,11 @@ pub(super) fn works_criterion(leak: &LeakTasks<'_>) -> Option<Criterion> {
     if good.is_empty() || after > before || seconds < TELLING_S {
         return None;
     }
-    Some(Criterion {
-        name: "worker.works".to_string(),
-        title: "the worker that is watched does the work".to_string(),
-        verdict: Verdict::Inconclusive,
-        detail: format!(
-            "it used no CPU while {} tasks of {seconds:.1} s in all succeeded: is it another process that does them? \
-             `highwater doctor` shows what is found, and why",
-            good.len()
-        ),
+    let evidence = Evidence::IdleWorker { tasks: good.len(), seconds };
+    Some(Finding {
         value: Some(0.0),
-        threshold: None,
-        unit: Some("CPU-seconds".to_string()),
+        unit: Some(Unit::CpuSeconds),
+        ..Finding::new(CriterionId::WorkerWorks, Verdict::Inconclusive, evidence)
     })
 }
 

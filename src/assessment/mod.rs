@@ -15,11 +15,12 @@ pub use wire::{JudgedAgainst, LeakTask};
 
 use crate::analysis::search::Spent;
 use crate::analysis::{
-    Attribution, Comparison, Condition, Derived, Growth, LeakTasks, Level, Scalability, Soak, attributed,
-    in_flight, judge, scalability, spent, throughputs,
+    Attribution, Comparison, ConditionGrowth, Derived, Finding, Growth, Judged, LeakTasks, Level, Note,
+    Scalability, Soak, attributed, in_flight, judge, scalability, spent, throughputs,
 };
 use crate::plan::Plan;
-use crate::record::{Clause, Event, Judgement, Machine, RunData, TaskRecord};
+use crate::record::{Clause, Condition, Event, Judgement, Machine, RunData, TaskRecord};
+use crate::words;
 use processes::process_rows;
 use tree::trees;
 
@@ -31,6 +32,12 @@ pub struct Assessment {
     /// The verdict with the criteria behind it, how the ramp ended, notes, and why the run ended early.
     #[serde(flatten)]
     pub judgement: Judgement,
+    /// The criteria as data; `judgement` has their sentences.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// The notes as data; `judgement` has their sentences.
+    #[serde(skip)]
+    pub observations: Vec<Note>,
     /// The exit code of a command that ends with this: 130 for a run that was interrupted.
     pub exit_code: u8,
     /// The maximum stable concurrency; null unless it was found.
@@ -50,7 +57,7 @@ pub struct Assessment {
     pub growth: Option<Growth>,
     /// Growth by condition, of the probes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<ConditionGrowth>,
     /// Where the worker grew; null if nothing is to be explained.
     pub attribution: Option<Attribution>,
     /// The run beside its baseline; absent if it was run without one.
@@ -104,7 +111,14 @@ pub struct Failure {
 /// Judges a run against `plan`, and gathers everything that is concluded from it.
 pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
     let derived = Derived::of(run, plan);
-    let judgement = judge(run, plan, &derived);
+    let Judged { verdict, findings, notes, interruption } = judge(run, plan, &derived);
+    let judgement = Judgement {
+        verdict,
+        criteria: findings.iter().map(words::criterion).collect(),
+        limit: derived.limit.clone(),
+        notes: notes.iter().map(ToString::to_string).collect(),
+        interrupted: interruption.map(|why| why.to_string()),
+    };
     let leak_check = leak_tasks(&derived.leak);
     let Derived { leak: _, growth, conditions, comparison, levels, limit, soak } = derived;
     let (title, version, machine) = match run.start() {
@@ -126,7 +140,7 @@ pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
         leak_check,
         growth,
         conditions,
-        attribution: attributed(run, &judgement.criteria),
+        attribution: attributed(run, &findings),
         comparison,
         scalability: scalability(&throughputs(&levels)).ok(),
         levels,
@@ -144,6 +158,8 @@ pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
         in_flight: in_flight(run).into_iter().map(ToString::to_string).collect(),
         skipped_lines: run.damage.iter().map(ToString::to_string).collect(),
         judgement,
+        findings,
+        observations: notes,
     }
 }
 
@@ -177,12 +193,12 @@ fn overridden(run: &RunData, plan: &Plan) -> Vec<String> {
 
 /// The tasks that did not succeed, but for those that were sent to fail.
 fn failures(run: &RunData) -> Vec<Failure> {
-    let failed = |task: &&TaskRecord| !task.succeeded() && task.condition.as_deref() != Some("error");
+    let failed = |task: &&TaskRecord| !task.succeeded() && task.condition != Some(Condition::Error);
     run.tasks.iter().filter(failed).map(failure).collect()
 }
 
 fn failure(task: &TaskRecord) -> Failure {
-    let error = task.error.clone().unwrap_or_else(|| "no reason was recorded".to_string());
+    let error = task.error.clone().unwrap_or_else(|| words::NO_REASON.to_string());
     Failure { test_id: task.test_id.clone(), error }
 }
 

@@ -1,5 +1,6 @@
 //! `highwater run`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -9,12 +10,15 @@ use super::misplaced::{misplaced, unused};
 use super::output::say;
 use super::printed::printed;
 use super::signals;
-use crate::console::{Console, Screen, Stream, criterion_line};
+use crate::analysis::Note;
+use crate::assessment::Assessment;
+use crate::console::{Console, Screen, Stream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Plan};
-use crate::record::{Judgement, Verdict};
+use crate::record::{CriterionId, Verdict};
 use crate::resume::Resume;
 use crate::session::{End, Outcome, Session};
+use crate::words::criterion_line;
 
 /// The embedded service answers in seconds; what takes longer hangs.
 const DEMO_TIMEOUT_S: f64 = 30.0;
@@ -104,14 +108,21 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
 
 fn tell(console: &Console, outcome: &Outcome) {
     console.say("");
-    for line in closing(&outcome.assessment.judgement, |line| console.has_said(line)) {
+    let assessment = &outcome.assessment;
+    for line in closing(assessment, &console.shown(), console.earlier_warnings()) {
         console.say(&line);
     }
     console.say(&format!("report: {}", outcome.paths.report.display()));
 }
 
-/// The last word on a run. What decides the verdict is worth saying twice; what is open was explained where it came up.
-fn closing(judgement: &Judgement, has_said: impl Fn(&str) -> bool) -> Vec<String> {
+/// The last word on a run. What decides the verdict is worth showing twice; what is open was explained where it came
+/// up, if it was shown with the same answer. Warnings were shown when they came, but for those of an earlier part.
+fn closing(
+    assessment: &Assessment,
+    shown: &HashSet<(CriterionId, Verdict)>,
+    earlier_warnings: usize,
+) -> Vec<String> {
+    let judgement = &assessment.judgement;
     let word = judgement.verdict.word();
     // The exit code is that of an interruption, and so is the first word.
     let mut lines = vec![match judgement.interrupted {
@@ -119,27 +130,30 @@ fn closing(judgement: &Judgement, has_said: impl Fn(&str) -> bool) -> Vec<String
         None => word.to_string(),
     }];
     for found in judgement.criteria.iter().filter(|found| found.verdict != Verdict::Pass) {
-        let line = criterion_line(found);
-        lines.push(if found.verdict == Verdict::Inconclusive && has_said(&line) {
-            format!("  {}  {} (see above)", found.verdict.word(), found.title)
-        } else {
-            format!("  {line}")
+        let explained =
+            found.verdict == Verdict::Inconclusive && shown.contains(&(found.name.clone(), found.verdict));
+        lines.push(match explained {
+            true => format!("  {}  {} (see above)", found.verdict.word(), found.title),
+            false => format!("  {}", criterion_line(found)),
         });
     }
-    let notes = judgement.notes.iter().map(|note| format!("note: {note}"));
-    lines.extend(notes.filter(|note| !has_said(note)));
+    let warning = |note: &&Note| matches!(note, Note::Warning(_));
+    let earlier = assessment.observations.iter().filter(warning).take(earlier_warnings);
+    let others = assessment.observations.iter().filter(|note| !warning(note));
+    lines.extend(earlier.chain(others).map(|note| format!("note: {note}")));
     lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Criterion, Limit};
+    use crate::assessment::assess;
+    use crate::record::{Condition, Criterion, RunData, Warning};
 
     #[test]
     fn the_last_word_repeats_what_decides_and_not_what_was_explained() {
-        let criterion = |verdict, title: &str| Criterion {
-            name: "leak.x".to_string(),
+        let criterion = |verdict, name, title: &str| Criterion {
+            name,
             title: title.to_string(),
             verdict,
             detail: "figures".to_string(),
@@ -147,23 +161,30 @@ mod tests {
             threshold: None,
             unit: None,
         };
-        let mut judgement = Judgement {
-            verdict: Verdict::Fail,
-            criteria: vec![
-                criterion(Verdict::Pass, "good"),
-                criterion(Verdict::Inconclusive, "open"),
-                criterion(Verdict::Fail, "bad"),
-            ],
-            limit: Limit::NotRun,
-            notes: vec!["old".to_string(), "new".to_string()],
-            interrupted: None,
-        };
-        let said = ["INCONCLUSIVE  open: figures", "FAIL  bad: figures", "note: old"];
-        let lines = closing(&judgement, |line| said.contains(&line));
-        assert_eq!(lines, ["FAIL", "  INCONCLUSIVE  open (see above)", "  FAIL  bad: figures", "note: new"]);
-        let lines = closing(&judgement, |_| false);
+        let open = CriterionId::Probe(Condition::Pause);
+        let mut assessment = assess(&RunData::default(), &Plan::default());
+        assessment.judgement.verdict = Verdict::Fail;
+        assessment.judgement.criteria = vec![
+            criterion(Verdict::Pass, CriterionId::LeakTasks, "good"),
+            criterion(Verdict::Inconclusive, open.clone(), "open"),
+            criterion(Verdict::Fail, CriterionId::LeakDelta, "bad"),
+        ];
+        let warning = |text: &str| Note::Warning(Warning::Text(text.to_string()));
+        let retries = Note::Retries { tasks: 1, of: 3, retries: 1 };
+        assessment.observations = vec![warning("of the earlier part"), warning("shown"), retries.clone()];
+        let shown = HashSet::from([(open, Verdict::Inconclusive), (CriterionId::LeakDelta, Verdict::Fail)]);
+        let expected = [
+            "FAIL".to_string(),
+            "  INCONCLUSIVE  open (see above)".to_string(),
+            "  FAIL  bad: figures".to_string(),
+            "note: of the earlier part".to_string(),
+            format!("note: {retries}"),
+        ];
+        assert_eq!(closing(&assessment, &shown, 1), expected);
+        let lines = closing(&assessment, &HashSet::new(), 0);
         assert!(lines.contains(&"  INCONCLUSIVE  open: figures".to_string()), "{lines:?}");
-        judgement.interrupted = Some("interrupted (SIGINT)".to_string());
-        assert_eq!(closing(&judgement, |_| true)[0], "interrupted: FAIL by what was measured until then");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("note: ")).count(), 1, "{lines:?}");
+        assessment.judgement.interrupted = Some("interrupted (SIGINT)".to_string());
+        assert_eq!(closing(&assessment, &shown, 0)[0], "interrupted: FAIL by what was measured until then");
     }
 }

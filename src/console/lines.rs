@@ -4,15 +4,25 @@ use std::path::Path;
 
 use super::screen::Progress;
 use crate::analysis::{Answer, LOOKS, LeakTasks, levels};
-use crate::assessment::assess;
+use crate::assessment::{Assessment, assess};
 use crate::plan::Plan;
-use crate::record::{BlockReading, Criterion, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
-use crate::report::attribution_lines;
+use crate::record::{
+    BlockReading, Criterion, CriterionId, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict,
+};
 use crate::units::{significant, time};
+use crate::words::criterion_line;
 
-/// The lines that an event is told with. `run` already holds it.
-pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path) -> Vec<String> {
-    match event {
+/// What is shown of an event.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) lines: Vec<String>,
+    /// The criteria among the lines.
+    pub(super) criteria: Vec<Criterion>,
+}
+
+/// What is shown of an event. `run` already holds it.
+pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path) -> Told {
+    let lines = match event {
         Event::RunStarted { title, files, .. } => vec![
             format!("highwater: {title}"),
             format!("results: {}", results.join(&files.tasks).display()),
@@ -59,24 +69,15 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
             let mut lines: Vec<String> =
                 cut_short.iter().map(|reason| format!("  cut short: {reason}")).collect();
             let assessment = assess(run, plan);
-            let judgement = &assessment.judgement;
-            let prefixes = match phase {
-                Phase::Leak => "leak.|compare.|worker.works",
-                Phase::Concurrency => {
-                    lines.push(format!("  {}", judgement.limit.sentence()));
-                    "ramp."
-                }
-                Phase::Soak => "soak.",
-            };
-            let of_phase = |name: &str| prefixes.split('|').any(|prefix| name.starts_with(prefix));
-            let criteria = judgement.criteria.iter().filter(|criterion| of_phase(&criterion.name));
-            lines.extend(criteria.map(|found| format!("  {}", criterion_line(found))));
-            if *phase == Phase::Leak
-                && let Some(found) = &assessment.attribution
-            {
-                lines.extend(attribution_lines(found).iter().map(|line| format!("  {line}")));
+            if *phase == Phase::Concurrency {
+                lines.push(format!("  {}", assessment.judgement.limit));
             }
-            lines
+            let shown = shown(&assessment, |id| id.phase() == Some(*phase));
+            lines.extend(shown.iter().map(|found| format!("  {}", criterion_line(found))));
+            if *phase == Phase::Leak {
+                lines.extend(attribution(&assessment));
+            }
+            return Told { lines, criteria: shown };
         }
         Event::Recovering { problem, at_most_s } => {
             vec![format!("  waiting up to {at_most_s:.0} s for the service to recover: {problem}")]
@@ -87,23 +88,35 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
         }
         Event::ProbesEnded => {
             let assessment = assess(run, plan);
-            let judgement = &assessment.judgement;
+            let shown = shown(&assessment, CriterionId::is_probe);
             let mut lines = vec![String::new(), "PROBES  one condition at a time".to_string()];
-            let probes = judgement.criteria.iter().filter(|found| found.name.starts_with("probe."));
-            lines.extend(probes.map(|found| format!("  {}", criterion_line(found))));
-            if judgement
-                .criteria
-                .iter()
-                .any(|found| found.name.starts_with("probe.") && found.verdict == Verdict::Fail)
-                && let Some(found) = &assessment.attribution
-            {
-                lines.extend(attribution_lines(found).iter().map(|line| format!("  {line}")));
+            lines.extend(shown.iter().map(|found| format!("  {}", criterion_line(found))));
+            if shown.iter().any(|found| found.verdict == Verdict::Fail) {
+                lines.extend(attribution(&assessment));
             }
-            lines
+            return Told { lines, criteria: shown };
         }
         Event::Warning { message } => vec![format!("  note: {message}")],
         _ => Vec::new(),
-    }
+    };
+    Told { lines, criteria: Vec::new() }
+}
+
+/// The criteria that `wanted` picks.
+fn shown(assessment: &Assessment, wanted: impl Fn(&CriterionId) -> bool) -> Vec<Criterion> {
+    assessment.judgement.criteria.iter().filter(|found| wanted(&found.name)).cloned().collect()
+}
+
+/// Where something grew, each with what that usually is.
+fn attribution(assessment: &Assessment) -> Vec<String> {
+    let Some(found) = &assessment.attribution else { return Vec::new() };
+    let memory = found.memory.iter().map(|grown| (grown.to_string(), grown.hint));
+    let counts = found.counts.iter().map(|grown| (grown.to_string(), grown.hint));
+    let grown = memory
+        .chain(counts)
+        .flat_map(|(what, hint)| [format!("  grew: {what}"), format!("        usually: {hint}")]);
+    let unread = found.unread.iter().map(|reason| format!("  where memory grew is not known: {reason}"));
+    grown.chain(unread).collect()
 }
 
 /// The line of a task that ended; those of a good level are told as one.
@@ -173,11 +186,6 @@ pub(super) fn progress(event: &Event, run: &RunData) -> Progress {
     }
 }
 
-/// A criterion in one line: `PASS  delta +45.8 MB < 200 MB`.
-pub fn criterion_line(criterion: &Criterion) -> String {
-    format!("{}  {}: {}", criterion.verdict.word(), criterion.title, criterion.detail)
-}
-
 fn ending(task: &TaskRecord) -> String {
     let status = match task.status {
         TaskStatus::Success => "success",
@@ -204,7 +212,7 @@ fn level(run: &RunData, plan: &Plan) -> Option<String> {
     let rate = rate.map_or(String::new(), |rate| format!("  {} tasks/s", significant(rate)));
     let what = match (&level.invalid, &level.broke) {
         (Some(reason), _) => format!("  INVALID, not broken: {reason}"),
-        (None, Some(broke)) => format!("  broke: {}", broke.sentence()),
+        (None, Some(broke)) => format!("  broke: {}", broke),
         (None, None) => String::new(),
     };
     let again = if level.attempt > 1 { format!(" (attempt {})", level.attempt) } else { String::new() };

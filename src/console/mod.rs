@@ -14,12 +14,11 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-pub use lines::criterion_line;
 pub use screen::{Screen, Stream};
 
 use crate::phases::Observer;
 use crate::plan::Plan;
-use crate::record::{EventRecord, RunData, TaskRecord};
+use crate::record::{CriterionId, Event, EventRecord, RunData, TaskRecord, Verdict};
 
 /// Shows a run, line by line, and what is going on at the moment.
 pub struct Console {
@@ -31,21 +30,33 @@ struct State {
     run: RunData,
     plan: Plan,
     results: PathBuf,
-    /// The lines so far, without their indents: what was said is not said again.
-    said: HashSet<String>,
+    /// The criteria that were shown, with the answers that they had then.
+    shown: HashSet<(CriterionId, Verdict)>,
+    /// Warnings of a run that this one goes on from: they were not shown here.
+    earlier_warnings: usize,
 }
 
 impl Console {
     /// A console for runs with files in `results`, judged against `plan`.
     pub fn new(screen: Screen, plan: Plan, results: PathBuf) -> Console {
         Console {
-            state: Mutex::new(State { screen, run: RunData::default(), plan, results, said: HashSet::new() }),
+            state: Mutex::new(State {
+                screen,
+                run: RunData::default(),
+                plan,
+                results,
+                shown: HashSet::new(),
+                earlier_warnings: 0,
+            }),
         }
     }
 
     /// Takes a run that this one goes on from: what it left counts, and is not shown again.
     pub fn earlier(&self, run: RunData) {
-        self.lock().run = run;
+        let warnings = run.events.iter().filter(|record| matches!(record.event, Event::Warning { .. }));
+        let mut state = self.lock();
+        state.earlier_warnings = warnings.count();
+        state.run = run;
     }
 
     /// Shows a line that belongs to no event.
@@ -53,9 +64,14 @@ impl Console {
         self.lock().screen.line(line);
     }
 
-    /// True if this line was shown, whatever its indent.
-    pub fn has_said(&self, line: &str) -> bool {
-        self.lock().said.contains(line.trim())
+    /// The criteria that were shown, with the answers that they had then.
+    pub(crate) fn shown(&self) -> HashSet<(CriterionId, Verdict)> {
+        self.lock().shown.clone()
+    }
+
+    /// How many warnings there are of a run that this one goes on from; all others were shown.
+    pub(crate) fn earlier_warnings(&self) -> usize {
+        self.lock().earlier_warnings
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -67,11 +83,10 @@ impl Observer for Console {
     fn event(&self, record: &EventRecord) {
         let mut state = self.lock();
         state.run.events.push(record.clone());
-        let State { screen, run, plan, results, said } = &mut *state;
-        for line in lines::of_event(&record.event, run, plan, results) {
-            screen.line(&line);
-            said.insert(line.trim().to_string());
-        }
+        let State { screen, run, plan, results, shown, .. } = &mut *state;
+        let told = lines::of_event(&record.event, run, plan, results);
+        told.lines.iter().for_each(|line| screen.line(line));
+        shown.extend(told.criteria.into_iter().map(|found| (found.name, found.verdict)));
         screen.progress(lines::progress(&record.event, run));
     }
 

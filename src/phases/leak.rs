@@ -12,7 +12,9 @@ use super::task::batch_ids;
 use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, next_look, open_resources};
 use crate::error::Result;
 use crate::plan::LeakPlan;
-use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord, TaskStatus};
+use crate::record::{
+    CutShort, Event, EventRecord, FailureKind, Moment, Phase, RunData, TaskRecord, TaskStatus,
+};
 use crate::resume::Earlier;
 use crate::service::Input;
 
@@ -87,7 +89,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Sends the warm-up, the repeats, and further tasks until the verdict is decided; returns why it ended early, if it did.
-    async fn run(&mut self, kinds: u32) -> Result<Option<String>> {
+    async fn run(&mut self, kinds: u32) -> Result<Option<CutShort>> {
         let plan = &self.rig.plan.leak;
         let singles = self.done.tasks.iter().filter(|task| task.block.is_none()).count() as u32;
         // Continues a round in which the earlier run was stopped.
@@ -116,7 +118,7 @@ impl Check<'_> {
     }
 
     /// Sends each input once, except the first `skip`.
-    async fn round(&mut self, skip: usize) -> Result<Option<String>> {
+    async fn round(&mut self, skip: usize) -> Result<Option<CutShort>> {
         for input in self.rig.inputs.all().skip(skip) {
             self.done.tasks.push(one_task(self.rig, input).await?);
             let cut_short = certain(&self.done, self.rig).or_else(|| hopeless(&self.done)).or(self
@@ -131,7 +133,7 @@ impl Check<'_> {
         Ok(None)
     }
 
-    async fn block(&mut self, count: u32) -> Result<Option<String>> {
+    async fn block(&mut self, count: u32) -> Result<Option<CutShort>> {
         let before = self.done.events.iter().rev().find_map(|record| match &record.event {
             Event::BlockEnded(reading) => Some(reading.block),
             _ => None,
@@ -200,13 +202,11 @@ impl Check<'_> {
 }
 
 /// The note on the bound that ended the check; `max_repeats` and `for_s` are its regular ends and need none.
-fn met(bound: Bound, plan: &LeakPlan) -> Option<String> {
+fn met(bound: Bound, plan: &LeakPlan) -> Option<CutShort> {
     match bound {
         Bound::Repeats | Bound::For => None,
-        Bound::Seconds => Some(format!("the verdict was open after {} s (`leak.max_s`)", plan.max_s)),
-        Bound::Tasks => {
-            Some(format!("the verdict was open after {} tasks (`leak.max_tasks`)", plan.max_tasks))
-        }
+        Bound::Seconds => Some(CutShort::VerdictOpen { max_s: plan.max_s }),
+        Bound::Tasks => Some(CutShort::VerdictOpenAfterTasks { max_tasks: plan.max_tasks }),
     }
 }
 
@@ -250,29 +250,27 @@ async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Optio
 }
 
 /// Why further tasks would show nothing new, if that is so.
-fn hopeless(done: &RunData) -> Option<String> {
+fn hopeless(done: &RunData) -> Option<CutShort> {
     let in_a_row = |is: fn(&TaskRecord) -> bool| done.tasks.iter().rev().take_while(|task| is(task)).count();
     let timeouts = in_a_row(|task| task.status == TaskStatus::Timeout);
     if timeouts >= TIMEOUTS_IN_A_ROW {
-        return Some(format!("{timeouts} tasks in a row had no result within their time"));
+        return Some(CutShort::TimedOut { in_a_row: timeouts });
     }
-    let unreached = in_a_row(|task| task.error_kind.as_deref() == Some("transport"));
+    let unreached = in_a_row(|task| task.error_kind == Some(FailureKind::Transport));
     if unreached >= UNREACHED_IN_A_ROW {
-        return Some(format!("{unreached} connections to the service failed in a row"));
+        return Some(CutShort::Unreached { in_a_row: unreached });
     }
-    if done.tasks.last().is_some_and(|task| task.error_kind.as_deref() == Some("worker_lost")) {
-        return done.tasks.last().and_then(|task| task.error.clone());
-    }
-    None
+    let last = done.tasks.last().filter(|task| task.error_kind == Some(FailureKind::WorkerLost))?;
+    last.error.clone().map(|error| CutShort::WorkerLost { error })
 }
 
 /// Why the leak is certain, if it is.
-fn certain(done: &RunData, rig: &Rig) -> Option<String> {
+fn certain(done: &RunData, rig: &Rig) -> Option<CutShort> {
     let limit = rig.plan.leak.max_delta_mb;
     let over = LeakTasks::of(done)
         .repeats
         .iter()
         .filter(|task| task.worker_rss_delta_mb.is_some_and(|delta| delta >= limit))
         .count();
-    (over >= CERTAIN).then(|| format!("{over} repeats kept {limit:.0} MB or more each: the leak is certain"))
+    (over >= CERTAIN).then(|| CutShort::LeakCertain { repeats: over, limit_mb: limit })
 }

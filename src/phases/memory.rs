@@ -12,7 +12,7 @@ use super::stop::Stop;
 use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::plan::{Plan, SettlePlan};
-use crate::record::{Event, Footprint};
+use crate::record::{CutShort, Event, Footprint, Warning};
 use crate::sampler::{Pss, SamplerClient, Snapshot};
 use crate::units::{round, to_mb};
 
@@ -83,12 +83,7 @@ impl MemoryReader {
         if let (Pss::TooExpensive { estimate_s }, Some(budget)) = (boundary.pss, budget)
             && !self.pss_warned.swap(true, Ordering::Relaxed)
         {
-            let message = format!(
-                "PSS of the worker's processes was not read: it would stall them for about {:.0} ms \
-                 (`sampler.pss_budget_s` allows {:.0} ms); the sum of their private memory is reported instead",
-                estimate_s * 1000.0,
-                budget.as_secs_f64() * 1000.0
-            );
+            let message = Warning::PssUnread { stall_s: estimate_s, budget_s: budget.as_secs_f64() };
             self.recorder.event(Event::Warning { message }).await?;
         }
         Ok(Some(boundary.footprint))
@@ -190,14 +185,12 @@ impl MemoryReader {
     ///
     /// # Errors
     /// Those of the sampler.
-    pub(super) async fn shortage(&self) -> Result<Option<String>> {
+    pub(super) async fn shortage(&self) -> Result<Option<CutShort>> {
         let snapshot = self.snapshot().await?;
         let share =
             100.0 * snapshot.available_memory_bytes as f64 / snapshot.total_memory_bytes.max(1) as f64;
         let limit = self.min_available_percent;
-        Ok((share < limit).then(|| {
-            format!("only {share:.1} % of the machine's memory is available (`guard.min_available_percent` is {limit})")
-        }))
+        Ok((share < limit).then(|| CutShort::MemoryShort { available_percent: share, least_percent: limit }))
     }
 }
 

@@ -10,10 +10,10 @@ use super::rig::Rig;
 use super::settle::Settled;
 use super::task::batch_ids;
 use super::workers::Mark;
-use crate::analysis::{PAUSE, WORKER};
+use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::plan::LeakPlan;
-use crate::record::{Event, Moment, Phase};
+use crate::record::{Condition, CutShort, Event, Moment, Phase, Warning};
 use crate::service::Input;
 
 /// Runs the probes that the plan asks for, each with `leak.probe_steps` steps, except the
@@ -25,16 +25,16 @@ use crate::service::Input;
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
 /// [`crate::ErrorKind::Interrupted`] if the run is to stop.
-pub async fn probe(rig: &Rig, tried: &[String]) -> Result<()> {
+pub async fn probe(rig: &Rig, tried: &[Condition]) -> Result<()> {
     let mut conditions = wanted(&rig.plan.leak);
-    conditions.retain(|condition| !tried.iter().any(|tried| tried == condition));
+    conditions.retain(|condition| !tried.contains(condition));
     if conditions.is_empty() {
         return Ok(());
     }
     let mark = rig.workers.mark();
     for condition in &conditions {
-        if let Some(reason) = under(rig, condition, mark).await? {
-            let message = format!("the probes ended with `{condition}`: {reason}");
+        if let Some(why) = under(rig, condition, mark).await? {
+            let message = Warning::ProbesCutShort { condition: condition.clone(), why };
             rig.recorder.event(Event::Warning { message }).await?;
             break;
         }
@@ -45,44 +45,44 @@ pub async fn probe(rig: &Rig, tried: &[String]) -> Result<()> {
 }
 
 /// The conditions to try, with `standard` spelt out.
-fn wanted(plan: &LeakPlan) -> Vec<&str> {
+fn wanted(plan: &LeakPlan) -> Vec<Condition> {
     let mut wanted = Vec::new();
     for probe in &plan.probes {
         match probe.as_str() {
             "standard" => {
-                wanted.extend(["repeat", PAUSE, "parallel"]);
-                wanted.extend(plan.bad_input.as_ref().map(|_| "error"));
+                wanted.extend([Condition::Repeat, Condition::Pause, Condition::Parallel]);
+                wanted.extend(plan.bad_input.as_ref().map(|_| Condition::Error));
             }
-            other => wanted.push(other),
+            other => wanted.push(other.to_string().into()),
         }
     }
     wanted
 }
 
 /// Runs all steps under one condition; returns why it ended early, if it did.
-async fn under(rig: &Rig, condition: &str, mark: Mark) -> Result<Option<String>> {
+async fn under(rig: &Rig, condition: &Condition, mark: Mark) -> Result<Option<CutShort>> {
     let plan = &rig.plan.leak;
     let many = plan.probe_concurrency;
     for step in 0..plan.probe_steps {
         let reading = match (condition, &rig.bad_input) {
-            (PAUSE, _) => pause(rig).await?,
-            ("parallel", _) => tasks(rig, condition, &rig.inputs.short, many, mark).await?,
-            ("error", Some(bad)) => tasks(rig, condition, bad, 1, mark).await?,
-            ("alternate", _) if step % 2 == 1 => {
+            (Condition::Pause, _) => pause(rig).await?,
+            (Condition::Parallel, _) => tasks(rig, condition, &rig.inputs.short, many, mark).await?,
+            (Condition::Error, Some(bad)) => tasks(rig, condition, bad, 1, mark).await?,
+            (Condition::Alternate, _) if step % 2 == 1 => {
                 tasks(rig, condition, rig.inputs.long.as_ref().unwrap_or(&rig.inputs.short), 1, mark).await?
             }
             _ => tasks(rig, condition, &rig.inputs.short, 1, mark).await?,
         };
         rig.workers.caught_up().await;
         if !rig.workers.unchanged_since(mark) {
-            return Ok(Some("a worker died or was replaced".to_string()));
+            return Ok(Some(CutShort::WorkerChanged));
         }
         let per_step = match condition {
-            PAUSE => pause_step(plan),
-            "parallel" => f64::from(many),
+            Condition::Pause => pause_step(plan),
+            Condition::Parallel => f64::from(many),
             _ => 1.0,
         };
-        let condition = condition.to_string();
+        let condition = condition.clone();
         rig.recorder.event(Event::ProbeStep { condition, per_step, worker: reading.footprint }).await?;
         if let Some(reason) = rig.memory.shortage().await? {
             return Ok(Some(reason));
@@ -103,7 +103,7 @@ async fn pause(rig: &Rig) -> Result<Settled> {
 }
 
 /// Sends `count` tasks at once and reads memory when it is quiet again.
-async fn tasks(rig: &Rig, condition: &str, input: &Input, count: u32, mark: Mark) -> Result<Settled> {
+async fn tasks(rig: &Rig, condition: &Condition, input: &Input, count: u32, mark: Mark) -> Result<Settled> {
     let before = &rig.memory.settled(None).await?;
     let ids = batch_ids(&rig.recorder, &input.stem, count, count > 1);
     let busy = rig.memory.busy();
@@ -117,7 +117,7 @@ async fn tasks(rig: &Rig, condition: &str, input: &Input, count: u32, mark: Mark
         let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
         let memory = MemoryAround { before, after: &after, peak_mb };
         let mut line = task_line(place, input, &ended, &memory);
-        line.condition = Some(condition.to_string());
+        line.condition = Some(condition.clone());
         rig.recorder.task(line).await?;
     }
     Ok(after)

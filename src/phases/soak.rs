@@ -10,7 +10,7 @@ use super::settle::Settled;
 use super::task::Together;
 use crate::analysis::{rounds_wanted, soak_over};
 use crate::error::Result;
-use crate::record::{Event, Phase, SoakRound};
+use crate::record::{CutShort, Event, Phase, SoakRound};
 use crate::resume::Earlier;
 use crate::units::round;
 
@@ -42,7 +42,7 @@ pub async fn soak(rig: &Rig, earlier: Earlier) -> Result<()> {
 }
 
 /// Keeps the tasks outstanding; returns why it ended early, if it did.
-async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<String>> {
+async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<CutShort>> {
     let plan = &rig.plan.soak;
     let mark = rig.workers.mark();
     let front = format!("{}_c{}", rig.inputs.get(rig.plan.ramp.audio).stem, plan.concurrency);
@@ -79,10 +79,10 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<S
         cut_short = cut_short.or_else(|| {
             let (exits, _) = rig.workers.since(mark);
             if let Some((pid, how)) = exits.first() {
-                return Some(crate::analysis::worker_end(*pid, *how));
+                return Some(CutShort::WorkerEnded { pid: *pid, how: *how });
             }
             let hopeless = failed_in_a_row >= FAILED_IN_A_ROW.saturating_mul(plan.concurrency);
-            hopeless.then(|| format!("{failed_in_a_row} tasks failed in a row"))
+            hopeless.then_some(CutShort::TasksFailed { in_a_row: failed_in_a_row })
         });
         if cut_short.is_none() && !soak_over(plan, sent, seconds) {
             outstanding.push(one(sent, !task.succeeded()));

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::recorder::Recorder;
 use crate::analysis::{WORKER, worker_end};
-use crate::record::{Event, ExitKind};
+use crate::record::{Event, ExitKind, Warning};
 use crate::sampler::{EventKind, ProcessEvent};
 
 /// The roots of the worker role.
@@ -164,7 +164,7 @@ async fn take(event: &ProcessEvent, recorder: &Recorder, publish: &watch::Sender
 }
 
 async fn lagged(missed: u64, recorder: &Recorder) {
-    let message = format!("{missed} process events came faster than they could be recorded, and are missing");
+    let message = Warning::EventsLost { events: missed };
     if let Err(error) = recorder.event(Event::Warning { message }).await {
         tracing::error!("{error}");
     }

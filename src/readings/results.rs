@@ -40,8 +40,7 @@ pub(super) fn series(path: &Path) -> Result<Series> {
         beside_mb,
         column: figure.to_string(),
         notes,
-        incomparable: crate::analysis::worker_changed(&run)
-            .then(|| crate::analysis::WORKER_CHANGED.to_string()),
+        incomparable: crate::analysis::worker_changed(&run).then(|| crate::words::WORKER_CHANGED.to_string()),
         // Comparing reads results for itself, with all that they hold.
         ..Series::default()
     })

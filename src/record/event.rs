@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::anatomy::Anatomy;
 use super::block::BlockReading;
+use super::criterion_id::Condition;
 use super::exit::ExitKind;
 use super::figures::RunFigures;
 use super::footprint::Footprint;
 use super::level::LevelEnd;
 use super::own::{OwnReading, SoakRound};
+use super::reasons::{CutShort, RampBound, RecoveryProblem, Warning};
 use super::sampling::Sampling;
 use super::seen::ProcessSeen;
 use super::task::{Phase, TaskStatus};
@@ -125,7 +127,7 @@ pub enum Event {
     /// A step of a probe was done and memory was quiet again.
     ProbeStep {
         /// `repeat`, `pause`, `alternate`, `parallel`, `error`.
-        condition: String,
+        condition: Condition,
         /// Tasks in the step; seconds for `pause`.
         per_step: f64,
         /// All that the worker role's tree held then; null if no worker was alive.
@@ -146,7 +148,7 @@ pub enum Event {
         phase: Phase,
         /// Why it ended before its end, if it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        cut_short: Option<String>,
+        cut_short: Option<CutShort>,
     },
     /// An attempt at a level of the ramp began.
     LevelStarted {
@@ -164,7 +166,7 @@ pub enum Event {
     /// After a level that broke the service does not do a single task, and is given time to recover.
     Recovering {
         /// What is wrong.
-        problem: String,
+        problem: RecoveryProblem,
         /// Seconds that it has at most.
         at_most_s: f64,
     },
@@ -172,7 +174,7 @@ pub enum Event {
     Recovery {
         /// Absent if it did, else what was wrong.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        problem: Option<String>,
+        problem: Option<RecoveryProblem>,
         /// Seconds that it took.
         seconds: f64,
     },
@@ -192,7 +194,7 @@ pub enum Event {
     /// A bound of the ramp in levels, tasks or time was met.
     BoundMet {
         /// Which.
-        bound: String,
+        bound: RampBound,
     },
     /// A round of the soak ended.
     SoakRound(SoakRound),
@@ -258,7 +260,7 @@ pub enum Event {
     /// Something that a reader of the figures should know.
     Warning {
         /// What it is.
-        message: String,
+        message: Warning,
     },
     /// What the run came to.
     Verdict {

@@ -1,7 +1,5 @@
 //! How a process ended.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// How a process ended, as far as the kernel tells somebody who is not its parent.
@@ -25,18 +23,6 @@ impl ExitKind {
         match status & 0x7f {
             0 => ExitKind::Code((status >> 8) & 0xff),
             signal => ExitKind::Signal(signal),
-        }
-    }
-}
-
-impl fmt::Display for ExitKind {
-    /// What one says after "process 12345": `was killed, signal 9`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ExitKind::Code(code) => write!(f, "exited, code {code}"),
-            ExitKind::Signal(signal) => write!(f, "was killed, signal {signal}"),
-            ExitKind::OutOfMemory => f.write_str("was killed by the kernel, out of memory (signal 9)"),
-            ExitKind::Unknown => f.write_str("ended, it is not known how"),
         }
     }
 }

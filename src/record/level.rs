@@ -72,16 +72,6 @@ pub struct Clause {
     pub at_s: Option<f64>,
 }
 
-impl Clause {
-    /// What happened, and when: `worker pid 7 was killed, signal 9 (after 3.2 s)`.
-    pub fn sentence(&self) -> String {
-        match self.at_s {
-            Some(seconds) => format!("{} (after {seconds:.1} s)", self.detail),
-            None => self.detail.clone(),
-        }
-    }
-}
-
 /// How a clause was answered at one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,16 +118,6 @@ impl Tally {
     /// All attempts.
     pub fn attempts(&self) -> u32 {
         self.held + self.broke + self.invalid
-    }
-
-    /// `held 2 of 2`.
-    pub fn held_words(&self) -> String {
-        format!("held {} of {}", self.held, self.held + self.broke)
-    }
-
-    /// `broke 2 of 2`.
-    pub fn broke_words(&self) -> String {
-        format!("broke {} of {}", self.broke, self.held + self.broke)
     }
 }
 

@@ -5,12 +5,15 @@
 
 mod anatomy;
 mod block;
+mod criterion_id;
 mod event;
 mod exit;
+mod failure;
 mod figures;
 mod footprint;
 mod level;
 mod own;
+mod reasons;
 mod retained;
 mod run;
 mod sampling;
@@ -21,12 +24,16 @@ mod verdict;
 
 pub use anatomy::{Anatomy, DescriptorKind, DescriptorPart, MemoryPart, Place};
 pub use block::BlockReading;
+pub use criterion_id::{Condition, CriterionId};
 pub use event::{Event, EventRecord, Machine, Moment, RunFiles};
 pub use exit::ExitKind;
+pub use failure::{Cause, FailureKind, Stage};
 pub use figures::{RunFigures, TaskFigures};
 pub use footprint::Footprint;
 pub use level::{Clause, ClauseAnswer, ClauseKind, ClauseState, LevelEnd, LevelMemory, RoleLoad, Tally};
 pub use own::{OwnReading, SoakRound};
+pub(crate) use reasons::as_sentence;
+pub use reasons::{CannotTell, CutShort, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};
 pub use retained::{MemoryFigures, Retained};
 pub use run::{Damage, ResourceRow, RunData};
 pub use sampling::{RoleSampling, Sampling};

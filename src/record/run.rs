@@ -54,13 +54,6 @@ pub struct Damage {
     pub reason: String,
 }
 
-impl std::fmt::Display for Damage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let what = if self.torn { "torn in mid-write" } else { "unreadable" };
-        write!(f, "{} line {}: {what}, skipped ({})", self.file, self.line, self.reason)
-    }
-}
-
 impl RunData {
     /// The first event, if it is the one that tells of the run's start.
     pub fn start(&self) -> Option<&Event> {

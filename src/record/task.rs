@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::criterion_id::Condition;
+use super::failure::{Cause, FailureKind, Stage};
 use super::footprint::Footprint;
 use crate::plan::AudioKind;
 
@@ -116,14 +118,14 @@ pub struct TaskRecord {
     pub http_status: Option<u16>,
     /// What went wrong, as a word: `rejected`, `failed`, `transport`, `malformed`, `timeout`, `worker_lost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_kind: Option<String>,
+    pub error_kind: Option<FailureKind>,
     /// How far the task had come then, where that is known: `connect`, `upload`, `processing`, `poll`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_stage: Option<String>,
+    pub error_stage: Option<Stage>,
     /// What cut a task off whose `error_kind` is `transport`: `refused`, `reset`, `closed`, `unreachable`,
     /// `name`, `tls`, `local` (highwater's machine ran out of something), `other`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_cause: Option<String>,
+    pub error_cause: Option<Cause>,
     /// The worker role's whole tree before the task; in a batch, before the batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_before: Option<Footprint>,
@@ -136,7 +138,7 @@ pub struct TaskRecord {
     pub late_free_mb: Option<f64>,
     /// The condition of the probe that the task was part of: `repeat`, `pause`, `alternate`, `parallel`, `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
+    pub condition: Option<Condition>,
     /// The block of the leak check that the task was part of, from 1: memory was read after the block, and not
     /// around the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]

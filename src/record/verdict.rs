@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::criterion_id::CriterionId;
 use super::level::{Clause, Tally};
+use super::reasons::{NoLimit, RampBound};
 
 /// The answer to one question, or to all of them.
 ///
@@ -42,7 +44,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Criterion {
     /// Stable name for machines: `leak.delta`.
-    pub name: String,
+    pub name: CriterionId,
     /// What is asked, for people.
     pub title: String,
     /// The answer.
@@ -85,14 +87,14 @@ pub enum Limit {
         at_least: u32,
         /// The bound in levels, tasks or time, where it was not that of concurrency.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        bound: Option<String>,
+        bound: Option<RampBound>,
     },
     /// The ramp was stopped, or could not be judged.
     Undetermined {
         /// The highest level that held, if any did.
         at_least: Option<u32>,
         /// Why there is no more.
-        reason: String,
+        reason: NoLimit,
     },
     /// The ramp was not part of the run.
     NotRun,
@@ -124,36 +126,6 @@ impl Limit {
             _ => None,
         }
     }
-
-    /// One line for people; each ending has words of its own.
-    pub fn sentence(&self) -> String {
-        match self {
-            Limit::Found { max_stable, broke_at, broke, held, broken } => {
-                let held = held.map_or(String::new(), |tally| format!(" ({})", tally.held_words()));
-                let times = broken.map_or("broke".to_string(), |tally| tally.broke_words());
-                match max_stable {
-                    0 => format!("no stable concurrency: already c={broke_at} {times}: {}", broke.sentence()),
-                    _ => format!(
-                        "maximum stable concurrency: {max_stable}{held}; c={broke_at} {times}: {}",
-                        broke.sentence()
-                    ),
-                }
-            }
-            Limit::BoundReached { at_least, bound: None } => {
-                format!(
-                    "no limit found up to the configured bound: c={at_least} held, the maximum is {at_least} or more"
-                )
-            }
-            Limit::BoundReached { at_least, bound: Some(bound) } => {
-                format!("no limit found within {bound}: c={at_least} held, the maximum is {at_least} or more")
-            }
-            Limit::Undetermined { at_least: Some(level), reason } => {
-                format!("limit not determined: {reason}; c={level} was the highest level that held")
-            }
-            Limit::Undetermined { at_least: None, reason } => format!("limit not determined: {reason}"),
-            Limit::NotRun => "the concurrency ramp was not run".to_string(),
-        }
-    }
 }
 
 /// What a run came to.
@@ -175,7 +147,7 @@ pub struct Judgement {
 impl Judgement {
     /// The criterion called `name`, if it was judged.
     pub fn criterion(&self, name: &str) -> Option<&Criterion> {
-        self.criteria.iter().find(|criterion| criterion.name == name)
+        self.criteria.iter().find(|criterion| criterion.name.name() == name)
     }
 
     /// The exit code of a run that came to this: 130 if it was interrupted.
@@ -186,7 +158,6 @@ impl Judgement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::level::ClauseKind;
     use super::*;
 
     #[test]
@@ -196,27 +167,5 @@ mod tests {
             Some(Verdict::Fail)
         );
         assert!(Verdict::Inconclusive > Verdict::Pass);
-    }
-
-    #[test]
-    fn the_three_endings_share_no_wording() {
-        let broke = Clause {
-            clause: ClauseKind::Health,
-            detail: "health endpoint gone".into(),
-            pids: vec![],
-            at_s: Some(3.21),
-        };
-        let tally = |held, broke| Some(Tally { held, broke, invalid: 0 });
-        let found =
-            Limit::Found { max_stable: 5, broke_at: 6, broke, held: tally(2, 0), broken: tally(0, 2) };
-        let found = found.sentence();
-        let bound = Limit::BoundReached { at_least: 5, bound: None }.sentence();
-        let unknown = Limit::Undetermined { at_least: Some(5), reason: "interrupted".into() }.sentence();
-        assert_eq!(
-            found,
-            "maximum stable concurrency: 5 (held 2 of 2); c=6 broke 2 of 2: health endpoint gone (after 3.2 s)"
-        );
-        assert!(!bound.contains("maximum stable concurrency"), "{bound}");
-        assert!(!unknown.contains("maximum"), "{unknown}");
     }
 }

@@ -1,18 +1,22 @@
-//! Where something grew, in lines for people.
+//! Where the worker grew, in Markdown.
 
+use std::fmt::Write;
+
+use super::markdown::put;
 use crate::analysis::Attribution;
 
-/// What grew where, each followed by what that usually is.
-pub fn attribution_lines(attribution: &Attribution) -> Vec<String> {
-    let memory = attribution.memory.iter().map(|grown| (grown.sentence(), grown.hint.as_str()));
-    let counts = attribution.counts.iter().map(|grown| (grown.sentence(), grown.hint.as_str()));
-    let mut lines: Vec<String> = Vec::new();
-    for (sentence, hint) in memory.chain(counts) {
-        lines.push(format!("grew: {sentence}"));
-        lines.push(format!("      usually: {hint}"));
+/// The section: what grew where, each with what that usually is.
+pub(super) fn section(text: &mut String, attribution: Option<&Attribution>) {
+    let Some(found) = attribution else { return };
+    put!(text, "## Where the worker grew\n\nBetween warm-up and the end of the leak check.\n");
+    for grown in &found.memory {
+        put!(text, "- {grown}\n  Usually: {}", grown.hint);
     }
-    if let Some(reason) = &attribution.unread {
-        lines.push(format!("where memory grew is not known: {reason}"));
+    for grown in &found.counts {
+        put!(text, "- {grown}\n  Usually: {}", grown.hint);
     }
-    lines
+    if let Some(reason) = &found.unread {
+        put!(text, "where memory grew is not known: {reason}");
+    }
+    put!(text, "");
 }

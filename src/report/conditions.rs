@@ -5,15 +5,15 @@ use std::fmt::Write;
 use super::markdown::put;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
-use crate::analysis::{Condition, Growth, PAUSE, Rate};
+use crate::analysis::{ConditionGrowth, Growth, Rate};
 use crate::units::round;
 
 /// The section, where there were probes: a row for the leak check, then one for each condition.
-pub(super) fn section(text: &mut String, check: Option<&Growth>, conditions: &[Condition]) {
+pub(super) fn section(text: &mut String, check: Option<&Growth>, conditions: &[ConditionGrowth]) {
     if conditions.is_empty() {
         return;
     }
-    put!(text, "## Growth by condition\n\nPer task (per second for `{PAUSE}`), with the 98 % interval.\n");
+    put!(text, "## Growth by condition\n\nPer task (per second for `pause`), with the 98 % interval.\n");
     let columns = [
         Left("condition"),
         Right("readings"),
@@ -40,7 +40,7 @@ fn leak_check(growth: &Growth) -> Vec<String> {
     ]
 }
 
-fn row(condition: &Condition) -> Vec<String> {
+fn row(condition: &ConditionGrowth) -> Vec<String> {
     let per_task = |rate: Option<Rate>| figure(rate.map(|rate| rate.per_task));
     vec![
         format!("`{}`", condition.condition),

@@ -41,7 +41,7 @@ pub(super) fn section(text: &mut String, report: &Assessment) {
             put!(text, "{} is INVALID, not broken: {reason}\n", name(level));
         }
         if let Some(broke) = &level.broke {
-            put!(text, "{} broke: {}\n", name(level), broke.sentence());
+            put!(text, "{} broke: {}\n", name(level), broke);
         }
         if let Some(problem) = &level.unrecovered {
             put!(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::attribution::attribution_lines;
+use super::attribution;
 use super::comparison::comparison_text;
 use super::conditions;
 use super::levels;
@@ -11,9 +11,11 @@ use super::soak;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
 use super::tree;
+use crate::analysis::Note;
 use crate::assessment::{Assessment, JudgedAgainst, LeakTask};
-use crate::record::{Limit, TaskRecord, TaskStatus, Verdict};
+use crate::record::{Limit, TaskRecord, TaskStatus};
 use crate::units::significant;
+use crate::words::{self, sentence_case};
 
 /// The report as a Markdown document.
 pub fn markdown(report: &Assessment) -> String {
@@ -22,13 +24,7 @@ pub fn markdown(report: &Assessment) -> String {
     criteria(&mut text, report);
     leak_check(&mut text, &report.leak_check);
     conditions::section(&mut text, report.growth.as_ref(), &report.conditions);
-    if let Some(attribution) = &report.attribution {
-        put!(text, "## Where the worker grew\n\nBetween warm-up and the end of the leak check.\n");
-        for line in attribution_lines(attribution) {
-            put!(text, "{}", line.replace("grew: ", "- ").replace("      usually:", "  Usually:"));
-        }
-        put!(text, "");
-    }
+    attribution::section(&mut text, report.attribution.as_ref());
     if let Some(comparison) = &report.comparison {
         put!(text, "## Against the baseline\n\n{}", comparison_text(comparison));
     }
@@ -53,45 +49,14 @@ pub(super) use put;
 
 fn head(text: &mut String, report: &Assessment) {
     put!(text, "# highwater: {}\n", report.title);
-    put!(text, "**{}**: {}\n", report.judgement.verdict.word(), summary(report));
+    let judgement = &report.judgement;
+    let summary = words::summary(&judgement.criteria, judgement.interrupted.is_some());
+    put!(text, "**{}**: {}\n", judgement.verdict.word(), summary);
     if let Some(reason) = &report.judgement.interrupted {
-        // What a signal is told with says the word itself.
-        match reason.strip_prefix("interrupted") {
-            Some(signal) => put!(text, "The run was **interrupted**{signal}\n"),
-            None => put!(text, "The run was **interrupted**: {reason}\n"),
-        }
+        put!(text, "The run did **not come to its end**: {reason}\n");
     }
     if report.judgement.limit != Limit::NotRun {
-        // On the console a wider gap sets the reason apart.
-        let sentence = report.judgement.limit.sentence().replace("   ", " ");
-        put!(text, "{}{}\n", sentence[..1].to_uppercase(), &sentence[1..]);
-    }
-}
-
-/// Which criteria the verdict is owed to.
-fn summary(report: &Assessment) -> String {
-    let criteria = &report.judgement.criteria;
-    let titles = |verdict: Verdict| {
-        let titles: Vec<&str> = criteria
-            .iter()
-            .filter(|criterion| criterion.verdict == verdict)
-            .map(|criterion| criterion.title.as_str())
-            .collect();
-        (titles.len(), titles.join("; "))
-    };
-    let all = criteria.len();
-    let (failed, open) = (titles(Verdict::Fail), titles(Verdict::Inconclusive));
-    match (failed, open) {
-        _ if all == 0 => "nothing was measured that a criterion could be held against".to_string(),
-        ((0, _), (0, _)) if report.judgement.interrupted.is_some() => {
-            format!("{all} criteria are met by what was measured, but the run did not come to its end")
-        }
-        ((0, _), (0, _)) => format!("all {all} criteria are met"),
-        ((0, _), (open, which)) => format!("{open} of {all} criteria undecided: {which}"),
-        ((failed, which), (0, _)) => format!("{failed} of {all} criteria failed: {which}"),
-        ((failed, which), (open, undecided)) => {
-            format!("{failed} of {all} criteria failed: {which}. Undecided ({open}): {undecided}")
-        }
+        put!(text, "{}\n", sentence_case(&report.judgement.limit.to_string()));
     }
 }
 
@@ -184,8 +149,8 @@ fn failures(text: &mut String, report: &Assessment) {
 
 /// Observations; what was skipped has a section of its own.
 fn notes(text: &mut String, report: &Assessment) {
-    let notes: Vec<&String> =
-        report.judgement.notes.iter().filter(|note| !report.skipped_lines.contains(note)).collect();
+    let skipped = |note: &&Note| matches!(note, Note::Damage(_));
+    let notes: Vec<&Note> = report.observations.iter().filter(|note| !skipped(note)).collect();
     if notes.is_empty() {
         return;
     }

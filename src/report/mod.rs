@@ -10,6 +10,5 @@ mod soak;
 mod table;
 mod tree;
 
-pub use attribution::attribution_lines;
 pub use comparison::comparison_text;
 pub use markdown::markdown;

@@ -1,60 +1,10 @@
 //! The errors of a task, with their causes.
 
-use std::fmt;
 use std::io;
 
-/// The stage of a task at which something happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The connection was being opened.
-    Connect,
-    /// The request was being sent; for a service that is polled for the result, up to its answer to
-    /// the submission.
-    Upload,
-    /// The request had been sent, and the result was awaited.
-    Processing,
-    /// The service was being polled for the result.
-    Poll,
-}
+use crate::record::FailureKind;
 
-impl Stage {
-    /// The stage as a word, for the field `error_stage`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Stage::Connect => "connect",
-            Stage::Upload => "upload",
-            Stage::Processing => "processing",
-            Stage::Poll => "poll",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// The cause of a transport error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// No process listens on the port.
-    Refused,
-    /// The connection was reset.
-    Reset,
-    /// The connection was closed regularly, but before the answer was complete.
-    Closed,
-    /// The host or a route to it does not exist.
-    Unreachable,
-    /// The host's name cannot be resolved.
-    Name,
-    /// The TLS handshake failed, or the certificate is not trusted.
-    Tls,
-    /// This machine ran out of files or ports, which says nothing about the service.
-    Local,
-    /// Anything else; the message describes it.
-    Other,
-}
+pub use crate::record::{Cause, Stage};
 
 impl Cause {
     /// The cause behind an error of the operating system.
@@ -74,20 +24,6 @@ impl Cause {
             }
             Kind::AddrNotAvailable | Kind::OutOfMemory => Cause::Local,
             _ => Cause::Other,
-        }
-    }
-
-    /// The cause as a word, for the field `error_cause`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Cause::Refused => "refused",
-            Cause::Reset => "reset",
-            Cause::Closed => "closed",
-            Cause::Unreachable => "unreachable",
-            Cause::Name => "name",
-            Cause::Tls => "tls",
-            Cause::Local => "local",
-            Cause::Other => "other",
         }
     }
 }
@@ -235,15 +171,15 @@ impl TaskError {
         }
     }
 
-    /// The error as a word, for the field `error_kind`.
-    pub fn word(&self) -> &'static str {
+    /// What went wrong, for the field `error_kind`.
+    pub fn kind(&self) -> FailureKind {
         match self {
-            TaskError::Rejected { .. } => "rejected",
-            TaskError::Failed { .. } => "failed",
-            TaskError::Transport { .. } => "transport",
-            TaskError::Malformed { .. } => "malformed",
-            TaskError::TimedOut { .. } => "timeout",
-            TaskError::WorkerLost { .. } => "worker_lost",
+            TaskError::Rejected { .. } => FailureKind::Rejected,
+            TaskError::Failed { .. } => FailureKind::Failed,
+            TaskError::Transport { .. } => FailureKind::Transport,
+            TaskError::Malformed { .. } => FailureKind::Malformed,
+            TaskError::TimedOut { .. } => FailureKind::Timeout,
+            TaskError::WorkerLost { .. } => FailureKind::WorkerLost,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::inputs::{bad_input, planned_inputs};
 use crate::journal::RunPaths;
 use crate::phases::{Observer, Recorder, Rig, Silent, Workers};
 use crate::plan::Plan;
-use crate::record::{Event, Machine};
+use crate::record::{Event, Machine, Warning};
 use crate::resume::Resume;
 use crate::sampler::{Sampler, Snapshot};
 use crate::service::{AnyTarget, Inputs, Target};
@@ -171,7 +171,8 @@ async fn record_found(recorder: &Recorder, sampler: &Sampler, snapshot: &Snapsho
     let none = Vec::new();
     for (role, found) in &sampler.found().roles {
         if !found.surplus.is_empty() {
-            let message = format!("the role `{role}` is not watched: {}", found.error(role));
+            let message =
+                Warning::RoleNotWatched { role: role.clone(), problem: found.error(role).to_string() };
             recorder.event(Event::Warning { message }).await?;
         }
         let descendants = sampler.descendants().get(role).unwrap_or(&none);

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::journal::{self, Journal, RunPaths};
 use crate::phases::{self, Rig};
 use crate::plan::Plan;
-use crate::record::{Event, EventRecord, Judgement, Phase, RunData};
+use crate::record::{Event, EventRecord, Judgement, Phase, RunData, Warning};
 use crate::report::markdown;
 use crate::resume::{Earlier, Resume};
 use crate::sampler::Sampler;
@@ -145,7 +145,7 @@ impl Session {
         drop(rig);
         let summary = sampler.stop()?;
         if let Some(error) = &summary.csv_first_error {
-            let message = format!("rows of the CSV are missing: {error}");
+            let message = Warning::RowsLost { error: error.clone() };
             recorder.event(Event::Warning { message }).await?;
         }
         recorder.event(summary.processes_seen()).await?;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::journal::{self, RunPaths};
 use crate::plan::Plan;
 use crate::record::{Criterion, Verdict};
+use crate::words::criterion_line;
 
 /// A phase that was measured: what it came to, and its files.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ impl Measured {
     #[track_caller]
     pub fn assert_passes(&self, name: &str) {
         let all = &self.assessment.judgement.criteria;
-        let Some(criterion) = all.iter().find(|criterion| criterion.name == name) else {
-            let known: Vec<&str> = all.iter().map(|criterion| criterion.name.as_str()).collect();
+        let Some(criterion) = all.iter().find(|criterion| criterion.name.name() == name) else {
+            let known: Vec<_> = all.iter().map(|criterion| criterion.name.name()).collect();
             panic!("no criterion `{name}` was judged; there are: {}", known.join(", "));
         };
         assert!(criterion.verdict == Verdict::Pass, "{}", self.message(&[criterion]));
@@ -56,12 +57,11 @@ impl Measured {
     pub fn assert_holds(&self, concurrency: u32) {
         let limit = &self.assessment.judgement.limit;
         let holds = limit.held().is_some_and(|held| held >= concurrency);
-        assert!(holds, "c={concurrency} is required; {}\n{}", limit.sentence(), self.message(&[]));
+        assert!(holds, "c={concurrency} is required; {}\n{}", limit, self.message(&[]));
     }
 
     fn message(&self, criteria: &[&Criterion]) -> String {
-        let mut lines: Vec<String> =
-            criteria.iter().map(|criterion| crate::console::criterion_line(criterion)).collect();
+        let mut lines: Vec<String> = criteria.iter().map(|criterion| criterion_line(criterion)).collect();
         lines.extend(
             self.assessment.judgement.interrupted.iter().map(|reason| format!("interrupted: {reason}")),
         );

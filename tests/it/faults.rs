@@ -179,7 +179,7 @@ fn a_leak_of_parallel_tasks_shows_in_the_memory_of_the_levels() {
 #[case::nothing_planted("", &[])]
 #[case::a_cache_that_fills("--cache 8x24MB", &["something that fills, not a leak"])]
 // Reported, though not judged.
-#[case::a_model_that_loads_at_the_first_task("--warmup 200MB", &["warm-up: the first short task kept +19"])]
+#[case::a_model_that_loads_at_the_first_task("--warmup 200MB", &["warm-up: the first short task retained +19"])]
 #[case::a_work_horse_for_each_task("--fork", &[])]
 #[case::memory_freed_late("--late-free 500ms", &[])]
 #[file_serial(highwater_suite)]

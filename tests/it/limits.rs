@@ -340,5 +340,5 @@ fn a_soak_ends_cleanly_when_it_is_interrupted() {
     let (exit, _, stderr) = running.ended();
     assert_eq!(exit, Some(130), "{stderr}");
     let text = std::fs::read_to_string(files.tasks.with_extension("md")).unwrap();
-    assert!(text.contains("## Soak") && text.contains("**interrupted**"), "{text}");
+    assert!(text.contains("## Soak") && text.contains("**not come to its end**"), "{text}");
 }

@@ -246,7 +246,7 @@ fn a_model_that_loads_at_the_first_task_is_a_warm_up() {
     let stack = Stack::start("--worker simple --behaviour lazy-model");
     let expect = Expect {
         criteria: &[("leak.delta", "pass"), ("leak.baseline", "pass"), ("leak.growth", "pass")],
-        words: &["warm-up: the first short task kept +"],
+        words: &["warm-up: the first short task retained +"],
         ..Expect::default()
     };
     check(&stack, "long.wav", "--only leak --set settle.quiet_s=0.1", &expect);

@@ -4,7 +4,7 @@ use highwater::assessment::{Assessment, assess};
 use highwater::plan::{AudioKind, Plan};
 use highwater::record::{
     Damage, Event, EventRecord, ExitKind, LevelEnd, LevelMemory, Machine, Moment, Phase, ResourceRow,
-    RunData, RunFiles, TaskRecord, TaskStatus,
+    RunData, RunFiles, TaskRecord, TaskStatus, Warning,
 };
 use highwater::report::markdown;
 use highwater::units::round;
@@ -233,9 +233,7 @@ fn failing(plan: &Plan) -> RunData {
         story.sample("python", pid, 80.0 + f64::from(pid % 4), 660.0);
         story.exited(pid, false, if pid == 12_403 { ExitKind::Signal(11) } else { ExitKind::Code(0) });
     }
-    story.event(Event::Warning {
-        message: "the sampler missed 3 of 90 ticks: the machine was busy".to_string(),
-    });
+    story.event(Event::Warning { message: Warning::TicksMissed { missed: 3, all: 90 } });
     story.event(Event::RunEnded);
     story.run.damage.push(Damage {
         file: format!("system_resources_{STAMP}.csv"),
@@ -367,7 +365,7 @@ fn verdicts_limits_and_exit_codes_differ_between_the_reports() {
                 let text = markdown(&report);
                 let mut lines = text.lines().filter(|line| !line.is_empty()).skip(1);
                 let verdict = lines.next().unwrap_or_default().to_string();
-                let limit = report.judgement.limit.sentence();
+                let limit = report.judgement.limit.to_string();
                 (report.exit_code, verdict, limit, report.max_stable_concurrency)
             })
             .collect();

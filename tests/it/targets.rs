@@ -13,7 +13,7 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use highwater::plan::{AudioKind, Plan, TargetPlan};
-use highwater::record::Limit;
+use highwater::record::{FailureKind, Limit};
 use highwater::service::{
     AsrTarget, Completion, HttpTarget, Input, Inputs, Target, TaskError, Unwell, poll_delay,
 };
@@ -107,7 +107,7 @@ async fn asr_a_refused_submission_keeps_the_beginning_of_its_body() {
         refused,
         TaskError::Rejected { status: 503, body: r#"{"detail": "queue full"}"#.to_string(), task_id: None }
     );
-    assert_eq!(refused.word(), "rejected");
+    assert_eq!(refused.kind(), FailureKind::Rejected);
     assert_eq!(refused.to_string(), r#"rejected: HTTP 503: {"detail": "queue full"}"#);
 
     let long: &'static str = "x".repeat(5000).leak();
@@ -173,7 +173,7 @@ async fn a_connection_that_is_refused_is_named_as_such() {
     let asr = AsrTarget::of_plan(&plan).unwrap().perform(&input(vec![0; 8])).await.unwrap_err();
     let http = HttpTarget::of_plan(&plan).unwrap().perform(&input(vec![0; 8])).await.unwrap_err();
     for (error, stage) in [(asr, "connect"), (http, "connect")] {
-        assert_eq!(error.word(), "transport");
+        assert_eq!(error.kind(), FailureKind::Transport);
         let text = error.to_string();
         assert!(text.starts_with(&format!("{stage}: cannot connect: ")), "{text}");
         assert!(text.contains("refused"), "{text}");
@@ -192,7 +192,7 @@ async fn a_connection_that_is_reset_is_named_as_such() {
     });
     let error = HttpTarget::of_plan(&at(&url)).unwrap().perform(&input(Vec::new())).await.unwrap_err();
     server.await.unwrap();
-    assert_eq!(error.word(), "transport");
+    assert_eq!(error.kind(), FailureKind::Transport);
     assert!(error.to_string().contains("reset"), "{error}");
 }
 

@@ -1,7 +1,8 @@
 //! A run held against a baseline: what it inherited does not fail it, what it made worse does.
 
 use super::{Change, Comparison, Signal, compare, run_figures};
-use crate::record::{Criterion, Event, RunData, RunFigures, Verdict};
+use crate::analysis::finding::{Evidence, Finding, Unit};
+use crate::record::{CriterionId, Event, RunData, RunFigures, Verdict};
 
 /// The comparison of a run with the baseline that its log holds; nothing if it was run without one.
 pub fn baseline_comparison(run: &RunData) -> Option<Comparison> {
@@ -15,38 +16,29 @@ pub fn baseline_comparison(run: &RunData) -> Option<Comparison> {
 /// Adds the criterion of the comparison, and lets it decide about those of memory.
 ///
 /// A leak that the baseline had already fails nothing as long as it is no worse; a criterion that
-/// could not be decided by itself is decided by the comparison. Where the baseline was clean, what
+/// could not be decided by itself is decided by the comparison. Failed tasks are no less failed for a baseline. Where the baseline was clean, what
 /// fails by itself goes on failing.
-pub(in crate::analysis) fn hold_against(comparison: &Comparison, criteria: &mut Vec<Criterion>) {
+pub(in crate::analysis) fn hold_against(comparison: &Comparison, criteria: &mut Vec<Finding>) {
     let not_worse = matches!(comparison.verdict, Change::Fixed | Change::Better | Change::NoChange);
     let leaked = comparison
         .signals
         .iter()
         .any(|signal| signal.before.is_some_and(|before| before.low > signal.signal.least()));
-    for criterion in criteria.iter_mut().filter(|found| is_of_memory(found)) {
+    for criterion in criteria.iter_mut().filter(|found| found.id.asks_what_is_retained()) {
         let inherited = match criterion.verdict {
             Verdict::Pass => false,
             Verdict::Inconclusive => not_worse,
             Verdict::Fail => not_worse && leaked,
         };
         if inherited {
-            criterion.detail = format!(
-                "{}; by itself this would be {}, but it is no worse than the baseline",
-                criterion.detail,
-                criterion.verdict.word()
-            );
+            criterion.by_itself = Some(criterion.verdict);
             criterion.verdict = Verdict::Pass;
         }
     }
     criteria.push(criterion(comparison));
 }
 
-/// The criteria of the leak check that growth decides; failed tasks are no less failed for a baseline.
-fn is_of_memory(criterion: &Criterion) -> bool {
-    criterion.name.starts_with("leak.") && criterion.name != "leak.tasks"
-}
-
-fn criterion(comparison: &Comparison) -> Criterion {
+fn criterion(comparison: &Comparison) -> Finding {
     let verdict = match comparison.verdict {
         Change::Fixed | Change::Better | Change::NoChange => Verdict::Pass,
         Change::Worse => Verdict::Fail,
@@ -54,14 +46,11 @@ fn criterion(comparison: &Comparison) -> Criterion {
     };
     let memory = comparison.signals.iter().find(|signal| signal.signal == Signal::Memory);
     let difference = memory.and_then(|signal| signal.difference);
-    Criterion {
-        name: "compare.growth".to_string(),
-        title: "growth is no worse than the baseline's".to_string(),
-        verdict,
-        detail: format!("{}: {}", comparison.verdict.word(), comparison.reason),
+    let evidence = Evidence::Compared { change: comparison.verdict, reason: comparison.reason.clone() };
+    Finding {
         value: difference.map(|found| crate::units::round(found.per_task, 2)),
-        threshold: None,
-        unit: difference.map(|_| "MB per task".to_string()),
+        unit: difference.map(|_| Unit::MbPerTask),
+        ..Finding::new(CriterionId::CompareGrowth, verdict, evidence)
     }
 }
 

@@ -7,19 +7,17 @@
 //!
 //! - [`run_figures`]: what a comparison needs of a run;
 //! - [`compare`]: the verdict over all signals: memory, descriptors, threads;
-//! - `rule`: the rule for one signal, with its statistics;
-//! - `words`: the sentences.
+//! - `rule`: the rule for one signal, with its statistics.
 
 mod baseline;
 mod figures;
 mod rule;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Retained, RunFigures, TaskFigures};
+use crate::record::{Retained, RunFigures, TaskFigures, as_sentence};
 
 pub use baseline::baseline_comparison;
 pub(super) use baseline::hold_against;
@@ -87,10 +85,19 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// The unit of its figures in files.
+    fn unit(self) -> &'static str {
+        match self {
+            Signal::Memory | Signal::Shared => "MB",
+            Signal::Descriptors => "fds",
+            Signal::Threads => "threads",
+        }
+    }
+
     /// The least growth per task that counts as growth, in the signal's unit.
     ///
     /// 50 KB a task of memory is what page-wise accounting and allocators do by themselves.
-    fn least(self) -> f64 {
+    pub(crate) fn least(self) -> f64 {
         match self {
             Signal::Memory | Signal::Shared => 0.05,
             Signal::Descriptors | Signal::Threads => 0.02,
@@ -106,6 +113,58 @@ impl Signal {
     }
 }
 
+/// Why a signal was judged as it was.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangeReason {
+    /// A worker ended or was replaced in a run of this side.
+    WorkerChanged {
+        /// What was read of it.
+        signal: Signal,
+        /// Which side.
+        side: Side,
+    },
+    /// It was not read after every task of both sides.
+    Unread {
+        /// What was not.
+        signal: Signal,
+    },
+    /// A side has too few readings.
+    TooFew {
+        /// At least so many are needed.
+        needed: usize,
+    },
+    /// The figures say so.
+    Judged(JudgedChange),
+}
+
+/// The version before, or the one after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Before.
+    Before,
+    /// After.
+    After,
+}
+
+/// The figures behind a verdict on one signal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct JudgedChange {
+    /// Which signal.
+    pub signal: Signal,
+    /// The verdict.
+    pub verdict: Change,
+    /// Growth before.
+    pub before: Rate,
+    /// Growth after.
+    pub after: Rate,
+    /// After minus before.
+    pub difference: Difference,
+    /// True if the verdict was withheld because the difference slows down.
+    pub slowing: bool,
+    /// Tasks a side that would probably decide it; absent where it is decided.
+    pub tasks_needed: Option<usize>,
+}
+
 /// The comparison of one signal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SignalComparison {
@@ -115,8 +174,9 @@ pub struct SignalComparison {
     pub unit: &'static str,
     /// What became of its growth.
     pub verdict: Change,
-    /// Why, in one sentence.
-    pub reason: String,
+    /// Why; one sentence in files.
+    #[serde(serialize_with = "as_sentence")]
+    pub reason: ChangeReason,
     /// Growth per task before; absent where there are too few readings.
     pub before: Option<Rate>,
     /// Growth per task after.
@@ -147,8 +207,9 @@ pub struct Beside {
 pub struct Comparison {
     /// The verdict over all signals.
     pub verdict: Change,
-    /// Why, in one sentence.
-    pub reason: String,
+    /// Why; one sentence in files.
+    #[serde(serialize_with = "as_sentence")]
+    pub reason: ChangeReason,
     /// Memory first, then what else was read on both sides.
     pub signals: Vec<SignalComparison>,
     /// Warm-up, peak and speed.
@@ -193,22 +254,17 @@ fn decisive(signals: &[SignalComparison]) -> &SignalComparison {
 }
 
 fn signal(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> SignalComparison {
-    let changed = [(before, "before"), (after, "after")]
+    let changed = [(before, Side::Before), (after, Side::After)]
         .into_iter()
         .find(|(runs, _)| runs.iter().any(|run| run.worker_changed));
     let judged = match (changed, readings(signal, before, after)) {
-        (Some((_, side)), _) => Judged::unknown(format!(
-            "a worker died or was replaced in a run {side}, so its {} is that of two processes",
-            words::noun(signal)
-        )),
-        (None, None) => {
-            Judged::unknown(format!("{} was not read after every task of both sides", words::noun(signal)))
-        }
+        (Some((_, side)), _) => Judged::unknown(ChangeReason::WorkerChanged { signal, side }),
+        (None, None) => Judged::unknown(ChangeReason::Unread { signal }),
         (None, Some([before, after])) => judge_signal(signal, &before, &after),
     };
     SignalComparison {
         signal,
-        unit: words::unit(signal),
+        unit: signal.unit(),
         verdict: judged.verdict,
         reason: judged.reason,
         before: judged.before,

@@ -14,8 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words;
-use super::{Change, Signal};
+use super::{Change, ChangeReason, JudgedChange, Signal};
 use crate::analysis::growth::{LEAST_INCREMENTS, Mean, increments_of_floors};
 use crate::analysis::student;
 use crate::record::{RunFigures, TaskFigures};
@@ -95,7 +94,7 @@ impl Run {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judged {
     pub(super) verdict: Change,
-    pub(super) reason: String,
+    pub(super) reason: ChangeReason,
     pub(super) before: Option<Rate>,
     pub(super) after: Option<Rate>,
     pub(super) difference: Option<Difference>,
@@ -103,7 +102,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    pub(super) fn unknown(reason: String) -> Judged {
+    pub(super) fn unknown(reason: ChangeReason) -> Judged {
         Judged {
             verdict: Change::NotEnoughData,
             reason,
@@ -131,8 +130,15 @@ pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Jud
     let (verdict, slowing) = verdict(signal, &before, &after, &difference, slows);
     let tasks_needed =
         (verdict == Change::NotEnoughData).then(|| tasks_needed(signal, &before, &after, &difference));
-    let reason =
-        words::reason(signal, verdict, &before.rate, &after.rate, &difference, slowing, tasks_needed);
+    let reason = ChangeReason::Judged(JudgedChange {
+        signal,
+        verdict,
+        before: before.rate,
+        after: after.rate,
+        difference,
+        slowing,
+        tasks_needed,
+    });
     Judged {
         verdict,
         reason,
@@ -146,10 +152,7 @@ pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Jud
 /// A warm-up of three and five batches of one are the least.
 fn too_few() -> Judged {
     let needed = 3 + LEAST_INCREMENTS + 1;
-    Judged {
-        tasks_needed: Some(needed),
-        ..Judged::unknown(format!("a run on each side needs at least {needed} tasks with a reading"))
-    }
+    Judged { tasks_needed: Some(needed), ..Judged::unknown(ChangeReason::TooFew { needed }) }
 }
 
 /// Both sides cut to the tasks that they have in common, if the inputs were the same in the same order.

@@ -46,7 +46,7 @@ fn two_equal_leaks_are_said_to_go_on() {
     let leak = run(20, |task| 5.0 * task as f64);
     let told = compare(std::slice::from_ref(&leak), std::slice::from_ref(&leak));
     assert_eq!(
-        told.reason,
+        told.reason.to_string(),
         "still growing: memory grew by 5.00 MB per task before and grows by 5.00 MB per task after"
     );
     assert_eq!(told.verdict.exit_code(), 0);
@@ -103,7 +103,7 @@ fn noise_that_could_hide_a_leak_is_not_enough() {
     let told = compare(&[wild(1)], &[wild(2)]);
     assert_eq!(told.verdict, Change::NotEnoughData);
     assert!(
-        told.signals[0].tasks_needed.unwrap() >= 24 && told.reason.contains("would tell"),
+        told.signals[0].tasks_needed.unwrap() >= 24 && told.reason.to_string().contains("would tell"),
         "{}",
         told.reason
     );
@@ -115,7 +115,11 @@ fn few_readings_or_another_worker_are_not_enough() {
     assert_eq!((told.verdict, told.signals[0].tasks_needed), (Change::NotEnoughData, Some(8)));
     let replaced = RunFigures { worker_changed: true, ..run(30, |_| 0.0) };
     let told = compare(&[run(30, |_| 0.0)], &[replaced]);
-    assert!(told.verdict == Change::NotEnoughData && told.reason.contains("replaced"), "{}", told.reason);
+    assert!(
+        told.verdict == Change::NotEnoughData && told.reason.to_string().contains("replaced"),
+        "{}",
+        told.reason
+    );
     let mut gap = run(30, |_| 0.0);
     gap.tasks[9].rss_mb = None;
     assert_eq!(verdict(&run(30, |_| 0.0), &gap), Change::NotEnoughData);
@@ -132,7 +136,7 @@ fn what_accumulates_beside_private_memory_is_worse() {
     let (clean, shared) = (private(run(30, |_| 0.0)), private(run(30, |task| 5.0 * task as f64)));
     let told = compare(std::slice::from_ref(&clean), std::slice::from_ref(&shared));
     assert_eq!(told.verdict, Change::Worse, "{}", told.reason);
-    assert!(told.reason.starts_with("shared memory"), "{}", told.reason);
+    assert!(told.reason.to_string().starts_with("shared memory"), "{}", told.reason);
     assert_eq!(verdict(&shared, &clean), Change::Fixed);
 }
 
@@ -157,7 +161,7 @@ fn descriptors_alone_can_make_a_version_worse() {
     let told = compare(&[with_fds(0.0)], &[with_fds(1.0)]);
     assert_eq!(told.verdict, Change::Worse);
     assert_eq!(
-        told.reason,
+        told.reason.to_string(),
         "the number of open descriptors grows by 1.00 per task after, and did not before (difference 1.00 per task to 1.00 per task)"
     );
     assert_eq!(compare(&[with_fds(1.0)], &[with_fds(0.0)]).verdict, Change::Fixed);

@@ -1,7 +1,7 @@
 //! The search for the limit: which level to try next, given those tried so far.
 //!
 //! Pure: it knows outcomes, not services. The phase that drives the ramp asks
-//! [`next`] after every level, and [`crate::analysis::judge`] asks [`picture`]
+//! [`next`] after every level, and [`crate::assessment::assess`] asks [`picture`]
 //! what the levels of a run that is over come to.
 //!
 //! What a level needs to count as broken, and why:
@@ -22,6 +22,7 @@ mod standing;
 mod tests;
 
 use crate::plan::{RampPlan, SearchKind};
+use crate::record::{CannotTell, RampBound};
 
 pub use standing::{Picture, Standing, Trial, TrialOutcome, picture};
 
@@ -75,10 +76,10 @@ pub enum Done {
     Found,
     /// Every level up to the bound was tried.
     Bound,
-    /// A budget is spent: which, in words.
-    Budget(String),
+    /// This budget is spent.
+    Budget(RampBound),
     /// It cannot be told, for this reason.
-    CannotTell(String),
+    CannotTell(CannotTell),
 }
 
 impl Why {
@@ -103,7 +104,7 @@ pub fn next(trials: &[Trial], spent: &Spent, plan: &RampPlan) -> Step {
         return Step::Done(if picture.settled().closed(plan) {
             Done::Found
         } else {
-            Done::CannotTell(format!("the service did not recover: {problem}"))
+            Done::CannotTell(CannotTell::NotRecovered(problem.clone()))
         });
     }
     if let Some(done) = cannot_tell(trials, &picture) {
@@ -124,22 +125,19 @@ fn cannot_tell(trials: &[Trial], picture: &Picture) -> Option<Done> {
         .take_while(|trial| trial.concurrency == last.concurrency && trial.outcome == TrialOutcome::Invalid)
         .count();
     if in_vain >= INVALID_AT_MOST as usize {
-        return Some(Done::CannotTell(format!(
-            "highwater or the machine was the bottleneck at c={}, {in_vain} times",
-            last.concurrency
-        )));
+        return Some(Done::CannotTell(CannotTell::Starved { concurrency: last.concurrency, times: in_vain }));
     }
     let unwell = picture.broke == Some(1) && last.concurrency == 1 && last.outcome == TrialOutcome::Unhealthy;
-    unwell.then(|| Done::CannotTell("the service was not healthy at c=1".to_string()))
+    unwell.then(|| Done::CannotTell(CannotTell::Unhealthy))
 }
 
-fn over_budget(spent: &Spent, plan: &RampPlan) -> Option<String> {
+fn over_budget(spent: &Spent, plan: &RampPlan) -> Option<RampBound> {
     if plan.max_levels > 0 && spent.levels >= plan.max_levels {
-        Some(format!("{} levels (`ramp.max_levels`)", plan.max_levels))
+        Some(RampBound::Levels(plan.max_levels))
     } else if plan.max_tasks > 0 && spent.tasks >= plan.max_tasks {
-        Some(format!("{} tasks (`ramp.max_tasks`)", plan.max_tasks))
+        Some(RampBound::Tasks(plan.max_tasks))
     } else if plan.max_s > 0.0 && spent.seconds >= plan.max_s {
-        Some(format!("{} s (`ramp.max_s`)", plan.max_s))
+        Some(RampBound::Seconds(plan.max_s))
     } else {
         None
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::stats::fisher_more;
 use crate::plan::{RampPlan, SearchKind};
-use crate::record::Tally;
+use crate::record::{RecoveryProblem, Tally};
 
 /// Below this probability, that a level fails more often is not put down to chance.
 const CHANCE: f64 = 0.05;
@@ -21,7 +21,7 @@ pub struct Trial {
     /// Those that did not succeed.
     pub failed: u32,
     /// What was wrong when the service was given time to recover; absent if nothing was.
-    pub unrecovered: Option<String>,
+    pub unrecovered: Option<RecoveryProblem>,
 }
 
 /// How an attempt ended.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::record::{RecoveryProblem, Tally};
 
 /// Tries what the search asks for until it is done.
 fn run(plan: &RampPlan, mut service: impl FnMut(u32, u32) -> Trial) -> (Vec<Trial>, Done) {
@@ -73,8 +74,8 @@ fn the_limit_is_repeated_and_the_level_below_it_confirmed() {
     let (trials, _) = run(&plan, up_to(5, TrialOutcome::Broke));
     assert_eq!(order(&trials), [1, 2, 3, 4, 5, 6, 6, 5]);
     let picture = picture(&trials, &plan);
-    assert_eq!(picture.levels[&5].tally.held_words(), "held 2 of 2");
-    assert_eq!(picture.levels[&6].tally.broke_words(), "broke 2 of 2");
+    assert_eq!(picture.levels[&5].tally, Tally { held: 2, broke: 0, invalid: 0 });
+    assert_eq!(picture.levels[&6].tally, Tally { held: 0, broke: 2, invalid: 0 });
 }
 
 #[test]
@@ -160,26 +161,34 @@ fn a_level_below_the_limit_that_does_not_confirm_is_broken_itself() {
     assert_eq!(order(&trials), [1, 2, 3, 4, 5, 6, 6, 5, 5, 4]);
     let picture = picture(&trials, &plan);
     assert_eq!((picture.held, picture.broke), (Some(4), Some(5)));
-    assert_eq!(picture.levels[&5].tally.broke_words(), "broke 2 of 3");
+    assert_eq!(picture.levels[&5].tally, Tally { held: 1, broke: 2, invalid: 0 });
 }
 
 #[test]
 fn a_service_that_does_not_recover_is_not_tried_again() {
     let plan = plan(SearchKind::Linear, 10);
     let (trials, done) = run(&plan, |concurrency, _| match concurrency {
-        3 => Trial { unrecovered: Some("gone".into()), ..trial(3, TrialOutcome::Died) },
+        3 => {
+            Trial { unrecovered: Some(RecoveryProblem::Text("gone".into())), ..trial(3, TrialOutcome::Died) }
+        }
         _ => trial(concurrency, TrialOutcome::Held),
     });
     assert_eq!((order(&trials), done), (vec![1, 2, 3], Done::Found));
     let (trials, done) = run(&plan, |concurrency, _| match concurrency {
-        3 => Trial { unrecovered: Some("hangs".into()), ..trial(3, TrialOutcome::TasksFailed) },
+        3 => Trial {
+            unrecovered: Some(RecoveryProblem::Text("hangs".into())),
+            ..trial(3, TrialOutcome::TasksFailed)
+        },
         _ => trial(concurrency, TrialOutcome::Held),
     });
     assert_eq!(done, Done::Found, "once is all there will be");
     assert_eq!(picture(&trials, &plan).settled().broke, Some(3));
     let wide = RampPlan { search: SearchKind::Bisect, ..plan };
     let (trials, done) = run(&wide, |concurrency, _| match concurrency {
-        4.. => Trial { unrecovered: Some("gone".into()), ..trial(concurrency, TrialOutcome::Died) },
+        4.. => Trial {
+            unrecovered: Some(RecoveryProblem::Text("gone".into())),
+            ..trial(concurrency, TrialOutcome::Died)
+        },
         _ => trial(concurrency, TrialOutcome::Held),
     });
     assert_eq!(order(&trials), [1, 2, 4]);
@@ -198,7 +207,7 @@ fn a_starved_level_is_tried_once_more_and_then_nothing_is_concluded() {
     assert_eq!(run(&plan, starved(false)).1, Done::Bound);
     let (trials, done) = run(&plan, starved(true));
     assert_eq!(order(&trials), [1, 2, 3, 4, 4]);
-    assert!(matches!(done, Done::CannotTell(reason) if reason.contains("bottleneck at c=4")));
+    assert!(matches!(done, Done::CannotTell(CannotTell::Starved { concurrency: 4, .. })));
     assert_eq!(picture(&trials, &plan).broke, None, "invalid is not broken");
 }
 
@@ -206,19 +215,19 @@ fn a_starved_level_is_tried_once_more_and_then_nothing_is_concluded() {
 fn a_service_that_is_not_healthy_alone_has_no_limit() {
     let (trials, done) = run(&plan(SearchKind::Bisect, 10), up_to(0, TrialOutcome::Unhealthy));
     assert_eq!(order(&trials), [1, 1]);
-    assert!(matches!(done, Done::CannotTell(reason) if reason.contains("not healthy at c=1")));
+    assert!(matches!(done, Done::CannotTell(CannotTell::Unhealthy)));
 }
 
 #[test]
 fn each_budget_ends_the_search_and_is_named() {
     let base = plan(SearchKind::Linear, 100);
-    for (plan, levels, words) in [
-        (RampPlan { max_levels: 4, ..base.clone() }, 4, "4 levels (`ramp.max_levels`)"),
-        (RampPlan { max_tasks: 10, ..base.clone() }, 4, "10 tasks (`ramp.max_tasks`)"),
-        (RampPlan { max_s: 6.0, ..base.clone() }, 6, "6 s (`ramp.max_s`)"),
+    for (plan, levels, bound) in [
+        (RampPlan { max_levels: 4, ..base.clone() }, 4, RampBound::Levels(4)),
+        (RampPlan { max_tasks: 10, ..base.clone() }, 4, RampBound::Tasks(10)),
+        (RampPlan { max_s: 6.0, ..base.clone() }, 6, RampBound::Seconds(6.0)),
     ] {
         let (trials, done) = run(&plan, up_to(50, TrialOutcome::Broke));
-        assert_eq!((trials.len(), done), (levels, Done::Budget(words.to_string())));
+        assert_eq!((trials.len(), done), (levels, Done::Budget(bound)));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::analysis::WORKER;
 use crate::error::Result;
 use crate::phases::rig::Rig;
 use crate::phases::settle::Settled;
-use crate::record::Event;
+use crate::record::{Event, Warning};
 use crate::sampler::{ProcessId, Snapshot};
 
 /// Time between two looks.
@@ -25,10 +25,7 @@ pub(in crate::phases) async fn drain(rig: &Rig) -> Result<Settled> {
     let (idle, settled) = tokio::join!(idle(rig), rig.memory.settled(None));
     let (idle, settled) = (idle?, settled?);
     if !idle {
-        let message = format!(
-            "the workers did not fall idle within {} s before a level (`ramp.drain_s`)",
-            rig.plan.ramp.drain_s
-        );
+        let message = Warning::NotIdle { drain_s: rig.plan.ramp.drain_s };
         rig.recorder.event(Event::Warning { message }).await?;
     }
     if started.elapsed().as_secs_f64() > settled.seconds + 2.0 * LOOK.as_secs_f64() {

@@ -21,7 +21,7 @@ use crate::analysis::search::{Done, Spent, Step, next};
 use crate::analysis::{Level, trials};
 use crate::error::Result;
 use crate::plan::RampPlan;
-use crate::record::{Event, Phase};
+use crate::record::{CutShort, Event, Phase};
 use crate::resume::Earlier;
 
 /// Runs the ramp and records everything of it.
@@ -69,19 +69,17 @@ pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
 }
 
 /// Why the ramp was cut short, if it was.
-async fn ending(rig: &Rig, done: Done, levels: &[Level], plan: &RampPlan) -> Result<Option<String>> {
+async fn ending(rig: &Rig, done: Done, levels: &[Level], plan: &RampPlan) -> Result<Option<CutShort>> {
     match done {
         Done::Found => Ok(None),
-        Done::Bound if plan.max < rig.plan.ramp.max => Ok(Some(
-            "the service leaks for certain, and every further level would cost more memory".to_string(),
-        )),
+        Done::Bound if plan.max < rig.plan.ramp.max => Ok(Some(CutShort::Leaks)),
         Done::Bound => Ok(None),
         Done::Budget(bound) => rig.recorder.event(Event::BoundMet { bound }).await.map(|()| None),
-        Done::CannotTell(reason) => {
+        Done::CannotTell(why) => {
             let detail = levels.last().and_then(|level| {
                 level.invalid.clone().or_else(|| level.broke.as_ref().map(|broke| broke.detail.clone()))
             });
-            Ok(Some(detail.map_or(reason.clone(), |detail| format!("{reason}: {detail}"))))
+            Ok(Some(CutShort::CannotTell { why, detail }))
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::phases::line::{MemoryAround, TaskPlace, task_line};
 use crate::phases::rig::Rig;
 use crate::phases::task::batch_ids;
-use crate::record::{Event, Phase};
+use crate::record::{Condition, Event, Phase, RecoveryProblem};
 use crate::units::round;
 
 /// Time between two looks.
@@ -16,12 +16,6 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// The patience with a service that has not completed any task, in seconds.
 const NEVER_WORKED_S: f64 = 5.0;
-
-/// The condition of the recovery task, which belongs to no level.
-const CONDITION: &str = "recovery";
-
-/// The problem if no worker is left.
-const NO_WORKER: &str = "no worker is alive";
 
 /// True if a lost worker cannot be replaced: one named by its pid is not searched for again.
 fn no_replacement_possible(rig: &Rig) -> bool {
@@ -36,16 +30,16 @@ fn no_replacement_possible(rig: &Rig) -> bool {
 ///
 /// A service that has not completed any task (`ever_worked` is false) has no working state to
 /// return to, so the wait is short.
-pub(super) async fn recover(rig: &Rig, ever_worked: bool) -> Result<Option<String>> {
+pub(super) async fn recover(rig: &Rig, ever_worked: bool) -> Result<Option<RecoveryProblem>> {
     let started = Instant::now();
     let patience = rig.plan.ramp.recover_s.min(if ever_worked { f64::INFINITY } else { NEVER_WORKED_S });
-    let mut problem = "`ramp.recover_s` is 0".to_string();
+    let mut problem = RecoveryProblem::NoTime;
     let (mut recovered, mut reported) = (false, false);
     while !recovered && started.elapsed().as_secs_f64() < patience {
         rig.driver.check_stop()?;
         match attempt(rig, patience).await? {
             None => recovered = true,
-            Some(what) if no_replacement_possible(rig) && what == NO_WORKER => {
+            Some(what) if no_replacement_possible(rig) && what == RecoveryProblem::NoWorker => {
                 problem = what;
                 break;
             }
@@ -66,31 +60,26 @@ pub(super) async fn recover(rig: &Rig, ever_worked: bool) -> Result<Option<Strin
     Ok(problem)
 }
 
-async fn attempt(rig: &Rig, patience_s: f64) -> Result<Option<String>> {
+async fn attempt(rig: &Rig, patience_s: f64) -> Result<Option<RecoveryProblem>> {
     if rig.memory.worker_rss().await?.is_none() {
-        return Ok(Some(NO_WORKER.to_string()));
+        return Ok(Some(RecoveryProblem::NoWorker));
     }
     if let Err(problem) = rig.driver.health().await {
-        return Ok(Some(format!("health endpoint: {problem}")));
+        return Ok(Some(RecoveryProblem::Unhealthy { problem: problem.to_string() }));
     }
     let before = &drain(rig).await?;
     let input = rig.inputs.get(rig.plan.ramp.audio);
     let test_id = batch_ids(&rig.recorder, &input.stem, 1, false).remove(0);
     let task = rig.driver.drive(input, &test_id, rig.workers.mark());
     let Ok(ended) = tokio::time::timeout(Duration::from_secs_f64(patience_s), task).await else {
-        return Ok(Some(format!("a single task had no result within {patience_s} s")));
+        return Ok(Some(RecoveryProblem::NoResult { patience_s }));
     };
     let ended = ended?;
     let after = &rig.memory.now().await?;
     let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
     let place = TaskPlace { test_id, phase: Phase::Concurrency, concurrency: 1 };
     let mut line = task_line(place, input, &ended, &MemoryAround { before, after, peak_mb });
-    line.condition = Some(CONDITION.to_string());
+    line.condition = Some(Condition::Recovery);
     let line = rig.recorder.task(line).await?;
-    Ok((!line.succeeded()).then(|| {
-        format!(
-            "a single task did not succeed: {}",
-            line.error.as_deref().unwrap_or("no reason was recorded")
-        )
-    }))
+    Ok((!line.succeeded()).then_some(RecoveryProblem::TaskFailed { error: line.error }))
 }

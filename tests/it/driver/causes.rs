@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use highwater::record::FailureKind;
 use highwater::service::{Cause, Stage, TaskError, TimeLimit};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -135,7 +136,7 @@ async fn an_upload_that_is_not_taken_in_time() {
     plan.timeout_s = SOON;
     plan.upload_timeout_s = 10.0;
     let error = perform_asr(&plan, BIG).await.unwrap_err();
-    assert_eq!(error.word(), "timeout");
+    assert_eq!(error.kind(), FailureKind::Timeout);
     assert_eq!(error.to_string(), "no result within 0.2 s: the upload was not finished");
 }
 

@@ -1,17 +1,33 @@
-//! What a comparison says, in sentences.
+//! What a comparison of two versions says.
 
-use super::rule::{Difference, Rate};
-use super::{Change, Signal};
+use std::fmt;
 
-pub(super) fn unit(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Memory | Signal::Shared => "MB",
-        Signal::Descriptors => "fds",
-        Signal::Threads => "threads",
+use crate::analysis::{Change, ChangeReason, JudgedChange, Rate, Side, Signal};
+
+impl fmt::Display for ChangeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChangeReason::WorkerChanged { signal, side } => write!(
+                f,
+                "a worker died or was replaced in a run {}, so its {} is that of two processes",
+                match side {
+                    Side::Before => "before",
+                    Side::After => "after",
+                },
+                noun(*signal)
+            ),
+            ChangeReason::Unread { signal } => {
+                write!(f, "{} was not read after every task of both sides", noun(*signal))
+            }
+            ChangeReason::TooFew { needed } => {
+                write!(f, "a run on each side needs at least {needed} tasks with a reading")
+            }
+            ChangeReason::Judged(judged) => f.write_str(&reason(judged)),
+        }
     }
 }
 
-pub(super) fn noun(signal: Signal) -> &'static str {
+fn noun(signal: Signal) -> &'static str {
     match signal {
         Signal::Memory => "memory",
         Signal::Shared => "shared memory",
@@ -21,19 +37,13 @@ pub(super) fn noun(signal: Signal) -> &'static str {
 }
 
 /// The sentence behind a verdict.
-pub(super) fn reason(
-    signal: Signal,
-    verdict: Change,
-    before: &Rate,
-    after: &Rate,
-    difference: &Difference,
-    slowing: bool,
-    needed: Option<usize>,
-) -> String {
+fn reason(judged: &JudgedChange) -> String {
+    let JudgedChange { signal, verdict, before, after, difference, slowing, tasks_needed: needed } = judged;
+    let (signal, least) = (*signal, signal.least());
     let noun = noun(signal);
     let rate = |rate: &Rate| amount(signal, rate.per_task);
     match verdict {
-        Change::Fixed if after.high <= signal.least() => {
+        Change::Fixed if after.high <= least => {
             format!("{noun} grew by {} before, and grows no more", rate(before))
         }
         Change::Fixed => format!(
@@ -41,7 +51,7 @@ pub(super) fn reason(
             rate(before),
             amount(signal, after.high.max(0.0)),
         ),
-        Change::Better if after.low > signal.least() => {
+        Change::Better if after.low > least => {
             format!("{noun} grew by {} before, and still grows by {} after", rate(before), rate(after))
         }
         Change::Better => format!(
@@ -49,7 +59,7 @@ pub(super) fn reason(
             rate(before),
             amount(signal, after.high),
         ),
-        Change::Worse if before.low > signal.least() => {
+        Change::Worse if before.low > least => {
             format!("{noun} grew by {} before, and grows by {} after", rate(before), rate(after))
         }
         Change::Worse => format!(
@@ -58,7 +68,7 @@ pub(super) fn reason(
             amount(signal, difference.low),
             amount(signal, difference.high),
         ),
-        Change::NoChange if after.low > signal.least() && before.low > signal.least() => format!(
+        Change::NoChange if after.low > least && before.low > least => format!(
             "still growing: {noun} grew by {} before and grows by {} after",
             rate(before),
             rate(after)
@@ -68,7 +78,7 @@ pub(super) fn reason(
             amount(signal, difference.low),
             amount(signal, difference.high),
         ),
-        Change::NotEnoughData if slowing => format!(
+        Change::NotEnoughData if *slowing => format!(
             "{noun} grew by {} before and grows by {} after, but the difference slows down, as of something \
              that fills; about {} tasks on each side would tell",
             rate(before),

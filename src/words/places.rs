@@ -1,9 +1,60 @@
-//! What growth in a place usually is, and the cheapest experiment that tells. Pure words.
+//! Where something grew, what such growth usually is, and the cheapest experiment that tells.
 
+use std::fmt;
+
+use crate::analysis::{GrownCount, GrownMemory, GrownThing, Hint};
 use crate::record::{DescriptorKind, Place};
 
+/// `anonymous mappings: +45.2 MB (98 % of the growth), most of it in mappings of 16 to 64 MB`
+impl fmt::Display for GrownMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:+.1} MB ({:.0} % of the growth)", place(self.place), self.mb, self.percent)?;
+        match self.place {
+            Place::Heap | Place::Stacks => Ok(()),
+            Place::Arenas => write!(f, ", {:+} arenas", self.mappings),
+            Place::Anonymous => write!(f, ", most of it in mappings of {}", self.most),
+            Place::Shared | Place::Files => {
+                write!(f, ", most of it `{}` ({:+} mappings)", self.most, self.mappings)
+            }
+        }
+    }
+}
+
+/// `sockets: 4 after warm-up, 24 at the end`
+impl fmt::Display for GrownCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} after warm-up, {} at the end", self.what, self.before, self.after)
+    }
+}
+
+impl fmt::Display for GrownThing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GrownThing::Descriptors { kind, most: Some(most) } => {
+                write!(f, "{}, most of them `{most}`", descriptors(*kind))
+            }
+            GrownThing::Descriptors { kind, most: None } => f.write_str(descriptors(*kind)),
+            GrownThing::Threads { name } => write!(f, "threads named `{name}`"),
+            GrownThing::Processes { name } => write!(f, "processes named `{name}`"),
+            GrownThing::Zombies => f.write_str("zombies"),
+        }
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Hint::Memory { place, more_mappings } => memory(*place, *more_mappings),
+            Hint::Descriptors(kind) => of_descriptors(*kind),
+            Hint::Threads => THREADS,
+            Hint::Processes => PROCESSES,
+            Hint::Zombies => ZOMBIES,
+        })
+    }
+}
+
 /// The place in words.
-pub(super) fn place(place: Place) -> &'static str {
+fn place(place: Place) -> &'static str {
     match place {
         Place::Heap => "the heap",
         Place::Arenas => "glibc's arenas",
@@ -14,11 +65,11 @@ pub(super) fn place(place: Place) -> &'static str {
     }
 }
 
-/// What memory that grows there usually is; `mappings` is how many came.
-pub(super) fn memory(place: Place, mappings: i64) -> &'static str {
+/// What memory that grows there usually is.
+fn memory(place: Place, more_mappings: bool) -> &'static str {
     match place {
         // Threads that get arenas of their own make new ones. Without those, the old ones are fuller.
-        Place::Arenas if mappings <= 0 => {
+        Place::Arenas if !more_mappings => {
             "no arena came: what grew is in those that were there, many small objects that stay reachable, or free \
              blocks between them; next: `tracemalloc` (Python), `heaptrack -p PID` (C, C++, Rust); memory that \
              `malloc_trim(0)` gives back was free"
@@ -50,7 +101,7 @@ pub(super) fn memory(place: Place, mappings: i64) -> &'static str {
 }
 
 /// Descriptors of a kind in words.
-pub(super) fn descriptors(kind: DescriptorKind) -> &'static str {
+fn descriptors(kind: DescriptorKind) -> &'static str {
     match kind {
         DescriptorKind::Socket => "sockets",
         DescriptorKind::Pipe => "pipes",
@@ -60,7 +111,7 @@ pub(super) fn descriptors(kind: DescriptorKind) -> &'static str {
 }
 
 /// What descriptors of which there are ever more usually are.
-pub(super) fn of_descriptors(kind: DescriptorKind) -> &'static str {
+fn of_descriptors(kind: DescriptorKind) -> &'static str {
     match kind {
         DescriptorKind::Socket => {
             "connections or responses that are not closed, a client made per task; next: `ss -tnp | grep PID`; \
@@ -82,12 +133,11 @@ pub(super) fn of_descriptors(kind: DescriptorKind) -> &'static str {
 }
 
 /// What threads of which there are ever more usually are.
-pub(super) const THREADS: &str = "threads or pools that are made per task and never joined or shut down; next: `py-spy dump -p PID`, `gdb -p PID`";
+const THREADS: &str = "threads or pools that are made per task and never joined or shut down; next: `py-spy dump -p PID`, `gdb -p PID`";
 
 /// What processes of which there are ever more usually are.
-pub(super) const PROCESSES: &str =
-    "child processes that are started per task and never ended; next: `pstree -p PID`";
+const PROCESSES: &str = "child processes that are started per task and never ended; next: `pstree -p PID`";
 
 /// What zombies usually are.
-pub(super) const ZOMBIES: &str = "children that have ended and are not waited for: a missing `wait()`, `join()` or `poll()`; \
+const ZOMBIES: &str = "children that have ended and are not waited for: a missing `wait()`, `join()` or `poll()`; \
      the limit of processes says when it ends";

@@ -1,0 +1,94 @@
+//! What a reader must know of a run besides its criteria, as data.
+
+use crate::record::{CutShort, Damage, Phase, Warning};
+
+/// An observation that is no verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Note {
+    /// The first task of a kind retained memory, which is not judged.
+    WarmUp {
+        /// Which input it sent.
+        input: String,
+        /// What it retained, in MB.
+        delta_mb: f64,
+        /// True if that is severe.
+        severe: bool,
+    },
+    /// Memory came down late.
+    LateFree {
+        /// When.
+        when: LateFree,
+        /// The first whose memory did (for [`LateFree::During`], the first task meanwhile).
+        first: String,
+        /// How many.
+        count: usize,
+        /// The most of one, in MB.
+        most_mb: f64,
+    },
+    /// Levels at which tasks failed, and no more often than below.
+    Flaky {
+        /// The levels.
+        levels: Vec<u32>,
+    },
+    /// Throughput collapses under load.
+    Knee {
+        /// At this level.
+        at: u32,
+        /// Tasks per second there.
+        throughput: f64,
+        /// The level with the best throughput.
+        best_at: u32,
+        /// Tasks per second there.
+        best: f64,
+    },
+    /// Tasks were sent again after a failure.
+    Retries {
+        /// Tasks that were.
+        tasks: usize,
+        /// Of so many.
+        of: usize,
+        /// Retries in all.
+        retries: u32,
+    },
+    /// A warning of the run's log.
+    Warning(Warning),
+    /// A phase ended early.
+    CutShort {
+        /// Which.
+        phase: Phase,
+        /// Why.
+        why: CutShort,
+    },
+    /// The run was stopped and went on.
+    Resumed {
+        /// After so many seconds.
+        gap_s: f64,
+        /// The phase whose readings begin anew, since the worker's processes are others.
+        new_series: Option<Phase>,
+    },
+    /// A line of a file could not be read.
+    Damage(Damage),
+}
+
+/// When memory came down late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateFree {
+    /// While it was waited for.
+    Waited,
+    /// After it had been read.
+    Between,
+    /// During another task.
+    During,
+}
+
+/// Why a run ended before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interruption {
+    /// Its log says why.
+    Recorded(String),
+    /// Its log has no end: highwater or the machine was stopped, while these tasks were in flight.
+    NoEnd {
+        /// Their `test_id`s.
+        in_flight: Vec<String>,
+    },
+}

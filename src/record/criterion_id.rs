@@ -1,0 +1,224 @@
+//! The criteria by name, and the conditions of the probes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::task::Phase;
+
+/// Which criterion: a stable name for machines, `leak.delta`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum CriterionId {
+    /// `leak.tasks`: every task of the leak check succeeds.
+    LeakTasks,
+    /// `leak.delta`: what memory retains of one task.
+    LeakDelta,
+    /// `leak.baseline`: memory returns to its baseline.
+    LeakBaseline,
+    /// `leak.growth`: nothing accumulates.
+    LeakGrowth,
+    /// `leak.fds`: no file descriptors accumulate.
+    LeakFds,
+    /// `leak.threads`: no threads accumulate.
+    LeakThreads,
+    /// `leak.processes`: no processes accumulate.
+    LeakProcesses,
+    /// `worker.works`: the worker that is watched does the work.
+    WorkerWorks,
+    /// `worker.alive`: no worker ended or was replaced.
+    WorkerAlive,
+    /// `sampler.complete`: the sampler saw every role at every tick.
+    SamplerComplete,
+    /// `probe.` and the condition: nothing leaks under it.
+    Probe(Condition),
+    /// `compare.growth`: growth is no worse than the baseline's.
+    CompareGrowth,
+    /// `soak.tasks`: every task of the soak succeeds.
+    SoakTasks,
+    /// `soak.growth`: nothing accumulates under load.
+    SoakGrowth,
+    /// `soak.cap`: memory stays below its cap.
+    SoakCap,
+    /// `ramp.required`: the required concurrency holds.
+    RampRequired,
+    /// `ramp.rtf`: RTF stays below its bound.
+    RampRtf,
+    /// One of another version.
+    Other(String),
+}
+
+/// The condition under which a task was sent: a probe's, or the task that asks whether the service has recovered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Condition {
+    /// `repeat`: one input again and again.
+    Repeat,
+    /// `pause`: nothing is sent.
+    Pause,
+    /// `alternate`: short and long in turn.
+    Alternate,
+    /// `parallel`: several tasks at once.
+    Parallel,
+    /// `error`: what the service fails on.
+    Error,
+    /// `recovery`: after a level of the ramp that broke; no probe.
+    Recovery,
+    /// One of another version.
+    Other(String),
+}
+
+/// The names of the criteria, but for those of the probes.
+const NAMES: [(CriterionId, &str); 16] = [
+    (CriterionId::LeakTasks, "leak.tasks"),
+    (CriterionId::LeakDelta, "leak.delta"),
+    (CriterionId::LeakBaseline, "leak.baseline"),
+    (CriterionId::LeakGrowth, "leak.growth"),
+    (CriterionId::LeakFds, "leak.fds"),
+    (CriterionId::LeakThreads, "leak.threads"),
+    (CriterionId::LeakProcesses, "leak.processes"),
+    (CriterionId::WorkerWorks, "worker.works"),
+    (CriterionId::WorkerAlive, "worker.alive"),
+    (CriterionId::SamplerComplete, "sampler.complete"),
+    (CriterionId::CompareGrowth, "compare.growth"),
+    (CriterionId::SoakTasks, "soak.tasks"),
+    (CriterionId::SoakGrowth, "soak.growth"),
+    (CriterionId::SoakCap, "soak.cap"),
+    (CriterionId::RampRequired, "ramp.required"),
+    (CriterionId::RampRtf, "ramp.rtf"),
+];
+
+impl CriterionId {
+    /// The name in files: `leak.delta`, `probe.parallel`.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            CriterionId::Probe(condition) => format!("probe.{}", condition.name()).into(),
+            CriterionId::Other(name) => name.into(),
+            known => NAMES.iter().find(|(id, _)| id == known).map_or("", |(_, name)| name).into(),
+        }
+    }
+
+    /// The phase that answers it; the probes belong to none, and neither does a worker's end.
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            CriterionId::LeakTasks
+            | CriterionId::LeakDelta
+            | CriterionId::LeakBaseline
+            | CriterionId::LeakGrowth
+            | CriterionId::LeakFds
+            | CriterionId::LeakThreads
+            | CriterionId::LeakProcesses
+            | CriterionId::WorkerWorks
+            | CriterionId::CompareGrowth => Some(Phase::Leak),
+            CriterionId::RampRequired | CriterionId::RampRtf => Some(Phase::Concurrency),
+            CriterionId::SoakTasks | CriterionId::SoakGrowth | CriterionId::SoakCap => Some(Phase::Soak),
+            CriterionId::WorkerAlive
+            | CriterionId::SamplerComplete
+            | CriterionId::Probe(_)
+            | CriterionId::Other(_) => None,
+        }
+    }
+
+    /// True for what the leak check asks of memory, descriptors, threads and processes.
+    pub fn asks_what_is_retained(&self) -> bool {
+        matches!(
+            self,
+            CriterionId::LeakDelta
+                | CriterionId::LeakBaseline
+                | CriterionId::LeakGrowth
+                | CriterionId::LeakFds
+                | CriterionId::LeakThreads
+                | CriterionId::LeakProcesses
+        )
+    }
+
+    /// True for a probe's.
+    pub fn is_probe(&self) -> bool {
+        matches!(self, CriterionId::Probe(_))
+    }
+}
+
+impl fmt::Display for CriterionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl From<CriterionId> for String {
+    fn from(id: CriterionId) -> String {
+        id.name().into_owned()
+    }
+}
+
+impl From<String> for CriterionId {
+    fn from(name: String) -> CriterionId {
+        if let Some((id, _)) = NAMES.iter().find(|(_, known)| *known == name) {
+            return id.clone();
+        }
+        match name.strip_prefix("probe.") {
+            Some(condition) => CriterionId::Probe(condition.to_string().into()),
+            None => CriterionId::Other(name),
+        }
+    }
+}
+
+impl Condition {
+    /// The name in files and in `leak.probes`.
+    pub fn name(&self) -> &str {
+        match self {
+            Condition::Repeat => "repeat",
+            Condition::Pause => "pause",
+            Condition::Alternate => "alternate",
+            Condition::Parallel => "parallel",
+            Condition::Error => "error",
+            Condition::Recovery => "recovery",
+            Condition::Other(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Condition> for String {
+    fn from(condition: Condition) -> String {
+        condition.name().to_string()
+    }
+}
+
+impl From<String> for Condition {
+    fn from(name: String) -> Condition {
+        match name.as_str() {
+            "repeat" => Condition::Repeat,
+            "pause" => Condition::Pause,
+            "alternate" => Condition::Alternate,
+            "parallel" => Condition::Parallel,
+            "error" => Condition::Error,
+            "recovery" => Condition::Recovery,
+            _ => Condition::Other(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_and_unknown_ones_are_kept() {
+        let names: Vec<String> = NAMES.iter().map(|(_, name)| (*name).to_string()).collect();
+        let more = ["probe.parallel", "probe.upside_down", "leak.future"].map(String::from);
+        for name in names.into_iter().chain(more) {
+            assert_eq!(CriterionId::from(name.clone()).name(), name);
+        }
+        assert_eq!(CriterionId::from("probe.error".to_string()), CriterionId::Probe(Condition::Error));
+        assert_eq!(
+            CriterionId::from("leak.future".to_string()),
+            CriterionId::Other("leak.future".to_string())
+        );
+    }
+}

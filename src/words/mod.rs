@@ -1,0 +1,17 @@
+//! Every sentence that people read of a run, made from the data behind it.
+//!
+//! The modules below this one (records, analysis, phases, sampler) decide and measure, and put no sentence together:
+//! their reasons are enumerations with figures, which implement `Display` here. So a wording is changed in one
+//! place, and no code compares or edits a sentence.
+
+mod compare;
+mod criteria;
+mod limit;
+mod notes;
+mod numbers;
+mod places;
+mod reasons;
+
+pub(crate) use criteria::{WORKER_CHANGED, criterion, criterion_line, summary};
+pub(crate) use numbers::sentence_case;
+pub(crate) use reasons::NO_REASON;

@@ -1,0 +1,114 @@
+//! What a reader must know besides the criteria, and why a run ended early.
+
+use std::fmt;
+
+use super::numbers::{count, mb, signed_mb};
+use crate::analysis::{Interruption, LateFree, Note};
+use crate::record::Damage;
+use crate::units::significant;
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::WarmUp { input, delta_mb, severe } => write!(
+                f,
+                "warm-up: the first {input} task retained {}{} (a model or a pool that loads at first use is judged \
+                 by whether it happens again)",
+                signed_mb(*delta_mb),
+                if *severe { ", which is severe" } else { "" }
+            ),
+            Note::LateFree { when, first, count, most_mb } => {
+                f.write_str(&late_free(*when, first, *count, *most_mb))
+            }
+            Note::Flaky { levels } => {
+                let levels: Vec<String> = levels.iter().map(|level| format!("c={level}")).collect();
+                write!(
+                    f,
+                    "{}: tasks failed at every attempt, but not significantly more often than at the levels below \
+                     (Fisher's exact test, 5 %), so none of these is taken for the limit; \
+                     `ramp.stable.min_success` says what share of tasks must succeed",
+                    levels.join(", ")
+                )
+            }
+            Note::Knee { at, throughput, best_at, best } => write!(
+                f,
+                "c={at} did {} tasks/s and c={best_at} did {}: throughput collapses under load, though no clause \
+                 forbids it (`ramp.stable.max_latency_s` would make it the limit)",
+                significant(*throughput),
+                significant(*best)
+            ),
+            Note::Retries { tasks, of, retries } => write!(
+                f,
+                "{tasks} of {} {} sent again after a failure, {} in all (`target.retries`)",
+                count(*of, "task"),
+                if *tasks == 1 { "was" } else { "were" },
+                count(*retries as usize, "time")
+            ),
+            Note::Warning(warning) => write!(f, "{warning}"),
+            Note::CutShort { phase, why } => write!(f, "the {} phase was cut short: {why}", phase.word()),
+            Note::Resumed { gap_s, new_series: None } => {
+                write!(f, "the run was stopped and went on after {gap_s:.0} s")
+            }
+            Note::Resumed { gap_s, new_series: Some(phase) } => write!(
+                f,
+                "the run was stopped and went on after {gap_s:.0} s, with other processes of the worker: the {} phase \
+                 began anew, and its earlier readings are not judged",
+                phase.word()
+            ),
+            Note::Damage(damage) => write!(f, "{damage}"),
+        }
+    }
+}
+
+fn late_free(when: LateFree, first: &str, number: usize, most_mb: f64) -> String {
+    let one = number == 1;
+    let amount = if one { mb(most_mb) } else { format!("up to {} each", mb(most_mb)) };
+    let who =
+        |noun: &str| if one { first.to_string() } else { format!("{} ({first} first)", count(number, noun)) };
+    match when {
+        LateFree::Waited => {
+            let end = if one { "its end" } else { "their end" };
+            format!(
+                "late free: {} released {amount} some time after {end}; what was left then was judged",
+                who("task")
+            )
+        }
+        LateFree::Between => {
+            let who =
+                if one { first.to_string() } else { format!("{number} tasks or levels ({first} first)") };
+            format!(
+                "late free: {who} released {amount} only after memory had been read; the next task is not credited \
+                 with it"
+            )
+        }
+        LateFree::During if one => format!(
+            "{first}: {amount} that an earlier task held was released meanwhile; its own delta is {amount} too low"
+        ),
+        LateFree::During => format!(
+            "{}: {amount} that an earlier task held was released meanwhile; their own deltas are too low by as much",
+            who("task")
+        ),
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.torn { "torn in mid-write" } else { "unreadable" };
+        write!(f, "{} line {}: {what}, skipped ({})", self.file, self.line, self.reason)
+    }
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Interruption::Recorded(reason) => f.write_str(reason),
+            Interruption::NoEnd { in_flight } => {
+                f.write_str("the log of events has no end: highwater or the machine was stopped; ")?;
+                match in_flight.as_slice() {
+                    [] => f.write_str("no task was in flight"),
+                    tasks => write!(f, "in flight: {}", tasks.join(", ")),
+                }
+            }
+        }
+    }
+}
