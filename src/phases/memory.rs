@@ -16,8 +16,11 @@ use crate::record::{CutShort, Event, Footprint, Warning};
 use crate::sampler::{Pss, SamplerClient, Snapshot};
 use crate::units::{round, to_mb};
 
-/// Time between two readings while waiting for quiet memory.
+/// The longest time between two readings while waiting for quiet memory.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// Readings in the time for which memory has to be quiet, where that is short.
+const LOOKS_WHILE_QUIET: f64 = 4.0;
 
 /// Reads memory through the sampler.
 pub(super) struct MemoryReader {
@@ -123,6 +126,7 @@ impl MemoryReader {
     async fn settled_by(&self, plan: &SettlePlan, high_mb: Option<f64>) -> Result<Settled> {
         let started = Instant::now();
         let mut state = Settle::new(plan, high_mb);
+        let look = LOOK.min(Duration::from_secs_f64(plan.quiet_s / LOOKS_WHILE_QUIET));
         loop {
             self.stop.check()?;
             let rss = self.worker_rss().await?.map(to_mb);
@@ -139,7 +143,7 @@ impl MemoryReader {
                     late_free_mb: state.came_down_mb(rss_mb),
                 });
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(look).await;
         }
     }
 

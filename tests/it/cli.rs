@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use highwater::demo::{Embedded, Role};
 use serde_json::{Value, json};
-use serial_test::file_serial;
+use serial_test::parallel;
 use tempfile::TempDir;
 
 /// The outcome of an invocation.
@@ -466,7 +466,7 @@ fn doctor_says_of_everything_that_is_missing_what_to_do() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn run_json_ends_with_one_object_and_nothing_else_on_stdout() {
     let home = Home::new();
     let recordings = home.recordings();

@@ -9,7 +9,7 @@ use highwater::session::Session;
 use rstest::rstest;
 use rustix::process::Signal;
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use crate::support::alone::alone;
 use crate::support::runs::{Place, Running, assert_gone, eventually, json_lines, lives};
@@ -23,7 +23,7 @@ const BOTH: &str = "--repeats 1 --set leak.max_repeats=1 --max-concurrency 4";
 #[case::in_the_leak_check("--only leak", "--wait 700ms", 3, None, 1)]
 #[case::in_a_work_horse("--only leak", "--wait 700ms --fork", 1, None, 1)]
 #[case::in_a_batch(BOTH, "--wait 200ms --hang 3", 4, Some(2), 3)]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn sigkill_loses_no_finished_task_and_leaves_no_process(
     #[case] arguments: &str,
     #[case] fault: &str,
@@ -81,7 +81,7 @@ fn sigkill_loses_no_finished_task_and_leaves_no_process(
 #[rstest]
 #[case::interrupt(Signal::INT, "SIGINT")]
 #[case::terminate(Signal::TERM, "SIGTERM")]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_signal_ends_the_run_with_a_report(#[case] stop: Signal, #[case] name: &str) {
     let place = Place::new(4, 8);
     let running = Running::start(&mut place.run("--only leak --timeout 60", "--hang"));
@@ -108,7 +108,7 @@ fn a_signal_ends_the_run_with_a_report(#[case] stop: Signal, #[case] name: &str)
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn what_was_measured_before_a_signal_is_in_the_report() {
     let place = Place::new(4, 8);
     let running = Running::start(&mut place.run("--json --only leak", "--wait 300ms"));
@@ -127,7 +127,7 @@ fn what_was_measured_before_a_signal_is_in_the_report() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_second_interrupt_stops_at_once() {
     let place = Place::new(4, 8);
     let running = Running::start(&mut place.run("--only leak --timeout 60", "--hang"));
@@ -151,7 +151,7 @@ fn a_second_interrupt_stops_at_once() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_worker_that_is_killed_from_outside_ends_the_leak_check() {
     let place = Place::new(2, 8);
     let running = Running::start(&mut place.run("--only leak", "--wait 1s"));
@@ -184,7 +184,7 @@ fn a_worker_that_is_killed_from_outside_ends_the_leak_check() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn two_runs_of_the_same_second_write_different_files() {
     let place = Place::new(2, 2);
     let arguments = "--json --only concurrency --max-concurrency 1 --required 1";

@@ -7,7 +7,7 @@ mod compared;
 mod probed;
 
 use rstest::rstest;
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use crate::support::expect::{self, Expect, check};
 use crate::support::runs::Place;
@@ -72,14 +72,14 @@ const SOON: &str = "--set ramp.recover_s=1";
     &[("leak.delta", "fail")],
     &["SEVERE (> 500 MB)"]
 )]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_is_caught(#[case] fault: &str, #[case] criteria: &[(&str, &str)], #[case] words: &[&str]) {
     let place = Place::new(4, 8);
     check(&place, LEAK, fault, &Expect { exit: 1, criteria, words, ..Expect::default() });
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn children_that_share_their_parents_memory_leak_processes_and_not_that_memory() {
     // Each task leaves a forked child behind, which shares 40 MB with the worker.
     let place = Place::new(4, 8);
@@ -103,7 +103,7 @@ fn children_that_share_their_parents_memory_leak_processes_and_not_that_memory()
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn what_a_task_frees_during_the_next_one_is_told_of_the_former() {
     let place = Place::new(4, 8);
     // Memory is quiet before it is freed, and by then the next task has begun; that one waits
@@ -125,7 +125,7 @@ fn what_a_task_frees_during_the_next_one_is_told_of_the_former() {
 #[rstest]
 #[case::of_one_megabyte("--leak 1MB")]
 #[case::on_one_task_in_five("--leak 10MB --leak-every 5")]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_that_no_gate_sees_is_found_within_the_bound(#[case] fault: &str) {
     let place = Place::new(1, 2);
     let expect = Expect {
@@ -135,11 +135,11 @@ fn a_leak_that_no_gate_sees_is_found_within_the_bound(#[case] fault: &str) {
         ..Expect::default()
     };
     // It takes some sixty tasks, of which most is waiting for quiet memory.
-    check(&place, &format!("{LEAK} --set settle.quiet_s=0.1"), fault, &expect);
+    check(&place, LEAK, fault, &expect);
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_on_long_audio_alone_is_caught() {
     // The service calls audio of more than 300 s long.
     let place = Place::new(4, 301);
@@ -157,7 +157,7 @@ fn a_leak_on_long_audio_alone_is_caught() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_of_parallel_tasks_shows_in_the_memory_of_the_levels() {
     let place = Place::new(4, 4);
     let fault = format!("--leak 100MB --leak-when parallel {SLOW}");
@@ -182,7 +182,7 @@ fn a_leak_of_parallel_tasks_shows_in_the_memory_of_the_levels() {
 #[case::a_model_that_loads_at_the_first_task("--warmup 200MB", &["warm-up: the first short task retained +19"])]
 #[case::a_work_horse_for_each_task("--fork", &[])]
 #[case::memory_freed_late("--late-free 500ms", &[])]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_harmless_look_alike_passes(#[case] fault: &str, #[case] words: &[&str]) {
     let place = Place::new(4, 8);
     let expect = Expect {
@@ -204,7 +204,7 @@ fn a_harmless_look_alike_passes(#[case] fault: &str, #[case] words: &[&str]) {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_ramp_without_a_fault_reaches_its_bound_and_says_so() {
     let place = Place::new(4, 8);
     let expect = Expect {
@@ -219,7 +219,7 @@ fn a_ramp_without_a_fault_reaches_its_bound_and_says_so() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_crash_names_the_killed_worker_and_the_level_below_it() {
     let place = Place::new(4, 4);
     let expect = Expect {
@@ -241,7 +241,7 @@ fn a_crash_names_the_killed_worker_and_the_level_below_it() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_worker_that_a_supervisor_restarts_has_crashed_all_the_same() {
     let place = Place::new(4, 4);
     let expect = Expect {
@@ -255,7 +255,7 @@ fn a_worker_that_a_supervisor_restarts_has_crashed_all_the_same() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_service_that_fails_under_load_is_told_from_one_that_crashes() {
     let place = Place::new(4, 4);
     let expect = Expect {
@@ -275,7 +275,7 @@ fn a_service_that_fails_under_load_is_told_from_one_that_crashes() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_refused_submission_has_a_line_of_its_own() {
     let place = Place::new(4, 4);
     let expect = Expect {
@@ -294,7 +294,7 @@ fn a_refused_submission_has_a_line_of_its_own() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_service_that_hangs_under_load_is_a_timeout_not_a_crash() {
     let place = Place::new(4, 4);
     let expect = Expect {
@@ -311,7 +311,7 @@ fn a_service_that_hangs_under_load_is_a_timeout_not_a_crash() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_service_that_answers_nothing_ends_the_leak_check_soon() {
     let place = Place::new(4, 8);
     let expect = Expect {
@@ -325,7 +325,7 @@ fn a_service_that_answers_nothing_ends_the_leak_check_soon() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn rtf_ends_the_ramp_where_it_is_asked_to() {
     // A wait of 200 ms is an RTF of 0.05 on any machine.
     let place = Place::new(4, 8);
@@ -340,7 +340,7 @@ fn rtf_ends_the_ramp_where_it_is_asked_to() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn rtf_fails_its_criterion_but_ends_no_ramp_unasked() {
     let place = Place::new(4, 8);
     let expect = Expect {

@@ -8,7 +8,7 @@ use highwater::demo::{Embedded, Role};
 use rstest::rstest;
 use rustix::process::Signal;
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::{parallel, serial};
 
 use crate::support::expect::told;
 use crate::support::runs::{self, Place, Running, assert_gone, eventually};
@@ -27,7 +27,7 @@ const RAMP: &str = "--only concurrency --max-concurrency 5";
 #[case::rtf("--stall-at 3", "--stop-at-rtf", "rtf", "≥ 1.0")]
 #[case::latency("--stall-at 3", "--set ramp.stable.max_latency_s=3", "latency", "s ≥ 3.00 s")]
 #[case::memory("--batch-memory 100MB", "--set ramp.stable.max_peak_mb=250", "peak_memory", "MB ≥ 250 MB")]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn both_searches_find_the_limit(
     #[case] fault: &str,
     #[case] arguments: &str,
@@ -65,7 +65,7 @@ fn both_searches_find_the_limit(
 
 /// A worker that died has no successor here: nothing can be tried after that.
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_crash_is_found_at_its_level_and_not_guessed_where_a_level_was_left_out() {
     let place = Place::new(3, 3);
     for search in ["linear", "bisect"] {
@@ -83,7 +83,7 @@ fn a_crash_is_found_at_its_level_and_not_guessed_where_a_level_was_left_out() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_service_that_fails_one_task_in_ten_has_no_limit_of_concurrency() {
     let place = Place::new(3, 3);
     let (exit, told) = told(&place, "--only concurrency --max-concurrency 4", &format!("--flaky 10 {SLOW}"));
@@ -96,7 +96,7 @@ fn a_service_that_fails_one_task_in_ten_has_no_limit_of_concurrency() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_starved_highwater_ends_invalid_and_not_with_a_limit() {
     let place = Place::new(3, 3);
     // While it is stopped, no task is seen to end: each looks far slower than it is.
@@ -135,7 +135,7 @@ fn a_starved_highwater_ends_invalid_and_not_with_a_limit() {
 /// `nice` and pinned to a core on which others work, it gets next to nothing of it, while the service has
 /// what it needs.
 #[test]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_highwater_of_low_priority_on_a_busy_core_ends_invalid() {
     let place = Place::new(1, 1);
     let service = Embedded::start(Path::new(env!("CARGO_BIN_EXE_highwater")), &[]).unwrap();
@@ -190,7 +190,7 @@ fn signal_if_alive(pid: u32, which: Signal) {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_killed_ramp_goes_on_and_the_report_joins_both_parts() {
     let place = Place::new(3, 3);
     let running =
@@ -256,7 +256,7 @@ fn a_killed_ramp_goes_on_and_the_report_joins_both_parts() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn an_interrupted_ramp_tries_its_level_again_and_a_running_one_is_left_alone() {
     let place = Place::new(3, 3);
     // The third level is never reached by less: what is stopped is in its middle.
@@ -292,7 +292,7 @@ fn an_interrupted_ramp_tries_its_level_again_and_a_running_one_is_left_alone() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_soak_gives_the_leak_verdict_under_load_with_its_rates() {
     let place = Place::new(2, 2);
     let soak = |arguments: &str, fault: &str| {
@@ -324,7 +324,7 @@ fn a_soak_gives_the_leak_verdict_under_load_with_its_rates() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_soak_ends_cleanly_when_it_is_interrupted() {
     let place = Place::new(2, 2);
     let mut command = place.highwater();

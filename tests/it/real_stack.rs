@@ -25,7 +25,7 @@ use highwater::sampler::{default_source, find_processes};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::serial;
 
 use crate::support::expect::{Expect, Told, finished};
 use crate::support::runs::{Place, Running, eventually};
@@ -91,7 +91,7 @@ fn megabytes(bytes: &Value) -> f64 {
 #[case::a_simple_pool_with_titles("--worker pool-simple --proctitle --api workers", "pool master")]
 #[case::a_simple_pool("--worker pool-simple --api reload", "pool master")]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn the_tree_is_the_right_one(#[case] options: &str, #[case] root: &str) {
     let stack = Stack::start(options);
     let place = Place::new(1, 1);
@@ -128,7 +128,7 @@ fn the_tree_is_the_right_one(#[case] options: &str, #[case] root: &str) {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn the_registry_names_the_worker_that_lives() {
     let stack = Stack::start("--worker simple --count 2 --neighbour");
     let mut redis = redis::Client::open(stack.text("redis_url")).unwrap().get_connection().unwrap();
@@ -181,7 +181,7 @@ fn the_registry_names_the_worker_that_lives() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_work_horse_that_retains_is_seen_at_its_peak_and_its_parent_is_clean() {
     let stack = Stack::start("--worker fork --behaviour retain");
     let expect = Expect {
@@ -205,7 +205,7 @@ fn a_work_horse_that_retains_is_seen_at_its_peak_and_its_parent_is_clean() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_worker_that_runs_jobs_itself_and_retains_leaks() {
     let stack = Stack::start("--worker simple --behaviour retain");
     let expect = Expect {
@@ -224,7 +224,7 @@ fn a_worker_that_runs_jobs_itself_and_retains_leaks() {
 /// It maps as many numerical libraries as a large runtime maps, but is not one.
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_worker_that_retains_one_megabyte_a_task_leaks() {
     let stack = Stack::start("--worker simple --behaviour retain-small");
     let expect = Expect {
@@ -241,7 +241,7 @@ fn a_worker_that_retains_one_megabyte_a_task_leaks() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_model_that_loads_at_the_first_task_is_a_warm_up() {
     let stack = Stack::start("--worker simple --behaviour lazy-model");
     let expect = Expect {
@@ -254,7 +254,7 @@ fn a_model_that_loads_at_the_first_task_is_a_warm_up() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn memory_that_comes_down_late_is_not_called_a_leak() {
     let stack = Stack::start("--worker simple --behaviour late-free=2");
     let expect = Expect {
@@ -270,7 +270,7 @@ fn memory_that_comes_down_late_is_not_called_a_leak() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_service_that_refuses_the_third_task_holds_two() {
     let stack = Stack::start("--worker simple --behaviour slow=3 --reject-at 3");
     let expect = Expect {
@@ -294,7 +294,7 @@ fn a_service_that_refuses_the_third_task_holds_two() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_worker_that_is_restarted_four_times_is_reported_four_times_and_ends_the_ramp() {
     // Each of the four tasks kills the worker; the shell's loop starts it again, and it takes the next.
     let stack = Stack::start("--worker simple --loop --behaviour slow=1.5,crash@2-5");
@@ -320,7 +320,7 @@ fn a_worker_that_is_restarted_four_times_is_reported_four_times_and_ends_the_ram
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_killed_worker_is_known_while_the_api_says_processing() {
     let stack = Stack::start("--worker simple --behaviour hang");
     let place = Place::new(1, 1);
@@ -357,7 +357,7 @@ fn a_killed_worker_is_known_while_the_api_says_processing() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_hung_task_is_told_from_the_one_behind_it() {
     let stack = Stack::start("--worker simple --behaviour hang@1");
     let expect = Expect {
@@ -380,7 +380,7 @@ fn a_hung_task_is_told_from_the_one_behind_it() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn an_api_that_keeps_what_is_uploaded_leaks() {
     let stack = Stack::start("--worker fork --keep-uploads");
     let api = stack.pid("api", "uvicorn");
@@ -392,7 +392,7 @@ fn an_api_that_keeps_what_is_uploaded_leaks() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_real_recogniser_is_measured_like_any_other() {
     let stack = Stack::start("--worker fork --recogniser whisper --api workers");
     let told =

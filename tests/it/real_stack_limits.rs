@@ -1,6 +1,6 @@
 //! Limits of a real service (`fixtures/asr-stack`): where it dies, and how it scales with its workers.
 
-use serial_test::file_serial;
+use serial_test::serial;
 
 use crate::support::expect::{Told, finished};
 use crate::support::runs::{Place, Running};
@@ -19,7 +19,7 @@ fn ramp(stack: &Stack, arguments: &str) -> Told {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn a_worker_that_dies_at_four_holds_three_and_is_named_with_its_signal() {
     // Levels of one, two and three tasks are six: the seventh is the first of the fourth level.
     let stack = Stack::start("--worker simple --behaviour crash@7");
@@ -40,7 +40,7 @@ fn a_worker_that_dies_at_four_holds_three_and_is_named_with_its_signal() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[file_serial(highwater_suite)]
+#[serial(machine)]
 fn two_workers_do_twice_what_one_does_and_the_table_shows_it() {
     // Tasks only wait, so that the number of cores does not matter.
     let scaling = |count: u32| {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use highwater::demo::{Embedded, Role};
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use crate::support::runs::{Place, Running, eventually, json_lines};
 use crate::support::stopping::Files;
 
-const RECORDINGS: &str = "--short short.wav --long long.wav --set settle.quiet_s=0.1";
+const RECORDINGS: &str = "--short short.wav --long long.wav --set settle.quiet_s=0.05";
 
 /// A service that outlives the highwater that drives it, and the flags that lead to it.
 fn service() -> (Embedded, String) {
@@ -59,7 +59,7 @@ fn rounds(object: &Value) -> Vec<u64> {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_soak_goes_on_in_its_series_with_the_same_service_and_begins_anew_with_another() {
     let place = Place::new(1, 1);
     let (service, flags) = service();
@@ -92,7 +92,7 @@ fn a_soak_goes_on_in_its_series_with_the_same_service_and_begins_anew_with_anoth
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_check_goes_on_where_it_was_and_begins_anew_with_another_service() {
     let place = Place::new(1, 2);
     let (service, flags) = service();
@@ -121,7 +121,7 @@ fn a_leak_check_goes_on_where_it_was_and_begins_anew_with_another_service() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn probes_go_on_with_the_condition_that_was_under_way() {
     let place = Place::new(1, 1);
     let (_service, flags) = service();

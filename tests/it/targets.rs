@@ -19,7 +19,7 @@ use highwater::service::{
 };
 use highwater::suite::Suite;
 use serde_json::{Value, json};
-use serial_test::file_serial;
+use serial_test::parallel;
 
 fn input(bytes: Vec<u8>) -> Input {
     Input {
@@ -330,7 +330,7 @@ struct Looks {
 }
 
 #[tokio::test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 async fn polling_backs_off_and_no_time_is_too_short() {
     /// How long the service takes.
     const TRUTH: Duration = Duration::from_millis(900);
@@ -402,7 +402,7 @@ impl Target for Counter {
 fn counting(worker: &Idle, home: &std::path::Path, performed: &Arc<AtomicU32>, good: u32) -> Suite {
     let mut plan = Plan::default().worker_pid(worker.pid());
     plan.results = home.to_path_buf();
-    plan.settle.quiet_s = 0.1;
+    plan.settle.quiet_s = 0.05;
     // As many tasks as the level says, each level once: what is counted here is calls.
     plan.ramp.short_s = 0.0;
     plan.ramp.repeat_broken = false;
@@ -415,7 +415,7 @@ fn counting(worker: &Idle, home: &std::path::Path, performed: &Arc<AtomicU32>, g
 }
 
 #[tokio::test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 async fn a_target_of_ones_own_passes_through_the_whole_suite() {
     let (home, worker) = (tempfile::tempdir().unwrap(), Idle::start("counter-worker"));
     let performed = Arc::default();
@@ -438,7 +438,7 @@ async fn a_target_of_ones_own_passes_through_the_whole_suite() {
 }
 
 #[tokio::test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 async fn a_criterion_that_fails_says_its_figures_and_where_the_data_is() {
     let (home, worker) = (tempfile::tempdir().unwrap(), Idle::start("counter-worker"));
     let performed = Arc::default();

@@ -320,6 +320,48 @@ fn nextest_reads_the_file_at_the_top() {
     assert!(!real.is_empty());
 }
 
+/// The tests that carry `#[serial(machine)]`, as the test runner knows them, for the source of module `name`.
+fn serial_tests(name: &str, source: &str) -> Vec<String> {
+    let mut serial = false;
+    let mut found = Vec::new();
+    for line in source.lines() {
+        serial |= line == "#[serial(machine)]";
+        let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        if let Some((test, _)) = function.and_then(|line| line.split_once('(')) {
+            if std::mem::take(&mut serial) {
+                found.push(format!("{name}::{test}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_alone_under_cargo_test_is_alone_under_nextest() {
+    let configuration = text("nextest.toml");
+    let group = configuration.split("[[profile.default.overrides]]").nth(1).expect("the first group");
+    let listed = group.split("/^(").nth(1).and_then(|rest| rest.split(")/").next()).expect("its filter");
+    let listed: Vec<&str> = listed.split('|').collect();
+    let mut serial = Vec::new();
+    for (path, source) in rust_files("tests/it") {
+        let name = path.trim_start_matches("tests/it/").trim_end_matches(".rs").replace('/', "::");
+        serial.extend(serial_tests(&name, &source));
+    }
+    let is_listed = |test: &String| listed.iter().any(|front| test.starts_with(front));
+    let missing: Vec<&String> = serial.iter().filter(|test| !is_listed(test)).collect();
+    assert!(missing.is_empty(), "not alone in nextest.toml: {missing:?}");
+    for front in listed {
+        assert!(serial.iter().any(|test| test.starts_with(front)), "`{front}` has no `#[serial(machine)]`");
+    }
+}
+
+#[test]
+fn a_serial_test_would_be_found() {
+    let source =
+        "#[test]\n#[serial(machine)]\nfn alone() {}\n#[test]\n#[parallel(machine)]\nfn beside() {}\n";
+    assert_eq!(serial_tests("a::b", source), ["a::b::alone"]);
+}
+
 #[test]
 fn every_dependency_has_its_line_in_the_architecture() {
     for manifest in ["Cargo.toml", "demo/Cargo.toml"] {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::helper::{self, Helper};
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::parallel;
 
 fn watch(directory: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_process_is_watched_to_its_end_and_summed_up() {
     let directory = tempfile::tempdir().unwrap();
     let mut helper = Helper::spawn();
@@ -63,7 +63,7 @@ fn a_process_is_watched_to_its_end_and_summed_up() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn words_of_a_command_line_find_a_tree_and_people_get_a_table() {
     let directory = tempfile::tempdir().unwrap();
     let mut helper = Helper::spawn_stranger("a-word-that-only-it-has");
@@ -82,7 +82,7 @@ fn words_of_a_command_line_find_a_tree_and_people_get_a_table() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn ctrl_c_ends_a_watch_with_its_summary() {
     let directory = tempfile::tempdir().unwrap();
     let helper = Helper::spawn();
@@ -101,7 +101,7 @@ fn ctrl_c_ends_a_watch_with_its_summary() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_watch_ends_when_its_reader_does() {
     let directory = tempfile::tempdir().unwrap();
     let helper = Helper::spawn();

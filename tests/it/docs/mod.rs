@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use blocks::{Block, How, blocks, criteria, fences, links, spans};
 use place::{Place, root};
-use serial_test::file_serial;
+use serial_test::parallel;
 
 /// Chains of blocks that run beside each other: they wait for most of their time.
 const AT_ONCE: usize = 6;
@@ -74,7 +74,7 @@ fn chains() -> Vec<Vec<Block>> {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn every_command_does_what_its_page_says() {
     let chains = chains();
     assert!(chains.len() >= 8, "only {} chains of commands are run", chains.len());

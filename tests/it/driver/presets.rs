@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use highwater::plan::Plan;
 use highwater::service::{OpenAiTarget, Target, TaskError};
 use serde_json::{Value, json};
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use super::input;
 use super::mini::{Mini, Reply, ok};
@@ -73,7 +73,7 @@ fn run(url: &str, home: &std::path::Path, worker: &Idle, more: &[&str]) -> Outpu
         .current_dir(home)
         .env("SPEECH_KEY", SECRET)
         .args(["run", "--url", url, "--worker-pid", &worker.pid().to_string(), "--only", "concurrency"])
-        .args(["--max-concurrency", "2", "--set", "settle.quiet_s=0.1", "--set", "sampler.interval_s=0.1"])
+        .args(["--max-concurrency", "2", "--set", "settle.quiet_s=0.05", "--set", "sampler.interval_s=0.1"])
         // A service that refuses everything does not recover.
         .args(["--set", "ramp.recover_s=0"])
         .args(more)
@@ -93,7 +93,7 @@ fn files(directory: &std::path::Path) -> String {
 
 /// The service quotes what it was sent in its refusal, as some do.
 #[tokio::test(flavor = "multi_thread")]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 async fn a_secret_is_sent_and_written_nowhere() {
     let router = Router::new().route("/v1/models", get(|| async { "{}" })).route(
         "/v1/audio/transcriptions",
@@ -114,7 +114,7 @@ async fn a_secret_is_sent_and_written_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 async fn a_task_that_is_sent_again_is_counted_and_shown() {
     let tries = Arc::new(AtomicUsize::new(0));
     let service = Mini::start(move |asked| {

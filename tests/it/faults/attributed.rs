@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use crate::support::expect::{Told, told};
 use crate::support::runs::Place;
@@ -20,7 +20,7 @@ fn run(fault: &str) -> Told {
 #[case::mmap("mmap", "anonymous", "MB")]
 #[case::shared_memory("shm", "shared", "/memfd:leak")]
 #[case::mapped_files("file", "files", "")]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn memory_is_told_by_its_place(#[case] how: &str, #[case] place: &str, #[case] most: &str) {
     let told = run(&format!("--leak 8MB --leak-how {how}"));
     let grown = &told.object["attribution"]["memory"][0];
@@ -38,7 +38,7 @@ fn memory_is_told_by_its_place(#[case] how: &str, #[case] place: &str, #[case] m
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn what_can_be_counted_is_told_by_kind_and_name() {
     let told = run("--leak-fds 2 --leak-fd-kind pipe --leak-threads --leak-zombies");
     let counts = told.object["attribution"]["counts"].as_array().unwrap();
@@ -52,7 +52,7 @@ fn what_can_be_counted_is_told_by_kind_and_name() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn sockets_files_and_children_are_told_apart() {
     let told = run("--leak-fds --leak-fd-kind socket --leak-children");
     let whats = |told: &Told| -> Vec<String> {
@@ -67,7 +67,7 @@ fn sockets_files_and_children_are_told_apart() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn nothing_is_told_of_a_clean_service() {
     let told = run("--cache 2x8MB");
     assert_eq!(told.object["attribution"], Value::Null, "{}", told.object);

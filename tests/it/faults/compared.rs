@@ -1,7 +1,7 @@
 //! Comparing runs of the embedded service: a planted fix is proved, a planted regression is caught.
 
 use serde_json::Value;
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use crate::support::runs::{Place, Running};
 
@@ -15,7 +15,7 @@ fn measured() -> Runs {
     for (directory, fault) in [("clean", ""), ("leak", LEAK), ("again", LEAK)] {
         // As few repeats as possible: the length of the check is not under test.
         let arguments = "run --demo --short short.wav --long long.wav --only leak --repeats 5 \
-                         --set leak.max_repeats=5 --set settle.quiet_s=0.2 --set settle.late_free_s=0.2";
+                         --set leak.max_repeats=5 --set settle.quiet_s=0.05 --set settle.late_free_s=0.2";
         let mut command = place.highwater();
         command.args(arguments.split_whitespace()).args(["--results", directory, "--"]);
         Running::start(command.args(fault.split_whitespace())).ended();
@@ -45,7 +45,7 @@ impl Runs {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_fix_is_proved_and_a_regression_caught() {
     let runs = measured();
     runs.assert("leak clean", 0, "fixed", "memory grew by 4.77 MB per task before");

@@ -1,6 +1,6 @@
 //! A leak under one condition is found under that condition; look-alikes are not reported.
 
-use serial_test::file_serial;
+use serial_test::parallel;
 
 use crate::support::expect::{Expect, check};
 use crate::support::runs::Place;
@@ -10,7 +10,7 @@ const SHORT: &str = "--only leak --set settle.late_free_s=0.5 --repeats 5 --set 
                      --set leak.probe_pause_s=2";
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_of_parallel_tasks_is_found_and_only_there() {
     let place = Place::new(4, 8);
     let expect = Expect {
@@ -28,7 +28,7 @@ fn a_leak_of_parallel_tasks_is_found_and_only_there() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_on_the_error_path_is_found_and_named() {
     let place = Place::new(4, 8);
     std::fs::write(place.path("broken.wav"), "this is no audio").unwrap();
@@ -44,7 +44,7 @@ fn a_leak_on_the_error_path_is_found_and_named() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_of_changing_lengths_is_found_where_they_alternate() {
     let place = Place::new(4, 8);
     let expect = Expect {
@@ -64,7 +64,7 @@ fn a_leak_of_changing_lengths_is_found_where_they_alternate() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn a_leak_by_the_clock_is_found_in_the_pause_alone() {
     let place = Place::new(4, 8);
     let expect = Expect {
@@ -79,7 +79,7 @@ fn a_leak_by_the_clock_is_found_in_the_pause_alone() {
 }
 
 #[test]
-#[file_serial(highwater_suite)]
+#[parallel(machine)]
 fn caches_warm_up_and_late_frees_leak_under_no_condition() {
     let place = Place::new(4, 8);
     std::fs::write(place.path("broken.wav"), "this is no audio").unwrap();

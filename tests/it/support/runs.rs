@@ -50,7 +50,7 @@ impl Place {
         command
             .args("run --demo --results results --short short.wav --long long.wav".split(' '))
             // One batch a level, also where its tasks take no time: these tests count them.
-            .args("--set settle.quiet_s=0.1 --set ramp.short_s=0".split(' '))
+            .args("--set settle.quiet_s=0.05 --set ramp.short_s=0".split(' '))
             // A machine that compiles beside the tests makes a level of a second INVALID, rightly.
             .args("--set ramp.max_lag_s=0".split(' '))
             .args(arguments.split_whitespace())
