@@ -12,7 +12,7 @@ use crate::record::{CriterionId, Event, RoleSampling, RunData, Sampling, Verdict
 /// would not show: every machine delays a thread now and then.
 const TOLERATED_S: f64 = 1.0;
 
-/// Not more than this share of the ticks may be missing, in percent.
+/// What is missing in all may last longer, up to this share of the ticks, in percent.
 const TOLERATED_PERCENT: f64 = 5.0;
 
 /// The criterion; absent for runs whose log does not say how they were sampled.
@@ -28,8 +28,8 @@ pub(super) fn sampling_criterion(run: &RunData) -> Option<Finding> {
 fn judged(sampling: &Sampling) -> Finding {
     let all = sampling.ticks + sampling.missed_ticks;
     let hidden = |ticks: u64, in_a_row: u64| {
-        let long = in_a_row > 1 && in_a_row as f64 * sampling.interval_s > TOLERATED_S;
-        long || (ticks > 1 && percent(ticks, all) > TOLERATED_PERCENT)
+        let long = |ticks: u64| ticks > 1 && ticks as f64 * sampling.interval_s > TOLERATED_S;
+        long(in_a_row) || (long(ticks) && percent(ticks, all) > TOLERATED_PERCENT)
     };
     let unread: Vec<(String, RoleSampling)> = sampling
         .roles

@@ -14,6 +14,7 @@ mod docs;
 mod driver;
 mod durability;
 mod faults;
+mod fixture;
 mod limits;
 mod readings;
 mod real_stack;

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::helper::{Helper, until};
 use highwater::ErrorKind;
-use highwater::plan::ProcessPlan;
-use highwater::record::ExitKind;
+use highwater::assessment::assess;
+use highwater::plan::{Plan, ProcessPlan};
+use highwater::record::{Criterion, Event, EventRecord, ExitKind, RunData, Verdict};
 use highwater::sampler::source::{LinuxSource, SysinfoSource};
 use highwater::sampler::{
     CSV_HEADER, CpuTime, EventKind, MachineMemory, ProcessEvent, ProcessId, ProcessInfo, ProcessSource,
@@ -256,7 +257,8 @@ fn the_csv_has_whole_lines_at_any_moment() {
     let text = read();
     let elapsed: Vec<f64> =
         text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
-    assert!(elapsed.is_sorted_by(|one, next| one < next));
+    // Of two ticks, the first late, both can round to the same moment.
+    assert!(elapsed.is_sorted());
     let row = text.lines().nth(1).expect("a row");
     assert!(row.split(',').nth(3) == Some(&helper.pid.to_string()) && row[19..20] == *".", "{row}");
 }
@@ -300,6 +302,66 @@ impl ProcessSource for Told {
     fn machine(&mut self) -> io::Result<MachineMemory> {
         self.0.machine()
     }
+}
+
+/// The real source, which on request cannot read a process that is alive, or takes its time over it.
+struct Faulty {
+    source: Box<dyn ProcessSource>,
+    denied: Arc<AtomicBool>,
+    /// CPU time that each reading uses.
+    slow: Duration,
+}
+
+impl ProcessSource for Faulty {
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
+        self.source.list()
+    }
+    fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError> {
+        let begun = Instant::now();
+        while begun.elapsed() < self.slow {
+            std::hint::spin_loop();
+        }
+        if self.denied.load(Ordering::SeqCst) { Err(ReadError::Denied) } else { self.source.read(id, wanted) }
+    }
+    fn machine(&mut self) -> io::Result<MachineMemory> {
+        self.source.machine()
+    }
+}
+
+/// What is judged of how a helper was sampled for 2 s, at a tick each 50 ms.
+fn sampled(slow: Duration, denied_meanwhile: bool) -> Criterion {
+    let helper = Helper::spawn();
+    let denied = Arc::new(AtomicBool::new(false));
+    let source = Faulty { source: default_source().expect("/proc"), denied: Arc::clone(&denied), slow };
+    let options =
+        SamplerOptions { interval: Duration::from_millis(50), ..SamplerOptions::new(helper.role()) };
+    let sampler = Sampler::start(options, Box::new(source)).expect("the helper is alive");
+    denied.store(denied_meanwhile, Ordering::SeqCst);
+    let started = Instant::now();
+    until("it was sampled for a while", || started.elapsed() >= Duration::from_secs(2));
+    let sampling = sampler.stop().expect("no panic").sampling();
+    let record = EventRecord { time: String::new(), elapsed: 0.0, event: Event::Sampled(sampling) };
+    let run = RunData { events: vec![record], ..RunData::default() };
+    let judgement = assess(&run, &Plan::default()).judgement;
+    judgement.criterion("sampler.complete").expect("the log says how it was sampled").clone()
+}
+
+#[test]
+fn a_live_process_that_is_not_read_fails_the_run() {
+    let found = sampled(Duration::ZERO, true);
+    assert_eq!(found.verdict, Verdict::Fail, "{found:?}");
+    assert!(found.detail.contains("worker was alive and could not be read at "), "{found:?}");
+    // A busy machine may starve the sampler, and nothing else than that may be said of it.
+    let found = sampled(Duration::ZERO, false);
+    assert_ne!(found.verdict, Verdict::Fail, "{found:?}");
+}
+
+#[test]
+fn reading_that_takes_longer_than_a_tick_is_seen() {
+    // Ticks of 50 ms, and 1.2 s for a reading: more than twenty are missed in a row.
+    let found = sampled(Duration::from_millis(1200), false);
+    assert_ne!(found.verdict, Verdict::Pass, "{found:?}");
+    assert!(found.detail.contains("the sampler missed "), "{found:?}");
 }
 
 #[test]
