@@ -3,7 +3,8 @@
 use super::compare::{Comparison, baseline_comparison, hold_against};
 use super::finding::{Evidence, Finding, WorkerChange};
 use super::growth::{Growth, LOOKS};
-use super::leak::{self, LeakTasks, MemoryMoments, leak_criteria, worker_changed};
+use super::leak::{self, MemoryMoments, leak_criteria, worker_changed};
+use super::leak_tasks::LeakTasks;
 use super::limit::{self, Level, levels};
 use super::note::{Interruption, Note};
 use super::probe::{self, ConditionGrowth, conditions};

@@ -14,6 +14,7 @@ mod judge;
 mod knee;
 mod late;
 mod leak;
+mod leak_tasks;
 mod level;
 mod limit;
 mod note;
@@ -51,8 +52,9 @@ pub use growth::{
     growth, growth_within, next_look,
 };
 pub(crate) use judge::{Derived, Judged, judge};
+pub use leak::MemoryMoments;
 pub(crate) use leak::worker_changed;
-pub use leak::{LeakReadings, LeakTasks, MemoryMoments};
+pub use leak_tasks::{LeakReadings, LeakTasks};
 pub use level::{LevelFacts, LevelVerdict, ProcessEnd, judge_level};
 pub(crate) use limit::level;
 pub use limit::{Level, levels, spent, throughputs, trials};
@@ -60,7 +62,7 @@ pub use note::{Interruption, LateFree, Note};
 pub use probe::{ConditionGrowth, ProbeEvidence, ProbeFound, Watched, conditions};
 pub(crate) use resources::open_resources;
 pub use scalability::{NoFit, Peak, Scalability, scalability};
-pub use soak::{Soak, rounds_wanted, soak, soak_over};
+pub use soak::{RoundStart, Soak, round_over, soak, soak_over};
 pub use stats::{Summary, percentile, summary, wilson};
 
 use std::collections::HashSet;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::finding::{CountEvidence, CountStanding, Evidence, Finding, Unit};
-use super::leak::LeakTasks;
+use super::leak_tasks::LeakTasks;
 use crate::plan::LeakPlan;
 use crate::record::{CriterionId, Event, Footprint, RunData, Verdict};
 

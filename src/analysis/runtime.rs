@@ -13,15 +13,30 @@ const COUNTED: [&str; 2] = ["python", "libpython"];
 const ENGINES: [&str; 7] =
     ["libjvm", "libnode", "libv8", "libcoreclr", "libmono", "libmozjs", "libjavascriptcore"];
 
-/// True if the worker is known to be no large runtime, by what it had mapped when that was first looked at.
-pub(super) fn is_counted(run: &RunData) -> bool {
+/// What the heap of a Java machine may rise by on its own, in MB: it starts with a 64th of the machine's memory and goes
+/// on to a quarter of it, and what was collected stays resident.
+const JVM_HEAP_MB: f64 = 1_536.0;
+
+/// What the worker's heap may rise by before anything in it is collected, in MB, where its runtime is known by what
+/// it had mapped.
+pub(super) fn heap_mb(run: &RunData) -> Option<f64> {
+    mapped(run).iter().any(|name| name.starts_with("libjvm")).then_some(JVM_HEAP_MB)
+}
+
+/// The names of the files that the worker had mapped when that was first looked at; none where it was not.
+fn mapped(run: &RunData) -> Vec<&str> {
     let looked = run.events.iter().find_map(|record| match &record.event {
         Event::Anatomy { anatomy, .. } if !anatomy.memory.is_empty() => Some(anatomy),
         _ => None,
     });
-    let Some(anatomy) = looked else { return false };
-    let files = anatomy.memory.iter().filter(|part| part.place == Place::Files);
-    let names: Vec<&str> = files.map(|part| part.name.rsplit('/').next().unwrap_or_default()).collect();
+    let parts = looked.map(|anatomy| anatomy.memory.iter()).into_iter().flatten();
+    let files = parts.filter(|part| part.place == Place::Files);
+    files.map(|part| part.name.rsplit('/').next().unwrap_or_default()).collect()
+}
+
+/// True if the worker is known to be no large runtime, by what it had mapped when that was first looked at.
+pub(super) fn is_counted(run: &RunData) -> bool {
+    let names = mapped(run);
     let any = |beginnings: &[&str]| {
         names.iter().any(|name| beginnings.iter().any(|beginning| name.starts_with(beginning)))
     };
@@ -35,7 +50,7 @@ mod tests {
     use crate::analysis::{Answer, LeakTasks};
     use crate::record::{Anatomy, Footprint, MemoryPart, Moment, Phase, TaskRecord};
 
-    fn mapped(files: &[&str]) -> RunData {
+    fn run_with(files: &[&str]) -> RunData {
         let part =
             |name: &&str| MemoryPart { place: Place::Files, name: (*name).to_string(), mb: 5.0, mappings: 1 };
         let anatomy = Anatomy { memory: files.iter().map(part).collect(), ..Anatomy::default() };
@@ -57,21 +72,23 @@ mod tests {
         let tasks = || (0..71).map(after).collect();
         let judged = |run: &RunData| LeakTasks::of(run).growth(1).answer;
         assert_eq!(judged(&run(tasks(), Vec::new())), Answer::Inconclusive, "taken for a large runtime");
-        let python = RunData { tasks: tasks(), ..mapped(&["/usr/lib/libpython#.#.so.#.#"]) };
+        let python = RunData { tasks: tasks(), ..run_with(&["/usr/lib/libpython#.#.so.#.#"]) };
         assert_eq!(judged(&python), Answer::Leak);
     }
 
     #[test]
     fn a_python_with_large_libraries_is_no_large_runtime() {
         let numerical = ["/usr/lib/libscipy_openblas#_.so", "/usr/lib/libpython#.#.so.#.#"];
-        assert!(is_counted(&mapped(&numerical)));
-        assert!(is_counted(&mapped(&["/usr/bin/python#.#"])));
+        assert!(is_counted(&run_with(&numerical)));
+        assert!(is_counted(&run_with(&["/usr/bin/python#.#"])));
         assert!(
-            !is_counted(&mapped(&["/usr/bin/python#.#", "/usr/lib/jvm/lib/server/libjvm.so"])),
+            !is_counted(&run_with(&["/usr/bin/python#.#", "/usr/lib/jvm/lib/server/libjvm.so"])),
             "one inside"
         );
-        assert!(!is_counted(&mapped(&["/usr/bin/node", "/lib/python#/x.so"])));
-        assert!(!is_counted(&mapped(&[])), "not known");
+        assert!(!is_counted(&run_with(&["/usr/bin/node", "/lib/python#/x.so"])));
+        assert!(!is_counted(&run_with(&[])), "not known");
         assert!(!is_counted(&RunData::default()), "not known");
+        assert_eq!(heap_mb(&run_with(&["/usr/lib/jvm/lib/server/libjvm.so"])), Some(JVM_HEAP_MB));
+        assert_eq!(heap_mb(&run_with(&["/usr/bin/node"])), None);
     }
 }

@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-use super::growth::{Readings, growth};
+use super::growth::{Growth, Readings, enough, growth};
 use super::stats::{Summary, summary};
 use crate::plan::{Plan, SoakPlan};
 use crate::record::{Event, Phase, RunData, SoakRound, TaskRecord, Verdict};
 
-/// A soak is divided into so many rounds, as far as its length is known: enough
-/// readings for a verdict, each the floor of enough looks.
-const ROUNDS: u32 = 64;
+/// A round is no shorter than this, in seconds: its floor is to be that of several looks.
+const SHORTEST_ROUND_S: f64 = 1.0;
 
-/// A round is no longer than this, in seconds.
-const LONGEST_ROUND_S: f64 = 60.0;
+/// Rounds grow by this share of the soak so far, so that sixteen of them double it: a soak of a day has some 200, one
+/// of two minutes 60, and the verdict over doublings has as many readings in each.
+const GROWTH: f64 = 0.044;
 
 /// What a soak came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,14 +47,28 @@ pub struct Soak {
     pub detail: String,
 }
 
-/// True if a round is over after `done` tasks and `seconds`.
+/// Where a round began.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RoundStart {
+    /// Tasks that had ended.
+    pub tasks: u32,
+    /// Seconds since the soak began.
+    pub seconds: f64,
+}
+
+/// True if the round that began at `start` is over after `done` tasks and `seconds`.
 ///
-/// Rounds are of equal length: of a share of the tasks, or of the time.
-pub fn rounds_wanted(plan: &SoakPlan, round: u32, done: u32, seconds: f64) -> bool {
-    let share = if plan.tasks > 0 { plan.tasks / ROUNDS } else { 0 };
-    let tasks = share.max(plan.concurrency).max(1);
-    let length_s = if plan.tasks > 0 { 0.0 } else { (plan.for_s / f64::from(ROUNDS)).min(LONGEST_ROUND_S) };
-    done >= round.saturating_mul(tasks) && seconds >= f64::from(round) * length_s
+/// It takes as many tasks as are outstanding at once, and its share of the tasks or of the time so far.
+pub fn round_over(plan: &SoakPlan, start: RoundStart, done: u32, seconds: f64) -> bool {
+    let (tasks, passed_s) = (done.saturating_sub(start.tasks), seconds - start.seconds);
+    let least = f64::from(plan.concurrency.max(1));
+    if plan.tasks > 0 {
+        // Bounded by tasks: the floor of a round is that of many tasks, where there are many.
+        let share = (GROWTH * f64::from(start.tasks)).max(f64::from(plan.tasks) / 256.0);
+        return f64::from(tasks) >= share.max(least);
+    }
+    let share_s = (GROWTH * start.seconds).max(SHORTEST_ROUND_S.min(plan.for_s / 64.0));
+    f64::from(tasks) >= least && passed_s >= share_s
 }
 
 /// True if nothing more is to be sent.
@@ -85,8 +99,8 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
     // The first round is the warm-up: models load, pools fill.
     let judged: Vec<SoakRound> =
         rounds.iter().skip(1).filter(|round| round.floor_mb.is_some()).copied().collect();
-    let floors: Vec<f64> = judged.iter().filter_map(|round| round.floor_mb).collect();
-    let (verdict, detail) = judgement(&floors);
+    let growth = judgement(&judged);
+    let (verdict, detail) = (growth.verdict(), growth.detail(None));
     let slope = |of: fn(&SoakRound) -> f64| {
         theil_sen(&judged.iter().filter_map(|round| Some((of(round), round.floor_mb?))).collect::<Vec<_>>())
     };
@@ -116,10 +130,13 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
     })
 }
 
-/// The rule is that of the leak check; a reading is the floor of a round.
-fn judgement(floors_mb: &[f64]) -> (Verdict, String) {
-    let growth = growth(&Readings::new(floors_mb));
-    (growth.verdict(), growth.detail(None).replace(" per task", " per round").replace(" tasks", " rounds"))
+/// The rule is that of the leak check over doublings of the number of tasks; a reading is the floor of a round.
+fn judgement(rounds: &[SoakRound]) -> Growth {
+    let floors: Vec<f64> = rounds.iter().filter_map(|round| round.floor_mb).collect();
+    let at: Vec<f64> = rounds.iter().map(|round| f64::from(round.tasks)).collect();
+    let pace = rounds.last().map(|last| f64::from(last.tasks) / last.seconds);
+    let per_second = pace.filter(|pace| pace.is_finite() && *pace > 0.0);
+    growth(&Readings { at: &at, enough: per_second.map(enough), per_second, ..Readings::new(&floors) })
 }
 
 /// The median of the slopes between all pairs of points.
@@ -209,13 +226,58 @@ mod tests {
     }
 
     #[test]
-    fn rounds_are_shares_of_the_time_or_of_the_tasks() {
-        let timed = SoakPlan { concurrency: 4, for_s: 1920.0, ..SoakPlan::default() };
-        assert!(!rounds_wanted(&timed, 1, 4, 29.0) && !rounds_wanted(&timed, 1, 3, 31.0));
-        assert!(rounds_wanted(&timed, 1, 4, 30.0) && !rounds_wanted(&timed, 2, 8, 59.0));
-        assert!(!soak_over(&timed, 10_000, 1919.0) && soak_over(&timed, 1, 1920.0));
+    fn rounds_grow_with_the_soak_so_that_a_day_has_a_bounded_number() {
+        let rounds = |plan: &SoakPlan, pace: f64| {
+            let (mut start, mut rounds, mut seconds) = (RoundStart::default(), 0, 0.0);
+            loop {
+                seconds += 1.0 / pace;
+                let done = (seconds * pace) as u32;
+                if soak_over(plan, done, seconds) {
+                    return rounds;
+                }
+                if round_over(plan, start, done, seconds) {
+                    (start, rounds) = (RoundStart { tasks: done, seconds }, rounds + 1);
+                }
+            }
+        };
+        let timed = |for_s| SoakPlan { concurrency: 4, for_s, ..SoakPlan::default() };
+        assert!((60..=80).contains(&rounds(&timed(150.0), 170.0)), "{}", rounds(&timed(150.0), 170.0));
+        assert!((180..=260).contains(&rounds(&timed(86_400.0), 5.0)), "{}", rounds(&timed(86_400.0), 5.0));
         let counted = SoakPlan { concurrency: 4, tasks: 640, ..SoakPlan::default() };
-        assert!(rounds_wanted(&counted, 1, 10, 0.1) && !rounds_wanted(&counted, 2, 19, 1e9));
+        assert!((50..=120).contains(&rounds(&counted, 10.0)), "{}", rounds(&counted, 10.0));
+        assert!(!soak_over(&timed(1920.0), 10_000, 1919.0) && soak_over(&timed(1920.0), 1, 1920.0));
         assert!(!soak_over(&counted, 639, 1e9) && soak_over(&counted, 640, 0.0));
+    }
+
+    /// A soak of `seconds` at 170 tasks a second whose floors are as `floor` says, after so many tasks.
+    fn fast(seconds: f64, floor: impl Fn(f64) -> f64) -> Soak {
+        let plan = SoakPlan { concurrency: 4, for_s: seconds, ..SoakPlan::default() };
+        let mut events = vec![Event::PhaseStarted { phase: Phase::Soak, tasks: None }];
+        let (mut start, mut round) = (RoundStart::default(), 0);
+        for tenth in 1..(10.0 * seconds) as u32 {
+            let (now, done) = (f64::from(tenth) / 10.0, 17 * tenth);
+            if round_over(&plan, start, done, now) {
+                (start, round) = (RoundStart { tasks: done, seconds: now }, round + 1);
+                let floor_mb = Some(floor(f64::from(done)));
+                events.push(Event::SoakRound(SoakRound {
+                    round,
+                    tasks: done,
+                    seconds: now,
+                    floor_mb,
+                    peak_mb: floor_mb,
+                }));
+            }
+        }
+        soak(&run(Vec::new(), events), &Plan::default()).unwrap()
+    }
+
+    #[test]
+    fn one_kilobyte_a_request_is_a_leak_within_150_seconds_and_nothing_is_clean() {
+        let leak = fast(150.0, |tasks| 60.0 + tasks / 1024.0);
+        assert_eq!(leak.verdict, Verdict::Fail, "{}", leak.detail);
+        assert!((leak.mb_per_hour.unwrap() - 170.0 * 3600.0 / 1024.0).abs() < 6.0, "{:?}", leak.mb_per_hour);
+        let clean = fast(150.0, |_| 60.0);
+        assert_eq!(clean.verdict, Verdict::Pass, "{}", clean.detail);
+        assert!(clean.detail.contains("a day"), "{}", clean.detail);
     }
 }

@@ -8,7 +8,7 @@ use super::ramp::{OwnWatch, drain};
 use super::rig::Rig;
 use super::settle::Settled;
 use super::task::Together;
-use crate::analysis::{rounds_wanted, soak_over};
+use crate::analysis::{RoundStart, round_over, soak_over};
 use crate::error::Result;
 use crate::record::{CutShort, Event, Phase, SoakRound};
 use crate::resume::Earlier;
@@ -57,7 +57,7 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
     let mut sent = earlier.soaked + plan.concurrency;
     let (mut done, mut failed_in_a_row) = (before_done, 0);
     let mut cut_short = None;
-    let mut present = Present::new(before_round + 1);
+    let mut present = Present::new(before_round + 1, RoundStart { tasks: before_done, seconds: before_s });
     let mut look = tokio::time::interval(LOOK);
     loop {
         let ended = tokio::select! {
@@ -72,7 +72,7 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
         done += 1;
         failed_in_a_row = if task.succeeded() { 0 } else { failed_in_a_row + 1 };
         let seconds = before_s + started.elapsed().as_secs_f64();
-        if rounds_wanted(plan, present.round, done, seconds) {
+        if round_over(plan, present.start, done, seconds) {
             present = present.end(rig, done, seconds).await?;
             cut_short = cut_short.or(rig.memory.shortage().await?);
         }
@@ -95,14 +95,15 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
 /// The current round.
 struct Present {
     round: u32,
+    start: RoundStart,
     floor_mb: Option<f64>,
     peak_mb: Option<f64>,
     own: OwnWatch,
 }
 
 impl Present {
-    fn new(round: u32) -> Present {
-        Present { round, floor_mb: None, peak_mb: None, own: OwnWatch::start() }
+    fn new(round: u32, start: RoundStart) -> Present {
+        Present { round, start, floor_mb: None, peak_mb: None, own: OwnWatch::start() }
     }
 
     /// Reads private memory if possible, since RSS counts shared pages in every process.
@@ -131,6 +132,6 @@ impl Present {
                 peak_mb: figure(self.peak_mb),
             }))
             .await?;
-        Ok(Present::new(self.round + 1))
+        Ok(Present::new(self.round + 1, RoundStart { tasks, seconds }))
     }
 }

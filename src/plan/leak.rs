@@ -37,6 +37,10 @@ pub struct LeakPlan {
     #[default = 200_000]
     #[schemars(range(max = 100_000_000))]
     pub max_tasks: u32,
+    /// The service holds a bounded cache: below this much worker memory, growth is not called a leak but something
+    /// that fills; 0 where nothing is known to fill.
+    #[schemars(range(min = 0.0, max = MOST_MB))]
+    pub fills_to_mb: f64,
     /// The most that worker memory may rise over one long task.
     #[default = 200.0]
     #[schemars(range(max = MOST_MB), extend("exclusiveMinimum" = 0))]

@@ -1,7 +1,8 @@
 //! From a run to the figures that it is compared by.
 
 use super::Beside;
-use crate::analysis::leak::{LeakTasks, worker_changed};
+use crate::analysis::leak::worker_changed;
+use crate::analysis::leak_tasks::LeakTasks;
 use crate::analysis::stats::summary;
 use crate::record::{RunData, RunFigures, TaskFigures, TaskRecord};
 use crate::units::round;

@@ -24,10 +24,12 @@ pub fn growth(readings: &Readings<'_>) -> Growth {
     // How large it is says nothing about the runtime here: it is what is judged.
     let beside = Readings { after_mb: readings.beside_mb, beside_mb: &[], file_mb: None, ..*readings };
     let beside = judged(&beside);
+    // Judged over doublings it is as steady as private memory: the check goes on until both are decided.
+    let open = readings.over_doublings() && beside.answer != Answer::Clean;
     if beside.growing {
         Growth { reason: Reason::Shared(Box::new(beside.reason)), beside: true, ..beside }
     } else {
-        private
+        Growth { firm: private.firm && !open, ..private }
     }
 }
 

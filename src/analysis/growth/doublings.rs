@@ -16,6 +16,16 @@ use crate::analysis::student;
 /// by then, and the two doublings before it leave out the warm-up.
 pub const ENOUGH: f64 = 1_000.0;
 
+/// Where tasks take so long that a thousand do not fit, as many as fit this many seconds are enough…
+const ENOUGH_S: f64 = 50.0;
+/// …and no fewer than these.
+const LEAST_TASKS: f64 = 80.0;
+
+/// How many tasks are enough at `per_second` tasks a second.
+pub(in crate::analysis) fn enough(per_second: f64) -> f64 {
+    (ENOUGH_S * per_second).clamp(LEAST_TASKS, ENOUGH)
+}
+
 /// After this many times as many, growth that goes on is a leak whatever it comes to: a cache that takes an entry with
 /// every task and holds 2,048 has ended by then.
 const LONG: f64 = 2.5;
@@ -29,6 +39,12 @@ const PAUSE: f64 = 0.3;
 
 /// Growth of less than this in the last doubling is within what allocators do, in MB.
 const LEAST_MB: f64 = 2.0;
+
+/// Readings in the last two doublings, before which nothing is said.
+const LEAST_READINGS: usize = 6;
+
+/// Steady growth by more than this in the last doubling is followed up, in MB.
+const TRACE_MB: f64 = 0.3;
 
 /// Chance that growth which is none is called certain, at each look: there are at most some forty.
 const ERROR: f64 = 0.000_5;
@@ -101,7 +117,8 @@ struct Judge {
     line: Line,
     tasks: f64,
     enough: f64,
-    runtime: bool,
+    /// What a large runtime's heap may rise by on its own, in MB; none for other programs.
+    heap_mb: Option<f64>,
     /// From the first reading to the floor of the last half of a doubling, in MB.
     whole_mb: f64,
     /// Freed memory that could still be resident, and take up a leak unseen, in MB.
@@ -115,12 +132,14 @@ struct Judge {
 
 impl Judge {
     fn of(readings: &Readings<'_>, points: &[Point], halves: Halves, enough: f64) -> Option<Judge> {
-        let line = line(&halves.recent)?;
+        let line = line(&halves.recent).filter(|_| halves.recent.len() >= LEAST_READINGS)?;
         let (late, early, last_mb) = (halves.rate(2, 0)?, halves.rate(4, 2)?, halves.rise(2, 0)?);
         let whole_mb = halves.floors[0]?.mb - points.first()?.mb;
         let slack_mb = readings.slack_mb.unwrap_or(whole_mb.max(0.0) + LEAST_MB);
-        let (tasks, runtime) = (halves.last.at, is_runtime(readings.file_mb));
-        Some(Judge { halves, line, tasks, enough, runtime, whole_mb, slack_mb, late, early, last_mb })
+        let tasks = halves.last.at;
+        let runtime = is_runtime(readings.file_mb).then_some(RUNTIME_MB);
+        let heap_mb = readings.heap_mb.or(runtime);
+        Some(Judge { halves, line, tasks, enough, heap_mb, whole_mb, slack_mb, late, early, last_mb })
     }
 
     fn growth(&self) -> Growth {
@@ -146,7 +165,7 @@ impl Judge {
                     let reason = Reason::StillFew {
                         rate_mb: self.line.slope,
                         rise_mb: self.whole_mb,
-                        runtime: self.runtime,
+                        runtime: self.heap_mb.is_some(),
                     };
                     Growth { growing: true, ..told(reason) }
                 }
@@ -160,7 +179,8 @@ impl Judge {
             return Growth {
                 answer: Answer::Clean,
                 tasks_needed: 0,
-                firm: bound <= FINE_MB,
+                // Steady growth, however small, is worth more tasks.
+                firm: bound <= FINE_MB && !(self.steady() && self.last_mb > TRACE_MB),
                 ..told(Reason::Flat {
                     bound_mb: bound,
                     rise_mb: self.whole_mb,
@@ -175,7 +195,7 @@ impl Judge {
     /// Growth is no chance of the readings, and more than an allocator's wandering.
     fn certain(&self) -> bool {
         let error = student::exceeded(ERROR, self.line.freedom) * self.line.error;
-        self.halves.recent.len() >= 6 && self.line.slope > error && self.last_mb >= LEAST_MB
+        self.line.slope > error && self.last_mb >= LEAST_MB
     }
 
     /// The last doubling grows as the one before it did, without a pause, and up to its end.
@@ -194,11 +214,14 @@ impl Judge {
 
     /// Why steady growth is a leak, and whether more tasks could still show otherwise.
     fn grounds(&self, rise_mb: f64) -> Option<(Grounds, bool)> {
+        if self.heap_mb.is_some_and(|heap_mb| self.whole_mb < heap_mb) {
+            return None;
+        }
         if rise_mb >= LARGE_MB && self.tasks >= 24.0 {
             return Some((Grounds::Large, true));
         }
         let long = self.tasks >= LONG * self.enough;
-        if self.tasks < self.enough || (self.runtime && self.whole_mb < RUNTIME_MB) {
+        if self.tasks < self.enough {
             return None;
         }
         Some((Grounds::Doublings, long || rise_mb >= RISE_MB))

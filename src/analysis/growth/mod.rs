@@ -33,6 +33,7 @@ use crate::record::Verdict;
 pub use beside::growth;
 pub use bounds::Bounds;
 pub use doublings::ENOUGH;
+pub(super) use doublings::enough;
 pub use looks::{FIRST_LOOK, LOOKS, next_look};
 pub use reason::{Grounds, Reason, Undecided, Unsettled};
 pub use rule::growth_within;
@@ -93,6 +94,9 @@ pub struct Readings<'a> {
     /// Memory that was freed and may still be resident, in MB: a leak is not seen before it is used up. If absent,
     /// what memory rose by over the readings (in the rule over doublings; 0 in that on single tasks).
     pub slack_mb: Option<f64>,
+    /// A large runtime's heap may rise by this much before anything in it is collected, in MB, where more is known than
+    /// that it is large.
+    pub heap_mb: Option<f64>,
     /// Tasks per second at the pace that was seen, for what a bound comes to in a day.
     pub per_second: Option<f64>,
 }
@@ -109,6 +113,7 @@ impl<'a> Readings<'a> {
             at: &[],
             enough: None,
             slack_mb: None,
+            heap_mb: None,
             per_second: None,
         }
     }

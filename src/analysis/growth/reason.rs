@@ -95,6 +95,15 @@ pub enum Reason {
         /// In the one before, in MB per task.
         early_mb: f64,
     },
+    /// Growth goes on below the bound of something that the user says fills (`leak.fills_to_mb`).
+    Fills {
+        /// Memory now, in MB.
+        held_mb: f64,
+        /// The bound, in MB.
+        bound_mb: f64,
+        /// Growth, in MB per task.
+        rate_mb: f64,
+    },
     /// The readings cannot be compared with each other; why, in the reader's words.
     Incomparable(String),
 }

@@ -34,6 +34,12 @@ fn reason(reason: &Reason) -> String {
         }
         Reason::Flat { bound_mb, rise_mb, tasks, filled } => flat(*bound_mb, *rise_mb, *tasks, *filled),
         Reason::Unsettled { why, late_mb, early_mb } => unsettled(*why, *late_mb, *early_mb),
+        Reason::Fills { held_mb, bound_mb, rate_mb } => format!(
+            "fills: {} of {} MB (`leak.fills_to_mb`) at {} per task",
+            figure(*held_mb),
+            grouped(*bound_mb as usize),
+            amount(*rate_mb)
+        ),
         Reason::Incomparable(why) => why.clone(),
     }
 }

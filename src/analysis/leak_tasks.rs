@@ -1,0 +1,299 @@
+//! The tasks of the leak check, and the readings by which growth is judged.
+
+use super::growth::{Growth, Readings, enough, growth};
+use super::retained::private_series;
+use super::runtime::{heap_mb, is_counted};
+use crate::plan::AudioKind;
+use crate::record::{BlockReading, Event, Footprint, Phase, Retained, RunData, TaskRecord};
+
+/// The tasks of the leak check, warm-up and repeats apart.
+#[derive(Debug, Clone, Default)]
+pub struct LeakTasks<'a> {
+    /// All of them, in their order.
+    pub tasks: Vec<&'a TaskRecord>,
+    /// The first of each kind: models load and arenas are made in these.
+    pub warm_up: Vec<&'a TaskRecord>,
+    /// The rest.
+    pub repeats: Vec<&'a TaskRecord>,
+    /// Tasks that were sent in blocks, without a reading around each; they are in none of the others.
+    pub in_blocks: Vec<&'a TaskRecord>,
+    /// The readings after the blocks.
+    pub blocks: Vec<&'a BlockReading>,
+    /// True if the worker is known to be no large runtime, however much it maps from files.
+    counted: bool,
+    /// What its heap may rise by on its own, in MB, where that is known.
+    heap_mb: Option<f64>,
+}
+
+/// The readings by which growth is judged, one per task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeakReadings {
+    /// Memory after each task, in MB.
+    pub after_mb: Vec<f64>,
+    /// Shared memory that was mapped besides, in MB; empty where it is not known after each.
+    pub beside_mb: Vec<f64>,
+    /// RSS less private memory early on, in MB, where both are known: what tells of a large
+    /// runtime ([`Readings::file_mb`]). Absent for what is known to be none.
+    pub file_mb: Option<f64>,
+    /// How many tasks had ended at each of them; empty where one task lies between two.
+    pub at: Vec<f64>,
+    /// What the service held before the first task, by the same figure, in MB.
+    pub start_mb: Option<f64>,
+    /// Which figure of the tasks' lines they are.
+    pub figure: String,
+}
+
+/// An allocator of a small process may have this much free from its start, in MB.
+const SLACK_MB: f64 = 2.0;
+
+/// The floor within a block by the figure of its quiet reading, and the tasks that had ended then; none where the quiet
+/// reading is the lowest, or where processes came and went.
+fn floor(block: &BlockReading, held: &Footprint, quiet_mb: f64) -> Option<(f64, f64)> {
+    let below_mb = held.rss_mb? - block.floor_rss_mb?;
+    let alone = held.processes == Some(1);
+    (alone && below_mb > 0.0 && below_mb < quiet_mb)
+        .then(|| (block.floor_tasks.map(f64::from), quiet_mb - below_mb))
+        .and_then(|(at, mb)| Some((at?, mb)))
+}
+
+impl<'a> LeakTasks<'a> {
+    /// The leak check's tasks in a run.
+    ///
+    /// Files of the Python script do not name phases: there, the tasks sent one
+    /// at a time before the first batch are the leak check.
+    pub fn of(run: &'a RunData) -> LeakTasks<'a> {
+        let named = run.tasks.iter().any(|task| task.phase.is_some());
+        let tasks: Vec<&TaskRecord> = if named {
+            run.tasks
+                .iter()
+                // What was sent under the condition of a probe is judged by itself.
+                .filter(|task| task.phase == Some(Phase::Leak) && task.condition.is_none())
+                .collect()
+        } else {
+            before_the_batches(run)
+        };
+        let (in_blocks, tasks) = tasks.into_iter().partition(|task| task.block.is_some());
+        let blocks = run.events.iter().filter_map(|record| match &record.event {
+            Event::BlockEnded(reading) => Some(reading),
+            _ => None,
+        });
+        LeakTasks {
+            counted: is_counted(run),
+            heap_mb: heap_mb(run),
+            in_blocks,
+            blocks: blocks.collect(),
+            ..LeakTasks::split(tasks)
+        }
+    }
+
+    fn split(tasks: Vec<&'a TaskRecord>) -> LeakTasks<'a> {
+        let mut seen: Vec<String> = Vec::new();
+        let (mut warm_up, mut repeats) = (Vec::new(), Vec::new());
+        for &task in &tasks {
+            let kind = input(task);
+            if seen.contains(&kind) {
+                repeats.push(task);
+            } else {
+                seen.push(kind);
+                warm_up.push(task);
+            }
+        }
+        LeakTasks { tasks, warm_up, repeats, ..LeakTasks::default() }
+    }
+
+    /// The tasks by which growth is judged: the repeats, or all tasks where most
+    /// inputs were sent only once, so that there is hardly a repeat.
+    pub fn for_growth(&self) -> &[&'a TaskRecord] {
+        if 2 * self.repeats.len() >= self.tasks.len() { &self.repeats } else { &self.tasks }
+    }
+
+    /// Worker memory after each task (and each block) by which growth is judged, where it could be read: private
+    /// memory as every reading has it, or else RSS.
+    pub fn readings(&self) -> LeakReadings {
+        if !self.blocks.is_empty() {
+            return self.block_readings();
+        }
+        let read: Vec<_> =
+            self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some()).collect();
+        let file_mb = self.file_mb();
+        match private_series(read.iter().map(|task| task.worker_after.as_ref())) {
+            Some(found) => LeakReadings {
+                start_mb: self.before_the_first(found.figure),
+                figure: format!("worker_after.{}", found.figure.field()),
+                after_mb: found.private_mb,
+                beside_mb: found.shared_mb,
+                file_mb,
+                at: Vec::new(),
+            },
+            None => LeakReadings {
+                after_mb: read.iter().filter_map(|task| task.worker_rss_after_mb).collect(),
+                beside_mb: Vec::new(),
+                file_mb,
+                at: Vec::new(),
+                start_mb: self.tasks.first().and_then(|task| task.worker_rss_before_mb),
+                figure: "worker_rss_after_mb".to_string(),
+            },
+        }
+    }
+
+    /// The readings after the single tasks and, at their places, those after the blocks and the floors within them.
+    fn block_readings(&self) -> LeakReadings {
+        let singles =
+            self.tasks.iter().enumerate().map(|(index, task)| (index as f64 + 1.0, task.worker_after));
+        let blocks = self.blocks.iter().map(|block| (f64::from(block.tasks), block.worker));
+        let read: Vec<(f64, Option<Footprint>)> = singles.chain(blocks).collect();
+        let Some(found) = private_series(read.iter().map(|(_, footprint)| footprint.as_ref())) else {
+            return LeakReadings {
+                after_mb: Vec::new(),
+                beside_mb: Vec::new(),
+                file_mb: None,
+                at: Vec::new(),
+                start_mb: None,
+                figure: "worker_after".to_string(),
+            };
+        };
+        let start = self.before_the_first(found.figure);
+        let (mut at, mut after_mb, mut beside_mb) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, ((place, footprint), quiet_mb)) in read.iter().zip(&found.private_mb).enumerate() {
+            let block = index.checked_sub(self.tasks.len()).map(|block| self.blocks[block]);
+            let floor = block.zip(footprint.as_ref()).and_then(|(block, held)| floor(block, held, *quiet_mb));
+            let beside = found.shared_mb.get(index);
+            if let Some((floor_at, floor_mb)) =
+                floor.filter(|(floor_at, _)| at.last().is_none_or(|last| last < floor_at))
+            {
+                at.push(floor_at);
+                after_mb.push(floor_mb);
+                beside_mb.extend(beside);
+            }
+            // The quiet reading of a block stands for itself where it is the lowest, and at the end.
+            if floor.is_none() || index + 1 == read.len() {
+                at.push(*place);
+                after_mb.push(*quiet_mb);
+                beside_mb.extend(beside);
+            }
+        }
+        LeakReadings {
+            after_mb,
+            beside_mb,
+            file_mb: self.file_mb(),
+            at,
+            start_mb: start,
+            figure: format!("worker.{}", found.figure.field()),
+        }
+    }
+
+    fn before_the_first(&self, figure: Retained) -> Option<f64> {
+        figure.of(self.tasks.first()?.worker_before.as_ref()?.into())
+    }
+
+    /// What tells of a large runtime: early, since what is mapped hardly changes there.
+    fn file_mb(&self) -> Option<f64> {
+        let read = self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some());
+        let early = read.take(6).filter_map(|task| task.worker_after).last();
+        early.as_ref().and_then(Footprint::shared_mb).filter(|_| !self.counted)
+    }
+
+    /// Seconds that a task takes: the median of the last single tasks, or what those of the blocks took together.
+    pub fn task_seconds(&self) -> Option<f64> {
+        if self.blocks.is_empty() {
+            let mut seconds: Vec<f64> = self.repeats.iter().filter_map(|task| task.processing_time).collect();
+            seconds.sort_by(f64::total_cmp);
+            return seconds.get(seconds.len() / 2).copied();
+        }
+        let (busy, tasks) = self.block_pace();
+        (tasks > 0.0).then(|| busy / tasks)
+    }
+
+    /// Seconds and tasks of the blocks of the later half of the tasks.
+    fn block_pace(&self) -> (f64, f64) {
+        let half = self.blocks.last().map_or(0, |block| block.tasks) / 2;
+        let mut before = self.tasks.len() as u32;
+        let (mut busy, mut tasks) = (0.0, 0.0);
+        for block in &self.blocks {
+            if block.tasks > half {
+                busy += block.busy_seconds;
+                tasks += f64::from(block.tasks.saturating_sub(before));
+            }
+            before = block.tasks;
+        }
+        (busy, tasks)
+    }
+
+    /// How memory grew so far, in MB per task, up to what a block may add.
+    pub fn mb_per_task(&self) -> Option<f64> {
+        let readings = self.readings();
+        let last = *readings.after_mb.last()?;
+        let tasks = readings.at.last().copied().unwrap_or(self.tasks.len() as f64);
+        Some((last - readings.start_mb?) / tasks)
+    }
+
+    /// True if memory could be read after every task and block that is to have a reading.
+    pub fn all_read(&self) -> bool {
+        self.for_growth().iter().all(|task| task.worker_rss_after_mb.is_some())
+            && self.blocks.iter().all(|block| block.worker.is_some())
+    }
+
+    /// What the repeats say about accumulation, if that is asked for `looks`
+    /// times until the answer is certain.
+    ///
+    /// Both inputs were sent before, but a cache need not be keyed by its input
+    /// (many are keyed by the task), so that nothing is claimed to have been seen.
+    pub fn growth(&self, looks: u32) -> Growth {
+        let LeakReadings { after_mb, beside_mb, file_mb, at, start_mb, .. } = self.readings();
+        let input_mb = self.tasks.iter().filter_map(|task| task.audio_size_mb).fold(0.0, f64::max);
+        let risen_mb = after_mb.last().zip(start_mb).map_or(0.0, |(last, start)| (last - start).max(0.0));
+        let in_blocks = !self.blocks.is_empty();
+        let slack_mb = SLACK_MB + if in_blocks { 2.0 * input_mb + risen_mb } else { input_mb };
+        let (busy, tasks) = self.block_pace();
+        let pace = Some(tasks / busy).filter(|pace| pace.is_finite() && *pace > 0.0);
+        growth(&Readings {
+            file_mb,
+            beside_mb: &beside_mb,
+            looks,
+            at: &at,
+            enough: pace.map(enough),
+            slack_mb: Some(slack_mb),
+            heap_mb: self.heap_mb,
+            per_second: pace,
+            ..Readings::new(&after_mb)
+        })
+    }
+
+    /// The tasks whose delta is judged: the long ones, or all if none is long;
+    /// without repeats, the first ones are all there is.
+    pub(super) fn judged(&self) -> Vec<&'a TaskRecord> {
+        let pool = if self.repeats.is_empty() { &self.warm_up } else { &self.repeats };
+        let long: Vec<_> = pool.iter().copied().filter(|task| is_long(task)).collect();
+        if long.is_empty() { pool.clone() } else { long }
+    }
+}
+
+/// The tasks of the leak check in a file that does not name phases.
+///
+/// Where batches follow, the last single task is the first level of the ramp. It
+/// must not make the tasks before it a warm-up, which is not judged.
+fn before_the_batches(run: &RunData) -> Vec<&TaskRecord> {
+    let mut tasks: Vec<&TaskRecord> = run.tasks.iter().take_while(|task| task.concurrency == 1).collect();
+    if tasks.len() < run.tasks.len()
+        && let Some((last, earlier)) = tasks.split_last()
+        && earlier.iter().any(|task| input(task) == input(last))
+    {
+        tasks.pop();
+    }
+    tasks
+}
+
+/// What makes two tasks repeats of each other.
+pub(super) fn input(task: &TaskRecord) -> String {
+    match task.kind {
+        Some(kind) => kind.word().to_string(),
+        None => task.audio_file.clone(),
+    }
+}
+
+pub(super) fn is_long(task: &TaskRecord) -> bool {
+    match task.kind {
+        Some(kind) => kind == AudioKind::Long,
+        None => task.audio_file.contains("long"),
+    }
+}
