@@ -25,7 +25,7 @@ those of one role or command also as their sum.
 Exit codes, the worst of all files and of all series in them:
   0  clean: nothing accumulates, down to the size that is told
   1  leak
-  2  inconclusive: so many tasks more would tell
+  2  inconclusive: the readings do not decide it
   3  a file (or a directory without readings) could not be judged, and none of the others leaks;
      with --json it is an entry with an `error`, whose verdict is `inconclusive`
 
