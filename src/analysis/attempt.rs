@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::level::{LevelFacts, ProcessEnd};
+use super::facts::{LevelFacts, ProcessEnd};
 use crate::record::{Event, ExitKind, LevelEnd, Phase, RecoveryProblem, RunData, TaskRecord};
 
 /// One attempt at a level, as the log tells it.

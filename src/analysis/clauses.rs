@@ -1,6 +1,6 @@
 //! The clauses of "a level holds", one function each.
 
-use super::level::{LevelFacts, ProcessEnd};
+use super::facts::{LevelFacts, ProcessEnd};
 use super::stats::{percentile, wilson};
 use crate::plan::{Figure, RampPlan};
 use crate::record::{Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, TaskRecord};

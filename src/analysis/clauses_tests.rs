@@ -1,5 +1,6 @@
+use super::super::facts::{LevelFacts, ProcessEnd};
 use super::super::fixtures::task;
-use super::super::level::{LevelFacts, ProcessEnd, judge_level};
+use super::super::level::judge_level;
 use crate::plan::{Figure, RampPlan};
 use crate::record::{
     ClauseAnswer, ClauseKind, ExitKind, Footprint, LevelMemory, OwnReading, TaskRecord, TaskStatus,

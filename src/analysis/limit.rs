@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::attempt::{Attempt, attempts};
+use super::facts::LevelFacts;
 use super::in_flight;
-use super::level::{LevelFacts, LevelVerdict, judge_level};
+use super::level::{LevelVerdict, judge_level};
 use super::note::Note;
 use super::search::{Picture, Spent, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};

@@ -8,6 +8,7 @@ mod attempt;
 mod attribution;
 mod clauses;
 mod compare;
+mod facts;
 mod finding;
 mod growth;
 mod judge;
@@ -43,6 +44,7 @@ pub use compare::{
     Beside, Change, ChangeReason, Comparison, Difference, JudgedChange, Method, Rate, Side, Signal,
     SignalComparison, baseline_comparison, compare, run_figures,
 };
+pub use facts::{LevelFacts, ProcessEnd};
 pub use finding::{
     BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, RtfStanding,
     SamplingFound, SoakRates, Succeeded, Unit, WorkerChange,
@@ -55,7 +57,7 @@ pub(crate) use judge::{Derived, Judged, judge};
 pub use leak::MemoryMoments;
 pub(crate) use leak::worker_changed;
 pub use leak_tasks::{LeakReadings, LeakTasks};
-pub use level::{LevelFacts, LevelVerdict, ProcessEnd, judge_level};
+pub use level::{LevelVerdict, judge_level};
 pub(crate) use limit::level;
 pub use limit::{Level, levels, spent, throughputs, trials};
 pub use note::{Interruption, LateFree, Note};

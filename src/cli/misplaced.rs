@@ -1,7 +1,6 @@
 //! Refuses flags that would have no effect. Pure.
 
 use super::args::{PhaseArg, PlanArgs, RunArgs};
-use super::run::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Override, Plan};
 
@@ -18,6 +17,13 @@ const OF_A_SERVICE: [&str; 10] = [
     "target.http.",
     "processes.",
 ];
+
+/// What is tested, and how it is told.
+pub(super) struct Target<'a> {
+    pub(super) demo: bool,
+    pub(super) demo_args: &'a [String],
+    pub(super) json: bool,
+}
 
 /// Refuses flags that name a service together with `--demo`, and arguments for the embedded service without it.
 pub(super) fn misplaced(target: &Target<'_>, plan: &PlanArgs) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{InFlight, RunArgs};
-use super::misplaced::{misplaced, unused};
+use super::misplaced::{Target, misplaced, unused};
 use super::output::say;
 use super::printed::printed;
 use super::signals;
@@ -22,13 +22,6 @@ use crate::words::criterion_line;
 
 /// The embedded service answers in seconds; what takes longer hangs.
 const DEMO_TIMEOUT_S: f64 = 30.0;
-
-/// What is tested, and how it is told.
-pub(super) struct Target<'a> {
-    pub(super) demo: bool,
-    pub(super) demo_args: &'a [String],
-    pub(super) json: bool,
-}
 
 pub(super) fn run(args: &RunArgs) -> Result<u8> {
     let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json };

@@ -1,64 +1,12 @@
 //! `highwater soak`.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::Args;
-
-use super::args::{Overrides, PlanArgs, put};
-use super::duration::parse_duration;
-use super::misplaced::misplaced;
-use super::run::{Target, conduct};
+use super::args::SoakArgs;
+use super::misplaced::{Target, misplaced};
+use super::run::conduct;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
 use crate::record::Phase;
 use crate::resume::Resume;
-
-#[derive(Debug, Args)]
-pub(super) struct SoakArgs {
-    /// Test the embedded service; what follows `--` goes to it (see `highwater demo --help`)
-    #[arg(long, help_heading = "Service")]
-    pub(super) demo: bool,
-
-    #[command(flatten)]
-    pub(super) plan: PlanArgs,
-
-    /// Tasks outstanding at once [default: 1]
-    #[arg(long, short, value_name = "C", help_heading = "Load")]
-    pub(super) concurrency: Option<u32>,
-
-    /// How long: 30m, 8h, 90s [default: 30m]
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, help_heading = "Load")]
-    pub(super) duration: Option<Duration>,
-
-    /// Number of tasks to send, instead of a time
-    #[arg(long, value_name = "N", conflicts_with = "duration", help_heading = "Load")]
-    pub(super) tasks: Option<u32>,
-
-    /// Memory that the worker must not exceed, in MB; the report says how long it takes to get there
-    #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Criteria")]
-    pub(super) cap_mb: Option<f64>,
-
-    /// Continue a soak that was stopped, given its log of events (results/events_….jsonl)
-    ///
-    /// The plan of that soak is used again; flags override it. New files are written next to the
-    /// earlier ones, with one report of both. If the service has been restarted since, the soak
-    /// starts again.
-    #[arg(long, value_name = "EVENTS", conflicts_with_all = ["config", "results"], help_heading = "Load")]
-    pub(super) resume: Option<PathBuf>,
-
-    /// The longest that a task may take, in seconds [default: 600]
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, help_heading = "Load")]
-    pub(super) timeout: Option<f64>,
-
-    /// End with one JSON object on stdout; everything else goes to stderr
-    #[arg(long, help_heading = "Output")]
-    pub(super) json: bool,
-
-    /// Arguments for the embedded service
-    #[arg(last = true, value_name = "DEMO ARGS")]
-    pub(super) demo_args: Vec<String>,
-}
 
 pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
     let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json };
@@ -74,20 +22,4 @@ pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
     let loaded = plan::load_with_origin(args.plan.config.as_deref(), &args.overrides())?;
     let timeout_given = loaded.given.iter().any(|key| key == "target.timeout_s");
     conduct(&target, loaded.plan, timeout_given, None)
-}
-
-impl SoakArgs {
-    pub(super) fn overrides(&self) -> Overrides {
-        let mut overrides = self.plan.overrides();
-        put(&mut overrides, "leak.enabled", Some(false));
-        put(&mut overrides, "ramp.enabled", Some(false));
-        put(&mut overrides, "soak.enabled", Some(true));
-        put(&mut overrides, "soak.concurrency", self.concurrency);
-        put(&mut overrides, "soak.for_s", self.duration.map(|time| time.as_secs_f64()));
-        // A time on the command line overrides a number of tasks in the file.
-        put(&mut overrides, "soak.tasks", self.tasks.or(self.duration.map(|_| 0)));
-        put(&mut overrides, "soak.cap_mb", self.cap_mb);
-        put(&mut overrides, "target.timeout_s", self.timeout);
-        overrides
-    }
 }

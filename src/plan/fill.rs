@@ -33,11 +33,6 @@ pub(crate) fn from_environment(text: &str) -> String {
     fill(text, &|name| std::env::var(name).ok()).map_or_else(|_| text.to_string(), |(filled, _)| filled)
 }
 
-/// True if `text` names a variable.
-pub(super) fn names_a_variable(text: &str) -> bool {
-    text.contains("${")
-}
-
 /// The first thing that is wrong with the variables that `plan` names.
 pub(super) fn violation(plan: &Plan, variables: Variables<'_>) -> Option<Violation> {
     let of_redis = plan.processes.iter().filter_map(|(role, process)| Some((role, process.rq.url.as_ref()?)));

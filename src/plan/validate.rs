@@ -7,9 +7,9 @@ use figment::value::Value;
 
 use self::roles::processes;
 use super::Plan;
-use super::fill::names_a_variable;
 use super::keys::keys;
 use super::setting::{every, shown};
+use super::words::names_a_variable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The conditions that can be tried after the leak check.

@@ -29,6 +29,11 @@ impl Word {
     }
 }
 
+/// True if `text` names a variable of the environment (`${NAME}`).
+pub(super) fn names_a_variable(text: &str) -> bool {
+    text.contains("${")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::retained::Retained;
+use super::retained::{MemoryFigures, Retained};
 
 /// What all processes of a role hold together at one moment.
 ///
@@ -59,6 +59,13 @@ impl Footprint {
         let both = [before.into(), after.into()];
         let figure = Retained::common(both.into_iter()).filter(|figure| *figure != Retained::Rss)?;
         Some((figure.of(both[0])?, figure.of(both[1])?))
+    }
+}
+
+impl From<&Footprint> for MemoryFigures {
+    fn from(held: &Footprint) -> MemoryFigures {
+        let Footprint { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb, .. } = *held;
+        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb }
     }
 }
 

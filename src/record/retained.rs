@@ -1,7 +1,6 @@
 //! Which figure of memory several readings are compared by.
 
 use super::figures::TaskFigures;
-use super::footprint::Footprint;
 
 /// A figure of the memory that a tree of processes retains, the best first.
 ///
@@ -28,7 +27,7 @@ pub struct MemoryFigures {
     pub pss_mb: Option<f64>,
     /// The sum of its anonymous part.
     pub pss_anon_mb: Option<f64>,
-    /// Mapped shared memory ([`Footprint::shmem_mb`]).
+    /// Mapped shared memory ([`super::Footprint::shmem_mb`]).
     pub shmem_mb: Option<f64>,
 }
 
@@ -36,7 +35,7 @@ impl Retained {
     /// All of them, the best first.
     pub const ALL: [Retained; 3] = [Retained::Tree, Retained::Sum, Retained::Rss];
 
-    /// The field of [`Footprint`] that it is.
+    /// The field of [`super::Footprint`] that it is.
     pub fn field(self) -> &'static str {
         match self {
             Retained::Tree => "pss_anon_mb",
@@ -67,13 +66,6 @@ impl Retained {
     pub fn common(readings: impl Iterator<Item = MemoryFigures> + Clone) -> Option<Retained> {
         readings.clone().next()?;
         Retained::ALL.into_iter().find(|figure| readings.clone().all(|reading| figure.of(reading).is_some()))
-    }
-}
-
-impl From<&Footprint> for MemoryFigures {
-    fn from(held: &Footprint) -> MemoryFigures {
-        let Footprint { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb, .. } = *held;
-        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::markdown::put;
+use super::figures::put;
 use crate::analysis::Attribution;
 
 /// The section: what grew where, each with what that usually is.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::markdown::put;
+use super::figures::put;
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
 use crate::analysis::{ConditionGrowth, Growth, Rate};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::markdown::{digits, figure, put};
+use super::figures::{digits, figure, put};
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
 use crate::analysis::{Level, Scalability};

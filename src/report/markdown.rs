@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::attribution;
 use super::comparison::comparison_text;
 use super::conditions;
+use super::figures::{digits, figure, put};
 use super::levels;
 use super::processes;
 use super::soak;
@@ -14,7 +15,6 @@ use super::tree;
 use crate::analysis::Note;
 use crate::assessment::{Assessment, JudgedAgainst, LeakTask};
 use crate::record::{Limit, TaskRecord, TaskStatus};
-use crate::units::significant;
 use crate::words::{self, sentence_case};
 
 /// The report as a Markdown document.
@@ -38,14 +38,6 @@ pub fn markdown(report: &Assessment) -> String {
     environment(&mut text, report);
     text
 }
-
-/// Writing to a string cannot fail.
-macro_rules! put {
-    ($text:expr, $($arguments:tt)*) => {
-        writeln!($text, $($arguments)*).expect("a String takes all that is written to it")
-    };
-}
-pub(super) use put;
 
 fn head(text: &mut String, report: &Assessment) {
     put!(text, "# highwater: {}\n", report.title);
@@ -197,15 +189,6 @@ fn environment(text: &mut String, report: &Assessment) {
         put!(text, "- started {started}, took {seconds:.0} s");
     }
     put!(text, "- data: `{}`; judge it again with `highwater report {}`", report.file, report.file);
-}
-
-/// A time in seconds, or a rate: as many decimals as three digits take.
-pub(super) fn digits(value: Option<f64>) -> String {
-    value.map_or(ABSENT.to_string(), significant)
-}
-
-pub(super) fn figure(value: Option<f64>, digits: usize) -> String {
-    value.map_or(ABSENT.to_string(), |value| format!("{value:.digits$}"))
 }
 
 fn status(status: TaskStatus) -> &'static str {

@@ -3,6 +3,7 @@
 mod attribution;
 mod comparison;
 mod conditions;
+mod figures;
 mod levels;
 mod markdown;
 mod processes;

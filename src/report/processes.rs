@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::markdown::{figure, put};
+use super::figures::{figure, put};
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
 use crate::assessment::ProcessRow;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::markdown::{figure, put};
+use super::figures::{figure, put};
 use super::table::Column::Right;
 use super::table::table;
 use crate::analysis::Soak;

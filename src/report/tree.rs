@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::markdown::put;
+use super::figures::put;
 use crate::assessment::{RoleTree, TreeNode};
 
 /// So many children of one command have a line each; more of them share one,

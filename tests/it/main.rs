@@ -17,6 +17,7 @@ mod durability;
 mod faults;
 mod fixture;
 mod limits;
+mod module_order;
 mod readings;
 mod real_stack;
 mod real_stack_limits;

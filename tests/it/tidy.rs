@@ -100,12 +100,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn text(path: &str) -> String {
+pub(crate) fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The Rust files at or below `path`: their path from the root, and their text.
-fn rust_files(path: &str) -> Vec<(String, String)> {
+pub(crate) fn rust_files(path: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = vec![root().join(path)];
     while let Some(path) = open.pop() {
@@ -129,7 +129,7 @@ fn library() -> Vec<(String, String)> {
 
 /// The lines of code, with their numbers: no comments, and no tests, which stand
 /// last in a file.
-fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let tests = |line: &str| line.trim() == "#[cfg(test)]";
     let mut lines = source.lines().enumerate().peekable();
     let mut ended = false;

@@ -2,13 +2,15 @@
 
 mod plan;
 mod run;
+mod soak;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use plan::{Overrides, PlanArgs, PresetArg, ThresholdArgs, put};
+pub(super) use plan::{PlanArgs, PresetArg, ThresholdArgs};
 pub(super) use run::{InFlight, PhaseArg, RunArgs};
+pub(super) use soak::SoakArgs;
 
 use super::judge::{JUDGE_HELP, JudgeArgs};
 use super::watch::args::{WATCH_EXAMPLES, WatchArgs};
@@ -53,7 +55,7 @@ pub(super) enum Command {
     Watch(WatchArgs),
     /// Hold a level of concurrency for a time, and say whether memory accumulates under it
     #[command(after_help = EXIT_CODES)]
-    Soak(Box<super::soak::SoakArgs>),
+    Soak(Box<SoakArgs>),
     /// Judge the data of a run again and write its report
     Report(ReportArgs),
     /// Compare two runs: is a leak fixed, is a version worse than the one before it?

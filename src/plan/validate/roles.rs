@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Violation;
 use crate::plan::ProcessPlan;
-use crate::plan::fill::names_a_variable;
 use crate::plan::words::Word;
+use crate::plan::words::names_a_variable;
 
 /// What says how a role is found, in a hint.
 const WAYS: &str = "by `program`, `argv`, `port`, `pidfile`, `pid`, `rq.queue` or `unit`; `highwater init` \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Violation, not_empty, url_path};
-use crate::plan::fill::names_a_variable;
+use crate::plan::words::names_a_variable;
 use crate::plan::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
 
 /// The methods that a request may have.

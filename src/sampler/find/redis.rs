@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use redis::{Client, Commands, Connection, RedisError};
 
-use super::registry::{Registry, shown};
-use super::rq::RqWorker;
+use super::rq::{Registry, RqWorker, shown};
 
 /// The time limit for connecting to Redis, and for each answer.
 const PATIENCE: Duration = Duration::from_secs(1);

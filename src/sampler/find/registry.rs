@@ -7,14 +7,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use super::redis;
-use super::rq::RqWorker;
+use super::rq::{Registry, shown};
 
 /// The time limit for the whole look-up.
 const WHOLE: Duration = Duration::from_secs(3);
 /// The age at which an answer is looked up again.
 const FRESH: Duration = Duration::from_secs(1);
-
-pub(super) type Registry = Result<Vec<RqWorker>, String>;
 
 /// Looks up a registry on a thread of its own, since a tick must not wait for Redis.
 pub(super) struct Lookup {
@@ -84,30 +82,9 @@ fn spawn(url: &str, queue: &str) -> Receiver<Registry> {
     receive
 }
 
-/// The address in a URL, without user and password.
-pub(super) fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "the given URL".to_string() };
-    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    let place = place.split(['?', '#']).next().unwrap_or(place);
-    format!("`{scheme}://{place}`")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        for (url, expected) in [
-            ("redis://user:se@cret@host:6379/0", "`redis://host:6379/0`"),
-            ("redis://:secret@host", "`redis://host`"),
-            ("redis://host/1?password=secret", "`redis://host/1`"),
-            ("unix:///run/redis.sock?pass=secret", "`unix:///run/redis.sock`"),
-            ("secret", "the given URL"),
-        ] {
-            assert_eq!(shown(url), expected);
-        }
-    }
 
     #[test]
     #[cfg(feature = "rq")]

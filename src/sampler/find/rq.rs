@@ -142,6 +142,17 @@ pub(super) fn is_registered(
     Ok(())
 }
 
+/// The live workers of a queue, or why they are not known.
+pub(super) type Registry = Result<Vec<RqWorker>, String>;
+
+/// The address in a URL, without user and password.
+pub(super) fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "the given URL".to_string() };
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let place = place.split(['?', '#']).next().unwrap_or(place);
+    format!("`{scheme}://{place}`")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +223,18 @@ mod tests {
         assert_eq!(check(&worker("here", "1970-01-01T00:01:51Z")), Ok(()));
         assert!(check(&worker("there", "1970-01-01T00:01:51Z")).unwrap_err().contains("machine `there`"));
         assert!(check(&worker("here", "1970-01-01T00:01:45Z")).unwrap_err().contains("younger"));
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, expected) in [
+            ("redis://user:se@cret@host:6379/0", "`redis://host:6379/0`"),
+            ("redis://:secret@host", "`redis://host`"),
+            ("redis://host/1?password=secret", "`redis://host/1`"),
+            ("unix:///run/redis.sock?pass=secret", "`unix:///run/redis.sock`"),
+            ("secret", "the given URL"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
     }
 }

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
-use super::linux::{STATUS_BYTES, read_path};
+use super::files::{STATUS_BYTES, read_path};
 use super::parse;
 use crate::sampler::process::{ProcessInfo, ReadError};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::linux::{STAT_BYTES, STATUS_BYTES, classify, malformed, read_path};
+use super::files::{STAT_BYTES, STATUS_BYTES, classify, malformed, read_path};
 use super::parse;
 use crate::sampler::process::{Details, ProcessId, Proportional, ReadError};
 

@@ -6,6 +6,8 @@ mod births;
 #[cfg(target_os = "linux")]
 mod details;
 #[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 mod listing;

@@ -1,11 +1,11 @@
 //! Opens connections, plain or over TLS.
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::origin::{Addresses, Origin};
 use super::tls::Tls;
+use super::wire::Wire;
 use crate::error::Result;
 use crate::service::{Cause, Stage, TaskError};
 
@@ -13,11 +13,6 @@ use crate::service::{Cause, Stage, TaskError};
 /// service's kernel keeps connections that are not accepted yet (often 128 to 4096). A connection
 /// dropped there is retried only a second later.
 const OPENING: usize = 512;
-
-/// The byte stream of a connection.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// Opens connections to one origin.
 pub(super) struct Connector {

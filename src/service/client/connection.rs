@@ -14,10 +14,10 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Sleep, sleep_until};
 
 use super::body::Slices;
-use super::connect::Wire;
 use super::failure;
 use super::limits::{Deadline, Part, RequestLimits};
 use super::watched::{UploadProgress, Watched};
+use super::wire::Wire;
 use crate::service::{Stage, TaskError};
 
 /// How long to wait for an answer after a write has failed.

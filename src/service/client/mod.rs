@@ -16,6 +16,7 @@ mod tls;
 #[cfg(feature = "https")]
 mod tls;
 mod watched;
+mod wire;
 
 use std::collections::VecDeque;
 use std::fmt;

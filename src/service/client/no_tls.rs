@@ -2,8 +2,8 @@
 
 use tokio::net::TcpStream;
 
-use super::connect::Wire;
 use super::origin::Origin;
+use super::wire::Wire;
 use crate::error::{Error, Result};
 use crate::service::TaskError;
 

@@ -10,8 +10,8 @@ use rustls_platform_verifier::{BuilderVerifierExt, Verifier};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::connect::Wire;
 use super::origin::Origin;
+use super::wire::Wire;
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::{Cause, Stage, TaskError};
 

@@ -1,0 +1,8 @@
+//! What a connection runs over.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The byte stream of a connection.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
