@@ -73,7 +73,13 @@ impl Error {
     }
 
     /// This build lacks a feature of the crate that the request needs.
-    #[cfg(not(all(feature = "audio-formats", feature = "demo", feature = "https", feature = "rq")))]
+    #[cfg(not(all(
+        feature = "audio-formats",
+        feature = "collect",
+        feature = "demo",
+        feature = "https",
+        feature = "rq"
+    )))]
     pub(crate) fn without_feature(what: &str, feature: &str) -> Error {
         let message = format!("{what} needs the feature `{feature}`, which this highwater was built without");
         let hint = format!("add `{feature}` to the `features` of `highwater` in Cargo.toml");

@@ -2,23 +2,43 @@
 
 use bytes::Bytes;
 
-use crate::audio::{self, Recording};
+use crate::audio::{self, Recording, varied};
 use crate::error::{Error, ErrorKind, Result};
 
-use crate::plan::{AudioKind, Plan, TargetKind};
-use crate::service::{Input, Inputs};
+use crate::plan::{AudioKind, HttpPlan, Plan, TargetKind};
+use crate::service::{Bodies, HttpTarget, Input, Inputs, Variations};
 
 /// The inputs for the plan's target: recordings, or a request.
 pub(crate) fn planned_inputs(plan: &Plan) -> Result<Inputs> {
     let http = &plan.target.http;
     if plan.target.kind == TargetKind::Http && http.multipart_field.is_empty() {
-        let bytes = http.json.as_ref().map(|json| Bytes::from(json.to_string())).unwrap_or_default();
-        let name = format!("{} {}", http.method, http.path);
-        let short = Input { kind: AudioKind::Short, stem: "request".to_string(), name, bytes, seconds: None };
-        return Ok(Inputs { short, long: None });
+        return request(http);
     }
     let recordings = audio::load(&plan.audio)?;
-    Ok(Inputs { short: input(&recordings.short), long: Some(input(&recordings.long)) })
+    let (short, long) = (input(&recordings.short), input(&recordings.long));
+    let variations = match varied(&short.bytes, 1) {
+        Some(_) => Variations::Audio,
+        None => Variations::None,
+    };
+    Ok(Inputs { short, long: Some(long), variations })
+}
+
+/// The request of a service that takes no audio, and what can vary in it.
+fn request(http: &HttpPlan) -> Result<Inputs> {
+    let bodies = http.bodies.as_deref().map(Bodies::find).transpose()?;
+    let (bytes, variations) = match bodies {
+        Some(bodies) => (bodies.get(0)?.unwrap_or_default(), Variations::Bodies(bodies)),
+        // The target renders the body itself; the bytes stand for its size.
+        None => {
+            let text = http.json.as_ref().map(ToString::to_string).or_else(|| http.body.clone());
+            let variations = if HttpTarget::varies(http) { Variations::Template } else { Variations::None };
+            (Bytes::from(text.unwrap_or_default()), variations)
+        }
+    };
+    let name = format!("{} {}", http.method, http.path);
+    let stem = "request".to_string();
+    let short = Input { kind: AudioKind::Short, stem, name, bytes, seconds: None, variation: 0 };
+    Ok(Inputs { short, long: None, variations })
 }
 
 fn input(recording: &Recording) -> Input {
@@ -28,6 +48,7 @@ fn input(recording: &Recording) -> Input {
         name: recording.file_name.clone(),
         bytes: recording.bytes.clone(),
         seconds: Some(recording.seconds),
+        variation: 0,
     }
 }
 
@@ -50,5 +71,5 @@ pub(crate) fn bad_input(plan: &Plan) -> Result<Option<Input>> {
     })?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Some(Input { kind: AudioKind::Short, stem, name, bytes: bytes.into(), seconds: None }))
+    Ok(Some(Input { kind: AudioKind::Short, stem, name, bytes: bytes.into(), seconds: None, variation: 0 }))
 }

@@ -209,6 +209,11 @@ pub mod audio;
 pub mod baseline;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "collect")]
+mod collect;
+#[cfg(not(feature = "collect"))]
+#[path = "collect/absent.rs"]
+mod collect;
 pub mod console;
 pub mod error;
 mod inputs;

@@ -26,7 +26,7 @@ pub(crate) const WEE: usize = 1000;
 /// This much of the file, as a task sends it.
 pub(crate) fn input(size: usize) -> Input {
     let (stem, name) = ("long".to_string(), "long.wav".to_string());
-    Input { kind: AudioKind::Long, stem, name, bytes: audio().slice(..size), seconds: None }
+    Input { kind: AudioKind::Long, stem, name, bytes: audio().slice(..size), seconds: None, variation: 0 }
 }
 
 #[derive(Clone, Copy)]

@@ -1,5 +1,6 @@
 //! From what was derived of a run to its criteria and its verdict.
 
+use super::arms::arms_note;
 use super::compare::{Comparison, baseline_comparison, hold_against};
 use super::finding::{Evidence, Finding, WorkerChange};
 use super::growth::{Growth, LOOKS};
@@ -80,6 +81,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         leak::doubt_without_a_success(leak, &mut findings);
         findings.extend(works::works_criterion(leak));
         notes.extend(leak::warm_up_notes(leak, &plan.leak));
+        notes.extend(arms_note(run, leak, growth));
         findings.extend(probe::probe_criteria(conditions));
         if let Some(comparison) = comparison {
             hold_against(comparison, &mut findings);

@@ -4,6 +4,7 @@
 //! functions decide live whether a level held, judge a run at its end, and
 //! judge it again from a journal that is a year old.
 
+mod arms;
 mod attempt;
 mod attribution;
 mod clauses;
@@ -38,6 +39,7 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 
+pub use arms::{Arms, Kept};
 pub use attempt::{Attempt, attempts};
 pub use attribution::{Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed};
 pub use compare::{

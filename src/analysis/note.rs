@@ -1,5 +1,6 @@
 //! What a reader must know of a run besides its criteria, as data.
 
+use super::arms::Kept;
 use crate::record::{CutShort, Damage, Phase, Warning};
 
 /// An observation that is no verdict.
@@ -14,6 +15,10 @@ pub enum Note {
         /// True if that is severe.
         severe: bool,
     },
+    /// What memory retains goes with new inputs, or with every task.
+    Kept(Kept),
+    /// Nothing accumulates, and no input was sent that was never sent before.
+    OneInput,
     /// Memory came down late.
     LateFree {
         /// When.

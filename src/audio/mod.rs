@@ -5,6 +5,7 @@
 mod cache;
 mod facts;
 mod make;
+mod vary;
 
 use std::fmt;
 use std::io::Cursor;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 pub use cache::{CACHE_DIR_VARIABLE, cache_directories};
 pub use facts::{AudioFacts, probe};
 pub use make::{SAMPLE_RATE, made_bytes, make};
+pub use vary::varied;
 
 use crate::error::Result;
 use crate::plan::{AudioKind, AudioPlan};

@@ -35,8 +35,8 @@ pub(super) struct Block {
     pub(super) event: EventRecord,
 }
 
-/// Sends `count` tasks, cycling through the inputs, and reads memory when it is quiet afterwards. Ends
-/// early if a task does not succeed.
+/// Sends `count` tasks, cycling through the inputs (every other block sends inputs that were never sent before), and
+/// reads memory when it is quiet afterwards. Ends early if a task does not succeed.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
@@ -89,7 +89,9 @@ async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec
     let mut stopped = None;
     for index in 0..count as usize {
         let turn = index % inputs.len();
-        let (input, Some(test_id)) = (inputs[turn], ids[turn].next()) else { break };
+        let Some(test_id) = ids[turn].next() else { break };
+        let input = rig.arms.input(&rig.inputs, inputs[turn], block % 2 == 0)?;
+        let input = input.as_ref();
         let mut driving = pin!(rig.driver.drive_in_block(input, &test_id, mark));
         let ended = loop {
             tokio::select! {

@@ -98,7 +98,7 @@ impl Check<'_> {
             let next = if round <= plan.repeats { Next::Round } else { self.next(round) };
             let cut_short = match next {
                 Next::Round => {
-                    let cut_short = self.round(std::mem::take(&mut sent)).await?;
+                    let cut_short = self.round(round, std::mem::take(&mut sent)).await?;
                     if round == 0 && plan.repeats > 0 {
                         let event = memory(self.rig, Moment::Baseline, None).await?;
                         let record = |event| EventRecord { time: String::new(), elapsed: 0.0, event };
@@ -117,10 +117,11 @@ impl Check<'_> {
         }
     }
 
-    /// Sends each input once, except the first `skip`.
-    async fn round(&mut self, skip: usize) -> Result<Option<CutShort>> {
+    /// Sends each input once, except the first `skip`; after the warm-up, every other round sends new inputs.
+    async fn round(&mut self, round: u32, skip: usize) -> Result<Option<CutShort>> {
         for input in self.rig.inputs.all().skip(skip) {
-            self.done.tasks.push(one_task(self.rig, input).await?);
+            let input = self.rig.arms.input(&self.rig.inputs, input, round > 0 && round % 2 == 0)?;
+            self.done.tasks.push(one_task(self.rig, &input).await?);
             let cut_short = certain(&self.done, self.rig).or_else(|| hopeless(&self.done)).or(self
                 .rig
                 .memory

@@ -36,6 +36,7 @@ pub(super) fn task_line(
     let in_leak_check = place.phase == Phase::Leak;
     TaskRecord {
         audio_file: input.name.clone(),
+        new_input: input.variation > 0,
         audio_size_mb: Some(round(input.bytes.len() as f64 / FILE_MB, 2)),
         task_id: completion
             .and_then(|done| done.task_id.clone())

@@ -10,6 +10,7 @@ use super::recorder::Recorder;
 use super::settle::{Settle, Settled};
 use super::stop::Stop;
 use crate::analysis::WORKER;
+use crate::collect::Collector;
 use crate::error::Result;
 use crate::plan::{Plan, SettlePlan};
 use crate::record::{CutShort, Event, Footprint, Warning};
@@ -37,6 +38,16 @@ pub(super) struct MemoryReader {
     stop: Stop,
     /// Finds memory that a task releases late.
     pub(super) late_frees: LateFrees,
+    collection: Collection,
+}
+
+/// The collection before a reading (`settle.collect`).
+struct Collection {
+    collector: Option<Collector>,
+    /// Whether tasks ran since the last one.
+    due: AtomicBool,
+    /// Whether the warning that it failed has been given: once a run is enough.
+    warned: AtomicBool,
 }
 
 impl MemoryReader {
@@ -45,6 +56,7 @@ impl MemoryReader {
         plan: &Plan,
         recorder: Arc<Recorder>,
         stop: Stop,
+        collector: Option<Collector>,
     ) -> MemoryReader {
         let budget_s = plan.sampler.pss_budget_s;
         MemoryReader {
@@ -57,6 +69,27 @@ impl MemoryReader {
             recorder,
             stop,
             late_frees: LateFrees::new(plan.settle.quiet_mb),
+            collection: Collection { collector, due: AtomicBool::new(true), warned: AtomicBool::new(false) },
+        }
+    }
+
+    /// Makes the service's runtime collect, if that is asked for and tasks ran since the last time. A failure does
+    /// not fail the task: the reading is taken without a collection.
+    async fn collect(&self) -> Result<()> {
+        let Collection { collector, due, warned } = &self.collection;
+        let Some(collector) = collector else { return Ok(()) };
+        if !due.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let worker = self.snapshot().await?.roles.remove(WORKER).unwrap_or_default();
+        let pids: Vec<u32> = worker.processes.iter().map(|process| process.id.pid).collect();
+        match collector.collect(&pids).await {
+            Ok(()) => Ok(()),
+            Err(_) if warned.swap(true, Ordering::Relaxed) => Ok(()),
+            Err(problem) => {
+                let message = Warning::NotCollected { problem };
+                self.recorder.event(Event::Warning { message }).await
+            }
         }
     }
 
@@ -124,6 +157,7 @@ impl MemoryReader {
     }
 
     async fn settled_by(&self, plan: &SettlePlan, high_mb: Option<f64>) -> Result<Settled> {
+        self.collect().await?;
         let started = Instant::now();
         let mut state = Settle::new(plan, high_mb);
         let look = LOOK.min(Duration::from_secs_f64(plan.quiet_s / LOOKS_WHILE_QUIET));
@@ -181,6 +215,7 @@ impl MemoryReader {
     /// Marks tasks as in flight until the guard is dropped. The sampler looks more often
     /// meanwhile, so that it misses no short peak.
     pub(super) fn busy(&self) -> Busy<'_> {
+        self.collection.due.store(true, Ordering::Relaxed);
         self.sampler.set_busy(true);
         Busy(&self.sampler)
     }

@@ -1,6 +1,7 @@
 //! The phases of a run, the only place that both drives the service and samples its memory.
 
 mod anatomy;
+mod arms;
 mod block;
 mod driver;
 mod late;

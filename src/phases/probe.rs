@@ -67,6 +67,12 @@ async fn under(rig: &Rig, condition: &Condition, mark: Mark) -> Result<Option<Cu
         let reading = match (condition, &rig.bad_input) {
             (Condition::Pause, _) => pause(rig).await?,
             (Condition::Parallel, _) => tasks(rig, condition, &rig.inputs.short, many, mark).await?,
+            (Condition::New, _) => {
+                let Some(input) = rig.arms.fresh(&rig.inputs, &rig.inputs.short)? else {
+                    return Ok(Some(CutShort::NoNewInput));
+                };
+                tasks(rig, condition, &input, 1, mark).await?
+            }
             (Condition::Error, Some(bad)) => tasks(rig, condition, bad, 1, mark).await?,
             (Condition::Alternate, _) if step % 2 == 1 => {
                 tasks(rig, condition, rig.inputs.long.as_ref().unwrap_or(&rig.inputs.short), 1, mark).await?

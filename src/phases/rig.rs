@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::arms::Arms;
 use super::driver::Driver;
 use super::memory::MemoryReader;
 use super::recorder::Recorder;
 use super::stop::Stop;
 use super::workers::Workers;
+use crate::collect::Collector;
+use crate::error::Result;
 use crate::plan::Plan;
 use crate::sampler::SamplerClient;
 use crate::service::{AnyTarget, Input, Inputs};
@@ -21,6 +24,8 @@ pub struct Rig {
     pub(super) inputs: Inputs,
     /// An input on which the service is expected to fail (`leak.bad_input`).
     pub(super) bad_input: Option<Input>,
+    /// Hands out inputs that were never sent before.
+    pub(super) arms: Arms,
     /// Drives tasks.
     pub(super) driver: Driver,
     /// Reads memory.
@@ -33,6 +38,9 @@ pub struct Rig {
 
 impl Rig {
     /// Joins the parts; `stop` ends the run.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] if `settle.collect` names a URL that is none.
     pub(crate) fn new(
         plan: Plan,
         target: Arc<dyn AnyTarget>,
@@ -41,10 +49,11 @@ impl Rig {
         recorder: Arc<Recorder>,
         workers: Workers,
         stop: CancellationToken,
-    ) -> Rig {
+    ) -> Result<Rig> {
+        let collector = Collector::of_plan(&plan)?;
         let stop = Stop::new(stop);
         let driver = Driver::new(target, &plan, Arc::clone(&recorder), workers.clone(), stop.clone());
-        let memory = MemoryReader::new(sampler, &plan, Arc::clone(&recorder), stop);
-        Rig { plan, inputs, bad_input, driver, memory, recorder, workers }
+        let memory = MemoryReader::new(sampler, &plan, Arc::clone(&recorder), stop, collector);
+        Ok(Rig { plan, inputs, bad_input, arms: Arms::default(), driver, memory, recorder, workers })
     }
 }

@@ -83,9 +83,17 @@ impl<'a> Settle<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
-    const PLAN: SettlePlan = SettlePlan { quiet_s: 0.5, quiet_mb: 1.0, max_s: 10.0, late_free_s: 8.0 };
+    static PLAN: LazyLock<SettlePlan> = LazyLock::new(|| SettlePlan {
+        quiet_s: 0.5,
+        quiet_mb: 1.0,
+        max_s: 10.0,
+        late_free_s: 8.0,
+        ..SettlePlan::default()
+    });
 
     /// When the wait ends for memory that follows `rss` over time, and whether it is quiet then.
     fn end(high_mb: Option<f64>, rss: impl Fn(f64) -> f64) -> (f64, bool) {

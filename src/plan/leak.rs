@@ -53,8 +53,8 @@ pub struct LeakPlan {
     #[default = 50.0]
     #[schemars(range(min = 0.0, max = MOST_MB))]
     pub baseline_tolerance_mb: f64,
-    /// Conditions to try after the leak check, one by one: `repeat` (one input again and again), `pause`
-    /// (nothing is sent), `alternate` (short and long), `parallel`, and `error` (a request that fails).
+    /// Conditions to try after the leak check, one by one: `repeat` (one input again and again), `new`
+    /// (inputs that were never sent before), `pause` (nothing is sent), `alternate` (short and long), `parallel`, and `error` (a request that fails).
     /// `standard` stands for repeat, pause, parallel, and error where there is a bad input.
     pub probes: Vec<String>,
     /// Readings under each condition.

@@ -54,7 +54,7 @@ pub use page::page;
 pub use preset::Preset;
 pub use process::{Count, ProcessPlan, RqPlan};
 pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
-pub use sampling::{GuardPlan, SamplerPlan, SettlePlan};
+pub use sampling::{CollectKind, GuardPlan, SamplerPlan, SettlePlan};
 pub use setting::Override;
 pub use soak::SoakPlan;
 pub use target::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};

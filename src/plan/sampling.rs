@@ -53,6 +53,35 @@ pub struct SettlePlan {
     #[default = 8.0]
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub late_free_s: f64,
+    /// Makes the service's runtime collect before a reading, so that garbage hides no leak and none is suspected where
+    /// there is only garbage. A failure is reported, and fails no task.
+    #[schemars(example = &"jcmd")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect: Option<CollectKind>,
+    /// The URL that `collect` uses: the service's own endpoint (`url`), the base of Go's profiler if it is not the
+    /// service's (`go-pprof`), the inspector if it is not at port 9229 (`node-inspector`).
+    pub collect_url: String,
+    /// The program of `collect = "command"` with its arguments. It runs once for each process of the worker; `{pid}`
+    /// stands for that process.
+    pub collect_command: Vec<String>,
+}
+
+/// How the service's runtime is made to collect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CollectKind {
+    /// `POST` to an endpoint of the service's own (`collect_url`).
+    Url,
+    /// A program, once for each process (`collect_command`).
+    Command,
+    /// `jcmd PID GC.run`, for Java.
+    Jcmd,
+    /// `GET /debug/pprof/heap?gc=1`, for Go.
+    GoPprof,
+    /// `HeapProfiler.collectGarbage` through the inspector, which SIGUSR1 opens, for Node.js.
+    NodeInspector,
+    /// Remote execution of `gc.collect()` and `malloc_trim`, for CPython from 3.14 on.
+    Python,
 }
 
 /// When highwater stops for the sake of the machine.

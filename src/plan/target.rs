@@ -166,10 +166,20 @@ pub struct HttpPlan {
     #[serde(deserialize_with = "present")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub headers: BTreeMap<String, String>,
-    /// A JSON body. Leave out both bodies for a request without one.
+    /// A JSON body. `{{n}}` (a number), `{{uuid}}` and `{{random 2000}}` (so many letters and digits) in body, path and
+    /// headers make requests that were never sent before. Leave out every body for a request without one.
     #[schemars(example = serde_json::json!({"text": "hello"}))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<serde_json::Value>,
+    /// A text body, with the same placeholders.
+    #[schemars(example = &"item {{n}}")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// A folder with a body in each file, or a file with a body in each line. The first is sent again and again, the
+    /// others are new inputs.
+    #[schemars(example = &"requests.jsonl")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<std::path::PathBuf>,
     /// The name of the multipart field that carries the recording; empty for none.
     pub multipart_field: String,
     /// Status codes that count as success.

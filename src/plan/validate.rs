@@ -1,5 +1,6 @@
 //! What a plan must fulfil beyond its types.
 
+mod collect;
 mod roles;
 mod target;
 
@@ -13,7 +14,7 @@ use super::words::names_a_variable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The conditions that can be tried after the leak check.
-const PROBES: [&str; 6] = ["standard", "repeat", "pause", "alternate", "parallel", "error"];
+const PROBES: [&str; 7] = ["standard", "repeat", "new", "pause", "alternate", "parallel", "error"];
 
 /// One thing that is wrong with a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +69,7 @@ pub fn validate(plan: &Plan) -> Result<()> {
 pub(super) fn violations(plan: &Plan) -> Vec<Violation> {
     let mut found = ranges(plan);
     found.extend(target::violations(&plan.target));
+    found.extend(collect::violations(&plan.settle));
     found.extend(processes(&plan.processes));
     found.extend(paths_and_limits(plan));
     found

@@ -55,6 +55,8 @@ pub enum CriterionId {
 pub enum Condition {
     /// `repeat`: one input again and again.
     Repeat,
+    /// `new`: inputs that were never sent before.
+    New,
     /// `pause`: nothing is sent.
     Pause,
     /// `alternate`: short and long in turn.
@@ -168,6 +170,7 @@ impl Condition {
     pub fn name(&self) -> &str {
         match self {
             Condition::Repeat => "repeat",
+            Condition::New => "new",
             Condition::Pause => "pause",
             Condition::Alternate => "alternate",
             Condition::Parallel => "parallel",
@@ -194,6 +197,7 @@ impl From<String> for Condition {
     fn from(name: String) -> Condition {
         match name.as_str() {
             "repeat" => Condition::Repeat,
+            "new" => Condition::New,
             "pause" => Condition::Pause,
             "alternate" => Condition::Alternate,
             "parallel" => Condition::Parallel,

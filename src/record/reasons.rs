@@ -49,6 +49,11 @@ pub enum Warning {
         /// `sampler.pss_budget_s`.
         budget_s: f64,
     },
+    /// The service's runtime was not made to collect before a reading.
+    NotCollected {
+        /// What went wrong.
+        problem: String,
+    },
     /// The workers did not fall idle before a level.
     NotIdle {
         /// Within so many seconds: `ramp.drain_s`.
@@ -137,6 +142,8 @@ pub enum CutShort {
         /// How.
         how: ExitKind,
     },
+    /// Every input that was to be new has been sent.
+    NoNewInput,
     /// A worker ended or was replaced.
     WorkerChanged,
     /// The machine is short of memory.

@@ -136,7 +136,10 @@ pub struct TaskRecord {
     /// which must not be credited to the next task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_free_mb: Option<f64>,
-    /// The condition of the probe that the task was part of: `repeat`, `pause`, `alternate`, `parallel`, `error`.
+    /// True for an input that was never sent before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_input: bool,
+    /// The condition of the probe that the task was part of: `repeat`, `new`, `pause`, `alternate`, `parallel`, `error`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
     /// The block of the leak check that the task was part of, from 1: memory was read after the block, and not
@@ -186,6 +189,7 @@ impl TaskRecord {
             worker_before: None,
             worker_after: None,
             late_free_mb: None,
+            new_input: false,
             condition: None,
             block: None,
             attempt: None,

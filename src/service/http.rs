@@ -1,11 +1,15 @@
 //! A service whose tasks are single synchronous requests.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
 use bytes::Bytes;
+use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Uri};
 
 use super::client::{Client, Outgoing, Part};
-use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
+use super::template::{Template, Variation};
+use super::{Completion, Input, Target, TaskError, Unwell, base, client, json, multipart};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{HttpPlan, TargetPlan};
 
@@ -17,9 +21,15 @@ pub struct HttpTarget {
     health: String,
     method: Method,
     headers: HeaderMap,
-    path: Uri,
-    /// The JSON body, built once.
-    json: Option<Bytes>,
+    /// Headers whose values differ from task to task.
+    varying_headers: Vec<(HeaderName, Template)>,
+    path: Template,
+    /// What is sent where the input has no bytes of its own.
+    body: Option<Template>,
+    /// The type of the body, unless the headers name one.
+    content_type: Option<&'static str>,
+    /// This run's own number; see [`Variation::seed`].
+    seed: u64,
     plan: HttpPlan,
 }
 
@@ -27,55 +37,107 @@ impl HttpTarget {
     /// The service that `plan` describes, with its URL and its request.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if the method, the path or a header is invalid, if no HTTP client can be set up, or
-    /// if the secret that the plan names is not set.
+    /// [`ErrorKind::Config`] if the method, the path or a header is invalid, a placeholder is unknown, no HTTP client
+    /// can be set up, or the secret that the plan names is not set.
     pub fn of_plan(plan: &TargetPlan) -> Result<HttpTarget, Error> {
         let client = Client::of_plan(plan)?;
+        // Variables of the environment have their values in it.
         let filled = plan.filled()?.target;
-        let config = |what: String| Error::new(ErrorKind::Config, what);
-        let method = Method::from_bytes(plan.http.method.as_bytes()).map_err(|error| {
-            config(format!("`target.http.method` is no HTTP method: `{}`", plan.http.method)).source(error)
+        let http = &filled.http;
+        let method = Method::from_bytes(http.method.as_bytes()).map_err(|error| {
+            config(format!("`target.http.method` is no HTTP method: `{}`", http.method)).source(error)
         })?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &filled.http.headers {
+        let (mut headers, mut varying_headers) = (HeaderMap::new(), Vec::new());
+        for (name, value) in &http.headers {
             let wrong =
                 || config(format!("`target.http.headers` has an entry that is no HTTP header: `{name}`"));
-            headers.insert(
-                HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong().source(error))?,
-                HeaderValue::from_str(value).map_err(|error| wrong().source(error))?,
-            );
+            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|error| wrong().source(error))?;
+            let template = template(value, &format!("target.http.headers.{name}"))?;
+            // One variation stands for all: placeholders make letters, digits and hyphens.
+            let first =
+                HeaderValue::from_str(&template.render(TRIAL)).map_err(|error| wrong().source(error))?;
+            if template.varies() {
+                varying_headers.push((key, template));
+            } else {
+                headers.insert(key, first);
+            }
         }
+        let path = template(&http.path, "target.http.path")?;
+        // What came of it is not shown: it may hold a secret.
+        client::path(&path.render(TRIAL)).map_err(|_| config("`target.http.path` is no path".to_string()))?;
+        let (body, kind) = match (&http.json, &http.body) {
+            (Some(json), _) => (Some(template(&json.to_string(), "target.http.json")?), "application/json"),
+            (None, Some(text)) => (Some(template(text, "target.http.body")?), "text/plain; charset=utf-8"),
+            (None, None) => (None, "application/octet-stream"),
+        };
+        let named = http.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
         Ok(HttpTarget {
             headers: client.headers_with(&headers),
-            path: filled.http.path.parse().map_err(|error: hyper::http::uri::InvalidUri| {
-                config(format!("`target.http.path` is no path: `{}`", plan.http.path)).source(error)
-            })?,
+            varying_headers,
+            path,
             client,
             base: base(&plan.url),
             health: filled.health,
             method,
-            json: plan.http.json.as_ref().map(|json| Bytes::from(json.to_string())),
+            body,
+            content_type: (!named).then_some(kind),
+            seed: RandomState::new().build_hasher().finish(),
             plan: plan.http.clone(),
         })
     }
 
-    fn request(&self, input: &Input) -> Outgoing<'_> {
+    /// True if requests differ from task to task.
+    pub(crate) fn varies(plan: &HttpPlan) -> bool {
+        let texts = [Some(plan.path.clone()), plan.json.as_ref().map(ToString::to_string), plan.body.clone()];
+        let texts = texts.into_iter().flatten().chain(plan.headers.values().cloned());
+        texts.filter_map(|text| Template::parse(&text).ok()).any(|template| template.varies())
+    }
+
+    fn request<'a>(&'a self, input: &Input, headers: &'a mut HeaderMap) -> Result<Outgoing<'a>, TaskError> {
+        let variation = Variation { seed: self.seed, number: input.variation };
+        let headers = if self.varying_headers.is_empty() {
+            &self.headers
+        } else {
+            headers.clone_from(&self.headers);
+            for (name, template) in &self.varying_headers {
+                let value = HeaderValue::from_str(&template.render(variation));
+                headers.insert(name.clone(), value.map_err(|error| TaskError::malformed(error.to_string()))?);
+            }
+            headers
+        };
         let mut request = Outgoing {
             method: self.method.clone(),
-            path: self.path.clone(),
-            headers: Some(&self.headers),
+            path: client::path(&self.path.render(variation))?,
+            headers: Some(headers),
             ..Outgoing::default()
         };
         if !self.plan.multipart_field.is_empty() {
             let form = multipart::form([], &self.plan.multipart_field, input);
             request.content_type = Some(form.content_type);
             request.body = form.parts;
-        } else if let Some(json) = &self.json {
-            request.content_type = Some("application/json".to_string());
-            request.body[0] = json.clone();
+            return Ok(request);
         }
-        request
+        let body = match &self.body {
+            Some(body) => Bytes::from(body.render(variation)),
+            None => input.bytes.clone(),
+        };
+        if !body.is_empty() {
+            request.content_type = self.content_type.map(str::to_string);
+            request.body[0] = body;
+        }
+        Ok(request)
     }
+}
+
+/// What a placeholder is tried with while the plan is read.
+const TRIAL: Variation = Variation { seed: 0, number: 0 };
+
+fn config(what: String) -> Error {
+    Error::new(ErrorKind::Config, what)
+}
+
+fn template(text: &str, key: &str) -> Result<Template, Error> {
+    Template::parse(text).map_err(|problem| config(format!("`{key}`: {problem}")))
 }
 
 // Written by hand, since the values of headers may be secrets.
@@ -110,7 +172,9 @@ impl Target for HttpTarget {
 impl HttpTarget {
     async fn exchange(&self, input: &Input) -> Result<Completion, TaskError> {
         // Reads the answer to its end in any case: only then is the task done.
-        let answer = self.client.lane().send(&self.request(input), Part::Whole).await?;
+        let mut headers = HeaderMap::new();
+        let request = self.request(input, &mut headers)?;
+        let answer = self.client.lane().send(&request, Part::Whole).await?;
         if !self.plan.success_status.contains(&answer.status) {
             return Err(self.client.rejected(&answer));
         }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::Input;
+use super::{Input, Variations};
+use crate::error::Result;
 use crate::plan::AudioKind;
 
 /// The inputs that the tasks of a run send.
@@ -12,15 +13,23 @@ pub struct Inputs {
     pub short: Input,
     /// The long input; absent for services whose work does not depend on length.
     pub long: Option<Input>,
+    /// Where inputs come from that were never sent before.
+    pub variations: Variations,
 }
 
 impl Inputs {
     /// One input that is not audio: `bytes`, called `name` in the data files.
     pub fn one(name: impl Into<String>, bytes: impl Into<Bytes>) -> Inputs {
         let name = name.into();
-        let short =
-            Input { kind: AudioKind::Short, stem: name.clone(), name, bytes: bytes.into(), seconds: None };
-        Inputs { short, long: None }
+        let short = Input {
+            kind: AudioKind::Short,
+            stem: name.clone(),
+            name,
+            bytes: bytes.into(),
+            seconds: None,
+            variation: 0,
+        };
+        Inputs { short, long: None, variations: Variations::None }
     }
 
     /// The input of `kind`; the short one where there is no long one.
@@ -34,5 +43,13 @@ impl Inputs {
     /// All inputs, the short one first.
     pub fn all(&self) -> impl Iterator<Item = &Input> {
         std::iter::once(&self.short).chain(&self.long)
+    }
+
+    /// The `number`th new input in the place of `input`, from 1; absent where there are no more.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Io`] if the file that holds it cannot be read.
+    pub fn fresh(&self, input: &Input, number: u64) -> Result<Option<Input>> {
+        self.variations.of(input, number)
     }
 }

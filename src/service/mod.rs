@@ -6,6 +6,8 @@
 mod asr;
 mod auth;
 mod client;
+#[cfg(feature = "collect")]
+mod endpoint;
 mod error;
 mod http;
 mod inputs;
@@ -16,7 +18,9 @@ mod poll;
 mod queue;
 mod spread;
 mod stream;
+mod template;
 mod unwell;
+mod variations;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,12 +29,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use asr::AsrTarget;
+#[cfg(feature = "collect")]
+pub(crate) use endpoint::Endpoint;
 pub use error::{Cause, LastStatus, Stage, TaskError, TimeLimit};
 pub use http::HttpTarget;
 pub use inputs::Inputs;
 pub use openai::OpenAiTarget;
 pub use poll::poll_delay;
 pub use unwell::Unwell;
+pub use variations::{Bodies, Variations};
 
 use crate::error::Result;
 use crate::plan::{AudioKind, Plan, TargetKind, TargetPlan};
@@ -48,6 +55,8 @@ pub struct Input {
     pub bytes: Bytes,
     /// Length of the audio in seconds; absent for other inputs.
     pub seconds: Option<f64>,
+    /// 0 for the input that is sent again and again, n for the nth that was never sent before.
+    pub variation: u64,
 }
 
 /// The result of a task that succeeded.

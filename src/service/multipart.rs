@@ -77,8 +77,14 @@ mod tests {
     fn the_file_is_shared_and_stands_between_head_and_tail() {
         let bytes = Bytes::from_static(b"RIFF....");
         let name = "a \"b\"\r\n.wav".to_string();
-        let input =
-            Input { kind: AudioKind::Short, stem: String::new(), name, bytes: bytes.clone(), seconds: None };
+        let input = Input {
+            kind: AudioKind::Short,
+            stem: String::new(),
+            name,
+            bytes: bytes.clone(),
+            seconds: None,
+            variation: 0,
+        };
         let form = form([("model", "tiny")], "file", &input);
         assert_eq!(form.parts[1].as_ptr(), bytes.as_ptr(), "not a copy");
         let boundary = form.content_type.strip_prefix("multipart/form-data; boundary=").unwrap();

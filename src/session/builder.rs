@@ -162,7 +162,7 @@ impl SessionBuilder {
         record_found(&recorder, &sampler, &snapshot).await?;
         let alive = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
         let workers = Workers::follow(events, Arc::clone(&recorder), alive.map(|root| root.id.pid));
-        let rig = Rig::new(plan, target, (inputs, bad_input), sampler.client(), recorder, workers, stop);
+        let rig = Rig::new(plan, target, (inputs, bad_input), sampler.client(), recorder, workers, stop)?;
         Ok(Session { rig, sampler, embedded, paths: paths.clone(), resume })
     }
 }

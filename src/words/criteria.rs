@@ -65,6 +65,7 @@ fn title(found: &Finding) -> String {
 fn under(condition: &Condition) -> &'static str {
     match condition {
         Condition::Repeat => "while one input is repeated",
+        Condition::New => "while inputs are sent that were never sent before",
         Condition::Pause => "while nothing is sent",
         Condition::Alternate => "while short and long alternate",
         Condition::Parallel => "while tasks run at once",

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::numbers::{count, mb, signed_mb};
-use crate::analysis::{Interruption, LateFree, Note};
+use crate::analysis::{Interruption, Kept, LateFree, Note, Rate};
 use crate::record::Damage;
-use crate::units::significant;
+use crate::units::{round, significant};
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,6 +16,22 @@ impl fmt::Display for Note {
                  by whether it happens again)",
                 signed_mb(*delta_mb),
                 if *severe { ", which is severe" } else { "" }
+            ),
+            Note::Kept(Kept::NewInput(arms)) => write!(
+                f,
+                "something is kept for each new input ({}) and little or nothing for an input that was sent before ({})",
+                per_task(&arms.new),
+                per_task(&arms.known)
+            ),
+            Note::Kept(Kept::EveryTask(arms)) => write!(
+                f,
+                "something is kept for each task, whether its input is new ({}) or was sent before ({})",
+                per_task(&arms.new),
+                per_task(&arms.known)
+            ),
+            Note::OneInput => f.write_str(
+                "no input was sent that was never sent before, so growth on new inputs was not tried (placeholders in \
+                 `target.http`, or WAV files, make new ones)",
             ),
             Note::LateFree { when, first, count, most_mb } => {
                 f.write_str(&late_free(*when, first, *count, *most_mb))
@@ -58,6 +74,16 @@ impl fmt::Display for Note {
             Note::Damage(damage) => write!(f, "{damage}"),
         }
     }
+}
+
+/// `+1.4 MB per task, 98 % interval 1.2 to 1.6`.
+fn per_task(rate: &Rate) -> String {
+    format!(
+        "{:+} MB per task, 98 % interval {} to {}",
+        round(rate.per_task, 3),
+        round(rate.low, 3),
+        round(rate.high, 3)
+    )
 }
 
 fn late_free(when: LateFree, first: &str, number: usize, most_mb: f64) -> String {

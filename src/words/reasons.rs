@@ -18,6 +18,12 @@ impl fmt::Display for Warning {
                 stall_s * 1000.0,
                 budget_s * 1000.0
             ),
+            Warning::NotCollected { problem } => {
+                write!(
+                    f,
+                    "the service's runtime did not collect before a reading (`settle.collect`): {problem}"
+                )
+            }
             Warning::NotIdle { drain_s } => {
                 write!(f, "the workers did not fall idle within {drain_s} s before a level (`ramp.drain_s`)")
             }
@@ -64,6 +70,7 @@ impl fmt::Display for CutShort {
             CutShort::TasksFailed { in_a_row } => write!(f, "{in_a_row} tasks failed in a row"),
             CutShort::WorkerLost { error } => f.write_str(error),
             CutShort::WorkerEnded { pid, how } => write!(f, "worker pid {pid} {how}"),
+            CutShort::NoNewInput => f.write_str("every input that was to be new has been sent"),
             CutShort::WorkerChanged => f.write_str("a worker died or was replaced"),
             CutShort::MemoryShort { available_percent, least_percent } => write!(
                 f,

@@ -7,6 +7,7 @@
 mod audio;
 mod cgroups;
 mod cli;
+mod collected;
 mod corpus;
 mod damage;
 mod demo;

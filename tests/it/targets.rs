@@ -15,7 +15,7 @@ use bytes::Bytes;
 use highwater::plan::{AudioKind, Plan, TargetPlan};
 use highwater::record::{FailureKind, Limit};
 use highwater::service::{
-    AsrTarget, Completion, HttpTarget, Input, Inputs, Target, TaskError, Unwell, poll_delay,
+    AsrTarget, Completion, HttpTarget, Input, Inputs, Target, TaskError, Unwell, Variations, poll_delay,
 };
 use highwater::suite::Suite;
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ fn input(bytes: Vec<u8>) -> Input {
         name: "clip.wav".to_string(),
         bytes: Bytes::from(bytes),
         seconds: Some(2.0),
+        variation: 0,
     }
 }
 
@@ -411,7 +412,7 @@ fn counting(worker: &Idle, home: &std::path::Path, performed: &Arc<AtomicU32>, g
     plan.sampler.interval_s = 0.1;
     let short = Input { seconds: None, ..input(b"count".to_vec()) };
     let target = Counter { performed: Arc::clone(performed), good };
-    Suite::new(plan).target(target).inputs(Inputs { short, long: None })
+    Suite::new(plan).target(target).inputs(Inputs { short, long: None, variations: Variations::None })
 }
 
 #[tokio::test]

@@ -22,6 +22,30 @@ pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
     found
 }
 
+/// `text` with a letter in the place of each `{{…}}`, which becomes letters, digits and hyphens.
+fn without_placeholders(text: &str) -> String {
+    let mut parts = text.split("{{");
+    let mut plain = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        match part.split_once("}}") {
+            Some((_, rest)) => plain.extend(["x", rest]),
+            None => plain.extend(["{{", part]),
+        }
+    }
+    plain
+}
+
+/// What is wrong with a URL that may have a path.
+pub(super) fn url_violation(key: &str, url: &str) -> Option<Violation> {
+    let parsed = url.parse::<hyper::Uri>().ok();
+    let whole = parsed.is_some_and(|parsed| {
+        matches!(parsed.scheme_str(), Some("http" | "https")) && parsed.authority().is_some()
+    });
+    (!whole).then(|| {
+        Violation::new(&[key], format!("`{key}` must be an `http://` or `https://` URL, got `{url}`"))
+    })
+}
+
 fn url(target: &TargetPlan) -> Vec<Violation> {
     if names_a_variable(&target.url) {
         // What counts is the URL that comes of it.
@@ -157,7 +181,7 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
             format!("`target.http.method` must be one of `{}`, got `{}`", METHODS.join("`, `"), http.method);
         found.push(Violation::new(&["target.http.method"], message));
     }
-    found.extend(url_path("target.http.path", &http.path));
+    found.extend(url_path("target.http.path", &without_placeholders(&http.path)));
     for (name, value) in &http.headers {
         let key = format!("target.http.headers.{name}");
         if hyper::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
@@ -171,10 +195,16 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
             ));
         }
     }
-    if http.json.is_some() && !http.multipart_field.is_empty() {
-        let keys = ["target.http.json", "target.http.multipart_field"];
-        let message = format!("`{}` and `{}` are both set, and a request has one body", keys[0], keys[1]);
-        found.push(Violation::new(&keys, message).hint("leave one of them out"));
+    let bodies = [
+        ("target.http.json", http.json.is_some()),
+        ("target.http.body", http.body.is_some()),
+        ("target.http.bodies", http.bodies.is_some()),
+        ("target.http.multipart_field", !http.multipart_field.is_empty()),
+    ];
+    let set: Vec<&str> = bodies.iter().filter(|(_, set)| *set).map(|(key, _)| *key).collect();
+    if let [first, second, ..] = set[..] {
+        let message = format!("`{first}` and `{second}` are both set, and a request has one body");
+        found.push(Violation::new(&[first, second], message).hint("leave one of them out"));
     }
     if http.success_status.is_empty() {
         let key = "target.http.success_status";
@@ -192,6 +222,8 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
+    use super::without_placeholders;
+
     use serde_json::Value;
 
     use super::super::tests::complaint;
@@ -287,5 +319,11 @@ mod tests {
             complaint(|plan| plan.target.http.success_pointer = "text".into()),
             "`target.http.success_pointer` must begin with `/`, got `text`"
         );
+    }
+
+    #[test]
+    fn a_placeholder_may_hold_a_space() {
+        assert_eq!(without_placeholders("/a/{{ random 25 }}?b={{n}}"), "/a/x?b=x");
+        assert_eq!(without_placeholders("/a/{{n"), "/a/{{n");
     }
 }

@@ -16,7 +16,7 @@ use highwater::service::{AsrTarget, Completion, HttpTarget, Input, Target, TaskE
 
 fn input(bytes: Vec<u8>) -> Input {
     let (stem, name) = ("clip".to_string(), "clip.wav".to_string());
-    Input { kind: AudioKind::Short, stem, name, bytes: Bytes::from(bytes), seconds: Some(2.0) }
+    Input { kind: AudioKind::Short, stem, name, bytes: Bytes::from(bytes), seconds: Some(2.0), variation: 0 }
 }
 
 /// The plan of an ASR service at `url`.

@@ -1,0 +1,23 @@
+//! A build without collections: a plan that asks for one is refused.
+
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+
+/// There is none in this build.
+#[derive(Debug)]
+pub(crate) enum Collector {}
+
+impl Collector {
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] if the plan asks for a collection.
+    pub(crate) fn of_plan(plan: &Plan) -> Result<Option<Collector>> {
+        match plan.settle.collect {
+            None => Ok(None),
+            Some(_) => Err(Error::without_feature("`settle.collect`", "collect")),
+        }
+    }
+
+    pub(crate) async fn collect(&self, _: &[u32]) -> std::result::Result<(), String> {
+        match *self {}
+    }
+}
