@@ -65,11 +65,13 @@ impl Console {
     }
 
     /// The criteria that were shown, with the answers that they had then.
+    #[cfg(feature = "cli")]
     pub(crate) fn shown(&self) -> HashSet<(CriterionId, Verdict)> {
         self.lock().shown.clone()
     }
 
     /// How many warnings there are of a run that this one goes on from; all others were shown.
+    #[cfg(feature = "cli")]
     pub(crate) fn earlier_warnings(&self) -> usize {
         self.lock().earlier_warnings
     }
