@@ -409,6 +409,7 @@ fn counting(worker: &Idle, home: &std::path::Path, performed: &Arc<AtomicU32>, g
     plan.ramp.repeat_broken = false;
     plan.ramp.confirm = false;
     plan.leak.repeats = 20;
+    plan.leak.for_s = 0.0;
     plan.sampler.interval_s = 0.1;
     let short = Input { seconds: None, ..input(b"count".to_vec()) };
     let target = Counter { performed: Arc::clone(performed), good };

@@ -74,7 +74,7 @@ fn words_of_a_command_line_find_a_tree_and_people_get_a_table() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
     let summary = said.split("watched for").nth(1).unwrap();
-    for (pid, name) in [(helper.pid.to_string(), "watch"), (child, "└ ")] {
+    for (pid, name) in [(helper.pid.to_string(), "it-"), (child, "└ ")] {
         let line = summary.lines().find(|line| line.split_whitespace().any(|word| word == pid));
         assert!(line.is_some_and(|line| line.contains(name) && line.ends_with("alive")), "{pid}: {said}");
     }
