@@ -11,7 +11,9 @@ mod running;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
 
 use crate::console::{Console, Screen, Stream};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +29,7 @@ pub use running::Running;
 pub const DEMO_ARGS_VARIABLE: &str = "HIGHWATER_DEMO_ARGS";
 
 /// Who this test process is, and which test run it belongs to: the same for all its suites.
-static IDENTITY: LazyLock<Identity> = LazyLock::new(Identity::of_this_process);
+static IDENTITY: Lazy<Identity> = Lazy::new(Identity::of_this_process);
 
 /// A service and the plan to test it with.
 #[derive(Clone)]

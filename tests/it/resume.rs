@@ -85,7 +85,10 @@ fn a_soak_goes_on_in_its_series_with_the_same_service_and_begins_anew_with_anoth
     let (object, events) = resumed(&place, "soak", &files, &flags);
     let own = events.iter().filter(|event| event["event"] == "soak_round").count();
     assert_eq!((rounds(&object).len(), object["soak"]["tasks"].as_u64()), (own, Some(64)), "{object}");
-    assert!(notes(&object).contains("the soak phase began anew, and its earlier readings are not judged"), "{object}");
+    assert!(
+        notes(&object).contains("the soak phase began anew, and its earlier readings are not judged"),
+        "{object}"
+    );
     let resumed = events.iter().find(|event| event["event"] == "resumed").unwrap();
     assert_eq!(resumed["new_series"], "soak");
     assert!(resumed["gap_s"].as_f64() >= Some(0.0), "{resumed}");
@@ -117,7 +120,10 @@ fn a_leak_check_goes_on_where_it_was_and_begins_anew_with_another_service() {
     );
     let starts = events.iter().filter(|event| event["event"] == "memory" && event["moment"] == "start");
     assert_eq!(starts.count(), 1);
-    assert!(notes(&object).contains("the leak phase began anew, and its earlier readings are not judged"), "{object}");
+    assert!(
+        notes(&object).contains("the leak phase began anew, and its earlier readings are not judged"),
+        "{object}"
+    );
 }
 
 #[test]
