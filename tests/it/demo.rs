@@ -226,7 +226,7 @@ fn a_hanging_task_never_ends_and_blocks_the_one_behind_it() {
 
 #[test]
 fn slow_costs_cpu_time() {
-    let audio = wav(60.0);
+    let audio = wav(20.0);
     let ticks = |args: &str| {
         let service = Service::start(args).warmed();
         let before = cpu_ticks(service.worker());
@@ -267,7 +267,7 @@ fn a_forking_worker_stays_small_while_its_children_grow() {
     let before = service.rss();
     let mut seen = HashSet::new();
     for _ in 0..2 {
-        let id = service.client.submit(&wav(20.0));
+        let id = service.client.submit(&wav(3.0));
         let (child, _) = eventually("a child appears", || Some((*children(worker).first()?, ())));
         seen.insert(child);
         assert_eq!(service.client.ended(&id)["status"], "done");

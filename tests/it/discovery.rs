@@ -8,7 +8,7 @@ use highwater::ErrorKind;
 use highwater::plan::{Count, ProcessPlan};
 use highwater::sampler::source::LinuxSource;
 use highwater::sampler::{
-    Found, ProcessSource, Sampler, SamplerOptions, Wanted, default_source, find_processes,
+    Found, ProcessSource, ReadError, Sampler, SamplerOptions, Wanted, default_source, find_processes,
 };
 
 fn search(plan: ProcessPlan) -> Found {
@@ -110,6 +110,7 @@ fn a_source_tells_what_is_new_and_who_has_ended() {
     assert!(has(&source.children(&[id]), child));
     helper.kill();
     // Not reaped before the test ends; a reading tells the source.
-    until("the reading fails", || source.read(id, Wanted::CPU).is_err());
+    // A process that is about to end cannot be read either, and is not a zombie yet.
+    until("the reading says so", || matches!(source.read(id, Wanted::CPU), Err(ReadError::Gone)));
     assert!(!has(&source.list().expect("a list"), helper.pid), "a zombie is listed");
 }

@@ -119,7 +119,7 @@ fn what_a_task_frees_during_the_next_one_is_told_of_the_former() {
     }
     assert!(late.iter().any(|event| event["mb"].as_f64().unwrap() > 100.0), "{late:?}");
     assert_eq!(told.criterion("leak.delta")["verdict"], "pass", "{}", told.stderr);
-    assert!(told.stderr.contains("memory of a task before it came down during"), "{}", told.stderr);
+    assert!(told.stderr.contains("that an earlier task held was released"), "{}", told.stderr);
 }
 
 #[rstest]

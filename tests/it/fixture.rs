@@ -14,7 +14,7 @@ fn suite(place: &Place, fault: &[&str]) -> Suite {
     plan.audio.long = Some(place.path("long.wav"));
     plan.settle.quiet_s = 0.05;
     plan.settle.late_free_s = 0.2;
-    (plan.leak.repeats, plan.leak.max_repeats) = (10, 10);
+    (plan.leak.repeats, plan.leak.max_repeats, plan.leak.for_s) = (10, 10, 0.0);
     Suite::new(plan).embedded(fault)
 }
 

@@ -16,7 +16,7 @@ use crate::support::stopping::{Files, report, signal};
 
 /// Long enough for all tasks of a level to be outstanding before the first is done,
 /// short enough for an RTF far below 1, and little work: a busy machine makes it hardly longer.
-const SLOW: &str = "--wait 200ms --slow 10";
+const SLOW: &str = "--wait 200ms --slow 3";
 
 const RAMP: &str = "--only concurrency --max-concurrency 5";
 
@@ -86,7 +86,8 @@ fn a_crash_is_found_at_its_level_and_not_guessed_where_a_level_was_left_out() {
 #[parallel(machine)]
 fn a_service_that_fails_one_task_in_ten_has_no_limit_of_concurrency() {
     let place = Place::new(3, 3);
-    let (exit, told) = told(&place, "--only concurrency --max-concurrency 4", &format!("--flaky 10 {SLOW}"));
+    let (exit, told) =
+        told(&place, "--only concurrency --max-concurrency 4 --max-rtf 100", &format!("--flaky 10 {SLOW}"));
     assert_eq!(exit, 0, "{}", told.stderr);
     assert_eq!(told.object["limit"]["ending"], "bound_reached", "{}", told.stderr);
     assert_eq!(told.object["highest_level_held"], 4);
@@ -260,7 +261,8 @@ fn a_killed_ramp_goes_on_and_the_report_joins_both_parts() {
 fn an_interrupted_ramp_tries_its_level_again_and_a_running_one_is_left_alone() {
     let place = Place::new(3, 3);
     // The third level is never reached by less: what is stopped is in its middle.
-    let mut running = Running::start(&mut place.run("--only concurrency --max-concurrency 3", "--hang 3"));
+    let mut running =
+        Running::start(&mut place.run("--only concurrency --max-concurrency 3 --max-rtf 100", "--hang 3"));
     let in_third = || {
         let files = Files::find(&place)?;
         let events = files.events();

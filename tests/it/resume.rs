@@ -10,7 +10,7 @@ use serial_test::parallel;
 use crate::support::runs::{Place, Running, eventually, json_lines};
 use crate::support::stopping::Files;
 
-const RECORDINGS: &str = "--short short.wav --long long.wav --set settle.quiet_s=0.05";
+const RECORDINGS: &str = "--short short.wav --long long.wav --set settle.quiet_s=0.05 --set leak.for_s=0";
 
 /// A service that outlives the highwater that drives it, and the flags that lead to it.
 fn service() -> (Embedded, String) {
