@@ -1,5 +1,6 @@
 //! The tasks of the leak check, and the readings by which growth is judged.
 
+use super::block_points::{Placed, with_floors};
 use super::growth::{Growth, Readings, enough, growth};
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
@@ -45,16 +46,6 @@ pub struct LeakReadings {
 
 /// An allocator of a small process may have this much free from its start, in MB.
 const SLACK_MB: f64 = 2.0;
-
-/// The floor within a block by the figure of its quiet reading, and the tasks that had ended then; none where the quiet
-/// reading is the lowest, or where processes came and went.
-fn floor(block: &BlockReading, held: &Footprint, quiet_mb: f64) -> Option<(f64, f64)> {
-    let below_mb = held.rss_mb? - block.floor_rss_mb?;
-    let alone = held.processes == Some(1);
-    (alone && below_mb > 0.0 && below_mb < quiet_mb)
-        .then(|| (block.floor_tasks.map(f64::from), quiet_mb - below_mb))
-        .and_then(|(at, mb)| Some((at?, mb)))
-}
 
 impl<'a> LeakTasks<'a> {
     /// The leak check's tasks in a run.
@@ -138,11 +129,9 @@ impl<'a> LeakTasks<'a> {
 
     /// The readings after the single tasks and, at their places, those after the blocks and the floors within them.
     fn block_readings(&self) -> LeakReadings {
-        let singles =
-            self.tasks.iter().enumerate().map(|(index, task)| (index as f64 + 1.0, task.worker_after));
-        let blocks = self.blocks.iter().map(|block| (f64::from(block.tasks), block.worker));
-        let read: Vec<(f64, Option<Footprint>)> = singles.chain(blocks).collect();
-        let Some(found) = private_series(read.iter().map(|(_, footprint)| footprint.as_ref())) else {
+        let singles = self.tasks.iter().map(|task| task.worker_after.as_ref());
+        let blocks = self.blocks.iter().map(|block| block.worker.as_ref());
+        let Some(found) = private_series(singles.chain(blocks)) else {
             return LeakReadings {
                 after_mb: Vec::new(),
                 beside_mb: Vec::new(),
@@ -153,30 +142,13 @@ impl<'a> LeakTasks<'a> {
             };
         };
         let start = self.before_the_first(found.figure);
-        let (mut at, mut after_mb, mut beside_mb) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, ((place, footprint), quiet_mb)) in read.iter().zip(&found.private_mb).enumerate() {
-            let block = index.checked_sub(self.tasks.len()).map(|block| self.blocks[block]);
-            let floor = block.zip(footprint.as_ref()).and_then(|(block, held)| floor(block, held, *quiet_mb));
-            let beside = found.shared_mb.get(index);
-            if let Some((floor_at, floor_mb)) =
-                floor.filter(|(floor_at, _)| at.last().is_none_or(|last| last < floor_at))
-            {
-                at.push(floor_at);
-                after_mb.push(floor_mb);
-                beside_mb.extend(beside);
-            }
-            // The quiet reading of a block stands for itself where it is the lowest, and at the end.
-            if floor.is_none() || index + 1 == read.len() {
-                at.push(*place);
-                after_mb.push(*quiet_mb);
-                beside_mb.extend(beside);
-            }
-        }
+        let placed = with_floors(self.tasks.len(), &self.blocks, &found.private_mb);
+        let shared = |placed: &Placed| found.shared_mb.get(placed.reading).copied();
         LeakReadings {
-            after_mb,
-            beside_mb,
+            after_mb: placed.iter().map(|placed| placed.mb).collect(),
+            beside_mb: placed.iter().filter_map(shared).collect(),
             file_mb: self.file_mb(),
-            at,
+            at: placed.iter().map(|placed| placed.at).collect(),
             start_mb: start,
             figure: format!("worker.{}", found.figure.field()),
         }

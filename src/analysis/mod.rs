@@ -7,6 +7,7 @@
 mod arms;
 mod attempt;
 mod attribution;
+mod block_points;
 mod clauses;
 mod compare;
 mod facts;

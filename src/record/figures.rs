@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::block::BlockReading;
+
 /// What a comparison needs of one run: small enough to lie in the log of the
 /// run that is compared with it, so that this log can be judged without the other's files.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,12 @@ pub struct RunFigures {
     /// True if a worker died or was replaced in the leak check, so that its memory is of two processes.
     #[serde(default)]
     pub worker_changed: bool,
+    /// The readings after the blocks of tasks that followed those tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<BlockReading>,
+    /// True if the check ended early because every repeat kept too much, so that few tasks are all there are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended_as_certain: bool,
 }
 
 /// What the worker's tree held after one task.

@@ -26,6 +26,10 @@ pub fn comparison_text(comparison: &Comparison) -> String {
                 "\nIn brackets: 98 % intervals. The same inputs were sent in the same order, so the \
                  difference was taken batch by batch.\n"
             }
+            Method::Rates => {
+                "\nIn brackets: 98 % intervals. Tasks were sent in blocks, or a check ended early, so the difference is \
+                 that of two rates, each from the readings that its own verdict was made from.\n"
+            }
             Method::Welch => {
                 "\nIn brackets: 98 % intervals. The inputs were not the same in the same order, so the \
                  difference is that of two means; send both versions the same to see more.\n"

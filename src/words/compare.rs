@@ -38,8 +38,9 @@ fn noun(signal: Signal) -> &'static str {
 
 /// The sentence behind a verdict.
 fn reason(judged: &JudgedChange) -> String {
-    let JudgedChange { signal, verdict, before, after, difference, slowing, tasks_needed: needed } = judged;
-    let (signal, least) = (*signal, signal.least());
+    let JudgedChange { signal, verdict, before, after, difference, least, slowing, tasks_needed: needed } =
+        judged;
+    let (signal, least) = (*signal, *least);
     let noun = noun(signal);
     let rate = |rate: &Rate| amount(signal, rate.per_task);
     match verdict {

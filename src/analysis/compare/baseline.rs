@@ -23,7 +23,7 @@ pub(in crate::analysis) fn hold_against(comparison: &Comparison, criteria: &mut 
     let leaked = comparison
         .signals
         .iter()
-        .any(|signal| signal.before.is_some_and(|before| before.low > signal.signal.least()));
+        .any(|signal| signal.before.is_some_and(|before| before.low > signal.least_per_task));
     for criterion in criteria.iter_mut().filter(|found| found.id.asks_what_is_retained()) {
         let inherited = match criterion.verdict {
             Verdict::Pass => false,

@@ -4,7 +4,7 @@ use super::Beside;
 use crate::analysis::leak::worker_changed;
 use crate::analysis::leak_tasks::LeakTasks;
 use crate::analysis::stats::summary;
-use crate::record::{RunData, RunFigures, TaskFigures, TaskRecord};
+use crate::record::{CutShort, Event, Footprint, Phase, RunData, RunFigures, TaskFigures, TaskRecord};
 use crate::units::round;
 
 /// What a comparison needs of a run.
@@ -22,7 +22,8 @@ pub fn run_figures(run: &RunData) -> RunFigures {
         summary(&pool.iter().filter_map(|task| pick(task)).collect::<Vec<_>>()).map(|found| found.p50)
     };
     let kept: Vec<f64> = leak.warm_up.iter().filter_map(|task| task.worker_rss_delta_mb).collect();
-    let peaks = plain.iter().filter_map(|task| task.worker_rss_peak_mb);
+    let after_blocks = leak.blocks.iter().filter_map(|block| block.worker?.rss_mb);
+    let peaks = plain.iter().filter_map(|task| task.worker_rss_peak_mb).chain(after_blocks);
     RunFigures {
         file: run.file.clone(),
         tasks: plain.iter().map(|task| task_figures(task)).collect(),
@@ -30,17 +31,37 @@ pub fn run_figures(run: &RunData) -> RunFigures {
         peak_mb: peaks.max_by(f64::total_cmp),
         rtf: median(|task| task.rtf),
         seconds: median(|task| task.processing_time),
-        failed: plain.iter().filter(|task| !task.succeeded()).count(),
+        failed: plain.iter().chain(&leak.in_blocks).filter(|task| !task.succeeded()).count(),
         worker_changed: worker_changed(run),
+        blocks: leak.blocks.iter().map(|block| **block).collect(),
+        ended_as_certain: ended_as_certain(run),
     }
+}
+
+/// True if the leak check ended early because several repeats kept more than the limit each.
+fn ended_as_certain(run: &RunData) -> bool {
+    run.events.iter().any(|record| {
+        matches!(
+            record.event,
+            Event::PhaseEnded { phase: Phase::Leak, cut_short: Some(CutShort::LeakCertain { .. }) }
+        )
+    })
 }
 
 fn task_figures(task: &TaskRecord) -> TaskFigures {
     let kind = task.kind.map_or("", |kind| kind.word());
-    let footprint = task.worker_after.unwrap_or_default();
     TaskFigures {
         input: format!("{kind} {}", task.audio_file).trim().to_string(),
         rss_mb: task.worker_rss_after_mb,
+        ..figures_of(&task.worker_after.unwrap_or_default())
+    }
+}
+
+/// The figures of one reading.
+pub(super) fn figures_of(footprint: &Footprint) -> TaskFigures {
+    TaskFigures {
+        input: String::new(),
+        rss_mb: footprint.rss_mb,
         private_mb: footprint.private_mb,
         pss_mb: footprint.pss_mb,
         pss_anon_mb: footprint.pss_anon_mb,

@@ -7,9 +7,11 @@
 //!
 //! - [`run_figures`]: what a comparison needs of a run;
 //! - [`compare`]: the verdict over all signals: memory, descriptors, threads;
-//! - `rule`: the rule for one signal, with its statistics.
+//! - `rule`: the rule for one signal, with its statistics;
+//! - `estimate`: growth of one run by the readings of its own verdict, where tasks were sent in blocks.
 
 mod baseline;
+mod estimate;
 mod figures;
 mod rule;
 #[cfg(test)]
@@ -69,6 +71,11 @@ impl Change {
     }
 }
 
+/// Growth per task that the verdict over doublings calls flat, in MB…
+const LEAST_IN_BLOCKS_MB: f64 = 10.0 / 1024.0;
+/// …and what an allocator may add in the last doubling.
+const WANDERING_MB: f64 = 3.0;
+
 /// What is read of the worker after each task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,6 +108,16 @@ impl Signal {
         match self {
             Signal::Memory | Signal::Shared => 0.05,
             Signal::Descriptors | Signal::Threads => 0.02,
+        }
+    }
+
+    /// The same where `tasks` tasks were sent in blocks, which tell smaller leaks from an allocator's wandering.
+    fn least_over(self, tasks: f64) -> f64 {
+        match self {
+            Signal::Memory | Signal::Shared => {
+                LEAST_IN_BLOCKS_MB.max(2.0 * WANDERING_MB / tasks).min(self.least())
+            }
+            Signal::Descriptors | Signal::Threads => self.least(),
         }
     }
 
@@ -159,6 +176,8 @@ pub struct JudgedChange {
     pub after: Rate,
     /// After minus before.
     pub difference: Difference,
+    /// Growth of less than this per task counts as none, in the signal's unit.
+    pub least: f64,
     /// True if the verdict was withheld because the difference slows down.
     pub slowing: bool,
     /// Tasks a side that would probably decide it; absent where it is decided.
@@ -183,6 +202,8 @@ pub struct SignalComparison {
     pub after: Option<Rate>,
     /// After minus before.
     pub difference: Option<Difference>,
+    /// Growth of less than this per task counts as none.
+    pub least_per_task: f64,
     /// Tasks a run, warm-up included, that would probably decide it; absent where it is decided.
     pub tasks_needed: Option<usize>,
 }
@@ -270,6 +291,7 @@ fn signal(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Signal
         before: judged.before,
         after: judged.after,
         difference: judged.difference,
+        least_per_task: judged.least.unwrap_or(signal.least()),
         tasks_needed: judged.tasks_needed,
     }
 }
@@ -278,7 +300,8 @@ fn signal(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Signal
 fn readings(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Option<[Vec<Run>; 2]> {
     let both = |pick: &dyn Fn(&TaskFigures) -> Option<f64>| -> Option<[Vec<Run>; 2]> {
         let side = |runs: &[RunFigures]| -> Option<Vec<Run>> {
-            let runs: Vec<Run> = runs.iter().map(|run| Run::of(run, pick)).collect::<Option<_>>()?;
+            let runs: Vec<Run> =
+                runs.iter().map(|run| Run::of(run, pick, signal == Signal::Memory)).collect::<Option<_>>()?;
             (!runs.is_empty()).then_some(runs)
         };
         Some([side(before)?, side(after)?])

@@ -10,14 +10,20 @@
 //! several different population variances are involved", Biometrika 1947, degrees of freedom by Satterthwaite 1946).
 //! Which of the two is decided by the inputs alone, before a figure is looked at.
 //!
+//! Where a side has readings after blocks of tasks, or its check ended early as certain, each side's growth is that of
+//! its own readings (`estimate`), and the difference has Welch's interval, too.
+//!
 //! All intervals are two-sided 98 %: each of their ends is passed by chance once in a hundred times.
 
 use serde::{Deserialize, Serialize};
 
+use super::estimate::Estimate;
+use super::figures::figures_of;
 use super::{Change, ChangeReason, JudgedChange, Signal};
+use crate::analysis::block_points::with_floors;
 use crate::analysis::growth::{LEAST_INCREMENTS, Mean, increments_of_floors};
 use crate::analysis::student;
-use crate::record::{RunFigures, TaskFigures};
+use crate::record::{BlockReading, RunFigures, TaskFigures};
 
 /// Batches that the tasks after warm-up are cut into, at most.
 const BATCHES: usize = 8;
@@ -26,7 +32,7 @@ const BATCHES: usize = 8;
 const ERROR: f64 = 0.01;
 
 /// The second half of a leak grows at no less than this share of the first; what fills slows down.
-const STEADY: f64 = 0.5;
+pub(super) const STEADY: f64 = 0.5;
 
 /// A difference of less than this share of the growth before is no difference.
 const SHARE: f64 = 0.25;
@@ -65,6 +71,8 @@ pub enum Method {
     Paired,
     /// Different inputs: two means with unequal variances.
     Welch,
+    /// Tasks in blocks, or a check that ended early: two rates, each from its own readings.
+    Rates,
 }
 
 /// One run of one signal: what was sent, and what was read after it.
@@ -72,21 +80,54 @@ pub enum Method {
 pub(super) struct Run {
     pub(super) inputs: Vec<String>,
     pub(super) values: Vec<f64>,
+    /// Tasks that had ended at each reading, where some were sent in blocks; else empty.
+    pub(super) places: Vec<f64>,
+    /// The check ended early because every repeat kept too much.
+    pub(super) certain: bool,
 }
 
 impl Run {
     /// The readings that `pick` takes; nothing if one is missing before the last that is there.
-    pub(super) fn of(run: &RunFigures, pick: &dyn Fn(&TaskFigures) -> Option<f64>) -> Option<Run> {
-        let read = run.tasks.iter().rposition(|task| pick(task).is_some())? + 1;
-        let tasks = &run.tasks[..read];
+    ///
+    /// `floors`: whether the lowest memory within a block is a reading, too.
+    pub(super) fn of(
+        run: &RunFigures,
+        pick: &dyn Fn(&TaskFigures) -> Option<f64>,
+        floors: bool,
+    ) -> Option<Run> {
+        let after_blocks = run.blocks.iter().map(|block| figures_of(&block.worker.unwrap_or_default()));
+        let all: Vec<TaskFigures> = run.tasks.iter().cloned().chain(after_blocks).collect();
+        let read = all.iter().rposition(|task| pick(task).is_some())? + 1;
+        let tasks = &all[..read];
+        let values: Vec<f64> = tasks.iter().map(pick).collect::<Option<_>>()?;
+        let inputs = tasks.iter().map(|task| task.input.clone()).collect();
+        if read <= run.tasks.len() {
+            return Some(Run { inputs, values, places: Vec::new(), certain: run.ended_as_certain });
+        }
+        let quiet = |block| BlockReading { floor_rss_mb: None, floor_tasks: None, ..block };
+        let blocks: Vec<BlockReading> =
+            run.blocks.iter().map(|block| if floors { *block } else { quiet(*block) }).collect();
+        let placed = with_floors(run.tasks.len(), &blocks.iter().collect::<Vec<_>>(), &values);
         Some(Run {
-            inputs: tasks.iter().map(|task| task.input.clone()).collect(),
-            values: tasks.iter().map(pick).collect::<Option<_>>()?,
+            inputs,
+            values: placed.iter().map(|placed| placed.mb).collect(),
+            places: placed.iter().map(|placed| placed.at).collect(),
+            certain: run.ended_as_certain,
         })
     }
 
     fn first(&self, tasks: usize) -> Run {
-        Run { inputs: self.inputs[..tasks].to_vec(), values: self.values[..tasks].to_vec() }
+        Run { inputs: self.inputs[..tasks].to_vec(), values: self.values[..tasks].to_vec(), ..self.clone() }
+    }
+
+    /// True if there is a reading after each task, and the check took its whole course.
+    fn is_plain(&self) -> bool {
+        self.places.is_empty() && !self.certain
+    }
+
+    /// Tasks that were sent, warm-up included.
+    fn sent(&self) -> usize {
+        self.places.last().map_or(self.values.len(), |tasks| *tasks as usize)
     }
 }
 
@@ -98,6 +139,7 @@ pub(super) struct Judged {
     pub(super) before: Option<Rate>,
     pub(super) after: Option<Rate>,
     pub(super) difference: Option<Difference>,
+    pub(super) least: Option<f64>,
     pub(super) tasks_needed: Option<usize>,
 }
 
@@ -109,6 +151,7 @@ impl Judged {
             before: None,
             after: None,
             difference: None,
+            least: None,
             tasks_needed: None,
         }
     }
@@ -116,18 +159,24 @@ impl Judged {
 
 /// Judges one signal of two sides, each of one run or more.
 pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Judged {
-    let pairs = paired(before, after);
+    let plain = before.iter().chain(after).all(Run::is_plain);
+    let pairs = if plain { paired(before, after) } else { None };
+    let least = least(signal, before, after);
     let (before, after) = match &pairs {
         Some((before, after)) => (Growth::of(before), Growth::of(after)),
         None => (Growth::of(before), Growth::of(after)),
     };
     let (Some(before), Some(after)) = (before, after) else { return too_few() };
-    let method = if pairs.is_some() { Method::Paired } else { Method::Welch };
+    let method = match &pairs {
+        Some(_) => Method::Paired,
+        None if plain => Method::Welch,
+        None => Method::Rates,
+    };
     let (difference, slows) = match method {
         Method::Paired => paired_difference(&before, &after),
-        Method::Welch => welch_difference(&before, &after),
+        Method::Welch | Method::Rates => welch_difference(&before, &after, method),
     };
-    let (verdict, slowing) = verdict(signal, &before, &after, &difference, slows);
+    let (verdict, slowing) = verdict(signal, least, &before, &after, &difference, slows);
     let tasks_needed =
         (verdict == Change::NotEnoughData).then(|| tasks_needed(signal, &before, &after, &difference));
     let reason = ChangeReason::Judged(JudgedChange {
@@ -136,6 +185,7 @@ pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Jud
         before: before.rate,
         after: after.rate,
         difference,
+        least,
         slowing,
         tasks_needed,
     });
@@ -145,6 +195,7 @@ pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Jud
         before: Some(before.rate),
         after: Some(after.rate),
         difference: Some(difference),
+        least: Some(least),
         tasks_needed,
     }
 }
@@ -169,15 +220,18 @@ fn paired(before: &[Run], after: &[Run]) -> Option<(Vec<Run>, Vec<Run>)> {
 
 /// Growth per reading of one series, and whether it slows down; nothing if it is too short.
 pub(in crate::analysis) fn growth_of(values: &[f64]) -> Option<(Rate, bool)> {
-    let run = Run { inputs: Vec::new(), values: values.to_vec() };
+    let run = Run { inputs: Vec::new(), values: values.to_vec(), places: Vec::new(), certain: false };
     Growth::of(&[run]).map(|growth| (growth.rate, growth.slowing))
 }
 
-/// The increments of one side, per task.
+/// The growth of one side, per task.
 struct Growth {
+    /// From batch to batch; empty where a run is judged by its own readings (`estimate`).
     increments: Vec<f64>,
     rate: Rate,
     error: f64,
+    /// Degrees of freedom of the error.
+    freedom: f64,
     /// Growth slowed down in every run's second half, as of something that fills.
     slowing: bool,
     /// Tasks in the shortest run, warm-up included.
@@ -187,6 +241,20 @@ struct Growth {
 impl Growth {
     /// Nothing if one of the runs is too short.
     fn of(runs: &[Run]) -> Option<Growth> {
+        let sent = runs.iter().map(Run::sent).min()?;
+        if !runs.iter().all(Run::is_plain) {
+            let found = Estimate::pooled(runs)?;
+            let reach = student::quantile(1.0 - ERROR, found.freedom) * found.error;
+            let (low, high) = (found.rate - reach, found.rate + reach);
+            return Some(Growth {
+                increments: Vec::new(),
+                rate: Rate { per_task: found.rate, low, high, tasks: found.tasks },
+                error: found.error,
+                freedom: found.freedom,
+                slowing: found.slowing,
+                sent,
+            });
+        }
         let each: Vec<(Vec<f64>, usize)> =
             runs.iter().map(|run| increments(&run.values)).collect::<Option<_>>()?;
         let slowing = each.iter().all(|(increments, _)| slows(increments, 1.0));
@@ -196,23 +264,24 @@ impl Growth {
         let (low, high) = mean.interval(ERROR);
         Some(Growth {
             rate: Rate { per_task: mean.value, low, high, tasks },
+            freedom: increments.len() as f64 - 1.0,
             increments,
             error: mean.error,
             slowing,
-            sent: runs.iter().map(|run| run.values.len()).min()?,
+            sent,
         })
     }
 }
 
 /// The increments of a run's floors per task, and the tasks that they are owed to.
-fn increments(values: &[f64]) -> Option<(Vec<f64>, usize)> {
+pub(super) fn increments(values: &[f64]) -> Option<(Vec<f64>, usize)> {
     let warm_up = values.len().div_ceil(5).max(3);
     let found = increments_of_floors(values.get(warm_up..)?, BATCHES)?;
     Some((found.per_task, found.tasks))
 }
 
 /// True if increments in the direction of `sign` are much smaller in the second half.
-fn slows(increments: &[f64], sign: f64) -> bool {
+pub(super) fn slows(increments: &[f64], sign: f64) -> bool {
     let mean = |part: &[f64]| sign * part.iter().sum::<f64>() / part.len() as f64;
     let (early, late) = increments.split_at(increments.len().div_ceil(2));
     mean(late) < STEADY * mean(early)
@@ -229,31 +298,30 @@ fn paired_difference(before: &Growth, after: &Growth) -> (Difference, bool) {
     (difference, slows(&differences, mean.value.signum()))
 }
 
-fn welch_difference(before: &Growth, after: &Growth) -> (Difference, bool) {
+fn welch_difference(before: &Growth, after: &Growth, method: Method) -> (Difference, bool) {
     let mean = after.rate.per_task - before.rate.per_task;
     let squares = [before, after].map(|side| side.error.powi(2));
     let sum = squares[0] + squares[1];
-    let degrees = |index: usize| [before, after][index].increments.len() as f64 - 1.0;
+    let degrees = |index: usize| [before, after][index].freedom;
     let reach = if sum > 0.0 {
         let satterthwaite = sum.powi(2) / (squares[0].powi(2) / degrees(0) + squares[1].powi(2) / degrees(1));
         student::quantile(1.0 - ERROR, satterthwaite) * sum.sqrt()
     } else {
         0.0
     };
-    let difference =
-        Difference { per_task: mean, low: mean - reach, high: mean + reach, method: Method::Welch };
+    let difference = Difference { per_task: mean, low: mean - reach, high: mean + reach, method };
     (difference, if mean > 0.0 { after.slowing } else { before.slowing })
 }
 
 /// The verdict, and whether it was withheld because the difference slows down.
 fn verdict(
     signal: Signal,
+    least: f64,
     before: &Growth,
     after: &Growth,
     difference: &Difference,
     slows: bool,
 ) -> (Change, bool) {
-    let least = signal.least();
     // That the two differ is shown by the difference's interval, which in pairs is much the narrower.
     // What is asked here is only which of the two it is that grows.
     let grows = |side: &Growth| side.rate.per_task > least;
@@ -272,6 +340,15 @@ fn verdict(
     } else {
         (Change::NotEnoughData, false)
     }
+}
+
+/// Growth of less than this is none: smaller where many tasks in blocks were sent on both sides.
+fn least(signal: Signal, before: &[Run], after: &[Run]) -> f64 {
+    let of_run = |run: &Run| match run.places.last() {
+        Some(tasks) => signal.least_over(*tasks),
+        None => signal.least(),
+    };
+    before.iter().chain(after).map(of_run).fold(0.0, f64::max)
 }
 
 fn alike(signal: Signal, before: &Growth) -> f64 {

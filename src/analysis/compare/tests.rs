@@ -1,5 +1,7 @@
 //! The rule on constants.
 
+mod blocks;
+
 use rstest::rstest;
 
 use super::*;

@@ -41,7 +41,7 @@ const PAUSE: f64 = 0.3;
 const LEAST_MB: f64 = 2.0;
 
 /// Readings in the last two doublings, before which nothing is said.
-const LEAST_READINGS: usize = 6;
+pub(super) const LEAST_READINGS: usize = 6;
 
 /// Steady growth by more than this in the last doubling is followed up, in MB.
 const TRACE_MB: f64 = 0.3;

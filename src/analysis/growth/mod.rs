@@ -8,7 +8,7 @@
 //! The parts: `beside` (private memory, and what is resident beside it), `floors`
 //! (what memory never gave back), `window` (growth of the floors with its interval),
 //! `trend` (whether it goes on), `bounds` (from where on it is a leak), `rule` (the
-//! verdict on one reading per task), `points` and `doublings` (the verdict on thousands of tasks), `looks` (asking
+//! verdict on one reading per task), `points` and `doublings` (the verdict on thousands of tasks), `recent` (its line, for a comparison), `looks` (asking
 //! again while tasks go on), `reason` (why, as data), `words` (the sentences).
 
 mod beside;
@@ -18,6 +18,7 @@ mod floors;
 mod looks;
 mod points;
 mod reason;
+mod recent;
 mod rule;
 mod trend;
 mod window;
@@ -36,6 +37,7 @@ pub use doublings::ENOUGH;
 pub(super) use doublings::enough;
 pub use looks::{FIRST_LOOK, LOOKS, next_look};
 pub use reason::{Grounds, Reason, Undecided, Unsettled};
+pub(super) use recent::recent;
 pub use rule::growth_within;
 pub(super) use rule::{RUNTIME_RISE_MB, is_runtime};
 pub(super) use window::{LEAST_INCREMENTS, Mean, increments_of_floors};

@@ -1,0 +1,110 @@
+//! Growth of one run by the readings that its own verdict was made from.
+//!
+//! - Tasks in blocks: the line through the last doublings (`growth::recent`), as in the verdict over doublings.
+//! - A check that ended early because every repeat retained too much: the step of each task after the warm-up, by
+//!   recording, because short and long recordings retain different amounts. Each recording has its own mean; the
+//!   variance is pooled within the recordings (a stratified mean: Cochran, "Sampling Techniques", section 5.4).
+//! - Everything else: the increments of the floors (`rule`).
+
+use super::rule::{Run, STEADY, increments, slows};
+use crate::analysis::growth::{Mean, recent};
+
+/// Growth per task of one run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Estimate {
+    /// Growth per task, in the signal's unit.
+    pub(super) rate: f64,
+    /// Its standard error.
+    pub(super) error: f64,
+    /// Degrees of freedom of the error.
+    pub(super) freedom: f64,
+    /// Tasks that it rests on, warm-up left out.
+    pub(super) tasks: usize,
+    /// Growth slowed down towards the end, as of something that fills.
+    pub(super) slowing: bool,
+}
+
+impl Estimate {
+    /// Nothing if the run is too short.
+    pub(super) fn of(run: &Run) -> Option<Estimate> {
+        if !run.places.is_empty() {
+            of_blocks(run)
+        } else if run.certain {
+            by_recording(run)
+        } else {
+            of_increments(run)
+        }
+    }
+
+    /// The mean of several runs of one version.
+    pub(super) fn pooled(runs: &[Run]) -> Option<Estimate> {
+        let each: Vec<Estimate> = runs.iter().map(Estimate::of).collect::<Option<_>>()?;
+        let count = each.len() as f64;
+        let sum = |of: fn(&Estimate) -> f64| each.iter().map(of).sum::<f64>();
+        (!each.is_empty()).then(|| Estimate {
+            rate: sum(|run| run.rate) / count,
+            error: sum(|run| run.error.powi(2)).sqrt() / count,
+            freedom: sum(|run| run.freedom),
+            tasks: each.iter().map(|run| run.tasks).sum(),
+            slowing: each.iter().all(|run| run.slowing),
+        })
+    }
+}
+
+fn of_blocks(run: &Run) -> Option<Estimate> {
+    let found = recent(run.places.iter().copied().zip(run.values.iter().copied()))?;
+    Some(Estimate {
+        rate: found.slope,
+        error: found.error,
+        freedom: found.freedom as f64,
+        tasks: found.tasks as usize,
+        slowing: found.late_and_early.is_some_and(|(late, early)| late < STEADY * early),
+    })
+}
+
+/// Nothing if a recording was not repeated, or none was repeated twice.
+fn by_recording(run: &Run) -> Option<Estimate> {
+    let mut recordings: Vec<(&str, Vec<f64>)> = Vec::new();
+    for (index, input) in run.inputs.iter().enumerate() {
+        match recordings.iter_mut().find(|(name, _)| name == input) {
+            Some((_, steps)) => steps.push(run.values[index] - run.values[index - 1]),
+            // The first task of a recording is warm-up.
+            None => recordings.push((input, Vec::new())),
+        }
+    }
+    let count = recordings.len() as f64;
+    if recordings.iter().any(|(_, steps)| steps.is_empty()) {
+        return None;
+    }
+    let (mut rate, mut squares, mut shares, mut tasks) = (0.0, 0.0, 0.0, 0);
+    let (mut first, mut last) = (0.0, 0.0);
+    for (_, steps) in &recordings {
+        let mean = steps.iter().sum::<f64>() / steps.len() as f64;
+        rate += mean / count;
+        squares += steps.iter().map(|step| (step - mean).powi(2)).sum::<f64>();
+        shares += 1.0 / steps.len() as f64;
+        tasks += steps.len();
+        first += steps.first()?;
+        last += steps.last()?;
+    }
+    let freedom = tasks as f64 - count;
+    (freedom >= 1.0).then(|| Estimate {
+        rate,
+        error: (squares / freedom * shares).sqrt() / count,
+        freedom,
+        tasks,
+        slowing: last < STEADY * first,
+    })
+}
+
+fn of_increments(run: &Run) -> Option<Estimate> {
+    let (increments, tasks) = increments(&run.values)?;
+    let mean = Mean::of(&increments);
+    Some(Estimate {
+        rate: mean.value,
+        error: mean.error,
+        freedom: increments.len() as f64 - 1.0,
+        tasks,
+        slowing: slows(&increments, 1.0),
+    })
+}
