@@ -58,7 +58,7 @@ fn of_blocks(run: &Run) -> Option<Estimate> {
         error: found.error,
         freedom: found.freedom as f64,
         tasks: found.tasks as usize,
-        slowing: found.late_and_early.is_some_and(|(late, early)| late < STEADY * early),
+        slowing: found.slowing,
     })
 }
 

@@ -32,7 +32,7 @@ const LONG: f64 = 2.5;
 
 /// The rate of the last doubling as a share of the one before it, where growth goes on. Leaks under noise and on one
 /// task in five lie within 0.7 to 1.4; one that began on the way is faster in the later.
-const STEADY: std::ops::RangeInclusive<f64> = 0.6..=1.7;
+pub(super) const STEADY: std::ops::RangeInclusive<f64> = 0.6..=1.7;
 
 /// No half of a doubling grows by less than this share of the whole.
 const PAUSE: f64 = 0.3;

@@ -71,9 +71,6 @@ fn growth_in_blocks_is_compared(
         assert_eq!(found.verdict, expected, "{}", found.reason);
         let memory = &found.signals[0];
         assert_eq!(memory.difference.unwrap().method, Method::Rates);
-        assert!(
-            memory.before.unwrap().low <= before.0 + 1e-9 && memory.before.unwrap().high >= before.0 - 1e-9
-        );
     }
 }
 
@@ -112,7 +109,7 @@ fn the_floor_within_a_block_is_a_reading() {
     let mut held = growing(1200, 0.0, 1);
     for (index, block) in held.blocks.iter_mut().enumerate() {
         let rss_mb = block.worker.and_then(|worker| worker.rss_mb).unwrap();
-        let late_mb = 40.0 * (index % 3) as f64;
+        let late_mb = 40.0 * ((index + 1) % 3) as f64;
         block.worker = Some(holding(rss_mb - 8.0 + late_mb));
         (block.floor_rss_mb, block.floor_tasks) = (Some(rss_mb), Some(block.tasks - 1));
     }
@@ -177,7 +174,7 @@ fn figures_of_older_versions_are_read() {
     assert!(read.blocks.is_empty() && !read.ended_as_certain);
     let written = serde_json::to_string(&read).unwrap();
     assert!(!written.contains("blocks") && !written.contains("ended"), "{written}");
-    let blocks = growing(1200, 0.5, 1);
+    let blocks = in_blocks(1200, |done| 0.5 * done);
     let again: RunFigures = serde_json::from_str(&serde_json::to_string(&blocks).unwrap()).unwrap();
     assert_eq!(again, blocks);
 }
