@@ -166,6 +166,7 @@ impl Check<'_> {
             readings: (round - 1) + leak.blocks.len() as u32,
             seconds: self.seconds(),
             task_s: leak.task_seconds().unwrap_or(f64::INFINITY),
+            begun: !leak.blocks.is_empty(),
             quiet_s: self.rig.plan.settle.quiet_s,
             mb_per_task: leak.mb_per_task().unwrap_or(0.0),
             known: Known::Open,

@@ -19,6 +19,8 @@ pub(super) struct Progress {
     pub(super) seconds: f64,
     /// Seconds that a task takes.
     pub(super) task_s: f64,
+    /// Tasks were sent in blocks already. Single ones after them would have readings out of their order.
+    pub(super) begun: bool,
     /// Seconds that memory must be quiet before it is read.
     pub(super) quiet_s: f64,
     /// Growth so far, in MB per task.
@@ -67,7 +69,7 @@ pub(super) enum Bound {
 impl Progress {
     /// True if tasks are sent in blocks because they take less time than the wait for quiet memory.
     pub(super) fn in_blocks(&self, plan: &LeakPlan) -> bool {
-        plan.for_s > 0.0 && self.task_s < self.quiet_s
+        plan.for_s > 0.0 && (self.begun || self.task_s < self.quiet_s)
     }
 
     /// The next step after the repeats.
@@ -113,7 +115,8 @@ mod tests {
 
     fn progress(tasks: u32, seconds: f64, task_s: f64) -> Progress {
         let readings = 10;
-        Progress { tasks, readings, seconds, task_s, quiet_s: 0.5, mb_per_task: 0.0, known: Known::Open }
+        let (quiet_s, mb_per_task, known) = (0.5, 0.0, Known::Open);
+        Progress { tasks, readings, seconds, task_s, begun: false, quiet_s, mb_per_task, known }
     }
 
     /// The tasks, readings and seconds that the check takes if the verdict stays open.
@@ -147,6 +150,8 @@ mod tests {
         assert_eq!(progress(8, 20.0, 0.6).next(&plan), Next::Round);
         assert_eq!(progress(8, 3500.0, 734.0).next(&plan), Next::Round);
         assert_eq!(progress(8, 3600.0, 734.0).next(&plan), Next::Bound(Bound::Seconds));
+        let begun = Progress { begun: true, ..progress(60, 20.0, 0.6) };
+        assert!(matches!(begun.next(&plan), Next::Block(_)), "a service that became slower stays in blocks");
         let many = Progress { readings: 50, ..progress(51, 90.0, 0.6) };
         assert_eq!(many.next(&plan), Next::Bound(Bound::Repeats));
         let without = LeakPlan { for_s: 0.0, ..plan };
