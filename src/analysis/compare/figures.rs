@@ -4,7 +4,7 @@ use super::Beside;
 use crate::analysis::leak::worker_changed;
 use crate::analysis::leak_tasks::LeakTasks;
 use crate::analysis::stats::summary;
-use crate::record::{CutShort, Event, Footprint, Phase, RunData, RunFigures, TaskFigures, TaskRecord};
+use crate::record::{Event, Footprint, Phase, RunData, RunFigures, TaskFigures, TaskRecord};
 use crate::units::round;
 
 /// What a comparison needs of a run.
@@ -34,18 +34,20 @@ pub fn run_figures(run: &RunData) -> RunFigures {
         failed: plain.iter().chain(&leak.in_blocks).filter(|task| !task.succeeded()).count(),
         worker_changed: worker_changed(run),
         blocks: leak.blocks.iter().map(|block| **block).collect(),
-        ended_as_certain: ended_as_certain(run),
+        ended_as_certain: leak.blocks.is_empty() && ended_as_certain(run, &plain),
     }
 }
 
-/// True if the leak check ended early because several repeats kept more than the limit each.
-fn ended_as_certain(run: &RunData) -> bool {
-    run.events.iter().any(|record| {
-        matches!(
-            record.event,
-            Event::PhaseEnded { phase: Phase::Leak, cut_short: Some(CutShort::LeakCertain { .. }) }
-        )
-    })
+/// Checks with more tasks than this have batches enough.
+const FEW: usize = 16;
+
+/// True if the leak check ended early after few tasks, all of which succeeded: several repeats kept more than the limit,
+/// or the machine's memory ran short. A file gives the reason as a sentence only, so it is not asked for.
+fn ended_as_certain(run: &RunData, tasks: &[&TaskRecord]) -> bool {
+    let early = |event: &Event| matches!(event, Event::PhaseEnded { phase: Phase::Leak, cut_short: Some(_) });
+    tasks.len() < FEW
+        && tasks.iter().all(|task| task.succeeded())
+        && run.events.iter().any(|record| early(&record.event))
 }
 
 fn task_figures(task: &TaskRecord) -> TaskFigures {
