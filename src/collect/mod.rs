@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn argv(words: &[&str]) -> Vec<String> {
-        words.iter().map(|word| word.to_string()).collect()
+        words.iter().map(ToString::to_string).collect()
     }
 
     #[tokio::test]

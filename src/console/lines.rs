@@ -147,7 +147,7 @@ fn block(reading: &BlockReading, run: &RunData, plan: &Plan) -> String {
     let memory = reading.worker.and_then(|held| held.pss_anon_mb.or(held.private_mb).or(held.rss_mb));
     let memory = memory.map_or("–".to_string(), |mb| format!("{mb:.1}"));
     let rate =
-        growth.rate_mb_per_task.map_or(String::new(), |rate| format!("  {:+.3} MB per task so far", rate));
+        growth.rate_mb_per_task.map_or(String::new(), |rate| format!("  {rate:+.3} MB per task so far"));
     let left_s = (plan.leak.for_s - reading.seconds).max(0.0);
     let left = if growth.answer == Answer::Inconclusive {
         format!("; at most {left_s:.0} s more")
@@ -212,7 +212,7 @@ fn level(run: &RunData, plan: &Plan) -> Option<String> {
     let rate = rate.map_or(String::new(), |rate| format!("  {} tasks/s", significant(rate)));
     let what = match (&level.invalid, &level.broke) {
         (Some(reason), _) => format!("  INVALID, not broken: {reason}"),
-        (None, Some(broke)) => format!("  broke: {}", broke),
+        (None, Some(broke)) => format!("  broke: {broke}"),
         (None, None) => String::new(),
     };
     let again = if level.attempt > 1 { format!(" (attempt {})", level.attempt) } else { String::new() };

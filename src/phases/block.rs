@@ -90,7 +90,7 @@ async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec
     for index in 0..count as usize {
         let turn = index % inputs.len();
         let Some(test_id) = ids[turn].next() else { break };
-        let input = rig.arms.input(&rig.inputs, inputs[turn], block % 2 == 0)?;
+        let input = rig.arms.input(&rig.inputs, inputs[turn], block.is_multiple_of(2))?;
         let input = input.as_ref();
         let mut driving = pin!(rig.driver.drive_in_block(input, &test_id, mark));
         let ended = loop {

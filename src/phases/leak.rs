@@ -120,7 +120,7 @@ impl Check<'_> {
     /// Sends each input once, except the first `skip`; after the warm-up, every other round sends new inputs.
     async fn round(&mut self, round: u32, skip: usize) -> Result<Option<CutShort>> {
         for input in self.rig.inputs.all().skip(skip) {
-            let input = self.rig.arms.input(&self.rig.inputs, input, round > 0 && round % 2 == 0)?;
+            let input = self.rig.arms.input(&self.rig.inputs, input, round > 0 && round.is_multiple_of(2))?;
             self.done.tasks.push(one_task(self.rig, &input).await?);
             let cut_short = certain(&self.done, self.rig).or_else(|| hopeless(&self.done)).or(self
                 .rig
@@ -185,10 +185,8 @@ impl Check<'_> {
     /// The state of the verdict, and the number of readings at the next look.
     fn known(&self, leak: &LeakTasks<'_>, in_blocks: bool) -> (Known, Option<usize>) {
         let readings = leak.repeats.len();
-        if leak.blocks.is_empty() {
-            if in_blocks || readings < self.next_look {
-                return (Known::Open, None);
-            }
+        if leak.blocks.is_empty() && (in_blocks || readings < self.next_look) {
+            return (Known::Open, None);
         }
         let growth = leak.growth(LOOKS);
         let open = open_resources(&self.done, leak, &self.rig.plan.leak);
@@ -274,5 +272,5 @@ fn certain(done: &RunData, rig: &Rig) -> Option<CutShort> {
         .iter()
         .filter(|task| task.worker_rss_delta_mb.is_some_and(|delta| delta >= limit))
         .count();
-    (over >= CERTAIN).then(|| CutShort::LeakCertain { repeats: over, limit_mb: limit })
+    (over >= CERTAIN).then_some(CutShort::LeakCertain { repeats: over, limit_mb: limit })
 }

@@ -229,7 +229,8 @@ impl MemoryReader {
         let share =
             100.0 * snapshot.available_memory_bytes as f64 / snapshot.total_memory_bytes.max(1) as f64;
         let limit = self.min_available_percent;
-        Ok((share < limit).then(|| CutShort::MemoryShort { available_percent: share, least_percent: limit }))
+        Ok((share < limit)
+            .then_some(CutShort::MemoryShort { available_percent: share, least_percent: limit }))
     }
 }
 

@@ -97,7 +97,7 @@ impl Catalogue {
                     match entries.get("properties") {
                         Some(_) => self.collect(entries, path),
                         None => {
-                            self.keys.push(Key { optional: true, ..key(entries, path, meaning, property) })
+                            self.keys.push(Key { optional: true, ..key(entries, path, meaning, property) });
                         }
                     }
                     path.pop();

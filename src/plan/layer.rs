@@ -71,9 +71,13 @@ fn preset(sources: &[Vec<Setting>]) -> Result<Preset> {
         }
     }
     let kind = last("target.kind").map(Setting::value).transpose()?;
-    let kind: Option<TargetKind> =
-        kind.map(|kind| kind.deserialize()).transpose().map_err(|error| refused(&error))?;
-    Ok(kind.map_or(Preset::AsrRq, Preset::of_kind))
+    match kind {
+        Some(kind) => {
+            let kind: TargetKind = kind.deserialize().map_err(|error| refused(&error))?;
+            Ok(Preset::of_kind(kind))
+        }
+        None => Ok(Preset::AsrRq),
+    }
 }
 
 fn read_overrides(overrides: &[Override]) -> Result<Vec<Setting>> {

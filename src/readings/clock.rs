@@ -161,7 +161,7 @@ fn of(cell: &str, format: Format) -> Option<f64> {
         Format::Iso => iso(cell),
         Format::Dated(form) => dated(cell, form),
         Format::OfDay(form) => {
-            let time = BrokenDownTime::parse(form, &cell.replace(',', ".")).ok()?.to_time().ok()?;
+            let time = BrokenDownTime::parse(form, cell.replace(',', ".")).ok()?.to_time().ok()?;
             Some(of_day(time))
         }
         Format::Elapsed => elapsed(cell),

@@ -76,7 +76,7 @@ impl Bodies {
             Source::Lines(lines.filter(|line| !line.is_empty()).map(|line| all.slice_ref(line)).collect())
         };
         let bodies = Bodies(Arc::new(source));
-        if bodies.len() == 0 {
+        if bodies.is_empty() {
             return Err(Error::new(ErrorKind::Config, format!("there is no body in `{}`", path.display()))
                 .hint("`target.http.bodies` is a folder with a body in each file, or a file with one in each line"));
         }

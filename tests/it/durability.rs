@@ -231,8 +231,7 @@ fn a_panic_with_a_session_leaves_neither_processes_nor_the_sampler() {
 
 fn panic_with_a_session() {
     let place = Place::new(2, 4);
-    let mut plan = Plan::default();
-    plan.results = place.path("results");
+    let mut plan = Plan { results: place.path("results"), ..Plan::default() };
     plan.audio.short = Some(place.path("short.wav"));
     plan.audio.long = Some(place.path("long.wav"));
     let (sender, family) = std::sync::mpsc::channel();

@@ -58,9 +58,9 @@ fn expand(head: &[String], group: &str, found: &mut Vec<Vec<String>>) {
                 let names = names.map(str::trim).filter(|name| !name.is_empty() && *name != "self");
                 let whole: Vec<String> = head.iter().cloned().chain(names.map(String::from)).collect();
                 if rest.is_empty() {
-                    found.push(whole)
+                    found.push(whole);
                 } else {
-                    expand(&whole, rest, found)
+                    expand(&whole, rest, found);
                 }
                 start = at + 1;
                 if letter == '}' {

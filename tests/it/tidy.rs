@@ -327,10 +327,10 @@ fn serial_tests(name: &str, source: &str) -> Vec<String> {
     for line in source.lines() {
         serial |= line == "#[serial(machine)]";
         let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
-        if let Some((test, _)) = function.and_then(|line| line.split_once('(')) {
-            if std::mem::take(&mut serial) {
-                found.push(format!("{name}::{test}"));
-            }
+        if let Some((test, _)) = function.and_then(|line| line.split_once('('))
+            && std::mem::take(&mut serial)
+        {
+            found.push(format!("{name}::{test}"));
         }
     }
     found

@@ -128,7 +128,7 @@ fn cannot_tell(trials: &[Trial], picture: &Picture) -> Option<Done> {
         return Some(Done::CannotTell(CannotTell::Starved { concurrency: last.concurrency, times: in_vain }));
     }
     let unwell = picture.broke == Some(1) && last.concurrency == 1 && last.outcome == TrialOutcome::Unhealthy;
-    unwell.then(|| Done::CannotTell(CannotTell::Unhealthy))
+    unwell.then_some(Done::CannotTell(CannotTell::Unhealthy))
 }
 
 fn over_budget(spent: &Spent, plan: &RampPlan) -> Option<RampBound> {

@@ -210,12 +210,10 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
         let key = "target.http.success_status";
         found.push(Violation::new(&[key], format!("`{key}` must not be empty")).hint("for example `[200]`"));
     }
-    if !http.success_pointer.is_empty() {
-        if !http.success_pointer.starts_with('/') {
-            let key = "target.http.success_pointer";
-            let message = format!("`{key}` must begin with `/`, got `{}`", http.success_pointer);
-            found.push(Violation::new(&[key], message).hint("a JSON pointer, for example `/result/text`"));
-        }
+    if !http.success_pointer.is_empty() && !http.success_pointer.starts_with('/') {
+        let key = "target.http.success_pointer";
+        let message = format!("`{key}` must begin with `/`, got `{}`", http.success_pointer);
+        found.push(Violation::new(&[key], message).hint("a JSON pointer, for example `/result/text`"));
     }
     found
 }

@@ -8,8 +8,11 @@ use crate::readings::amount::{self, Cell, Decimal, Unit};
 use crate::readings::clock;
 use crate::readings::table::Table;
 
-/// The columns of tools whose lines are known without their header, by a test on the cells of a row.
-const SHAPES: [(fn(&[String]) -> bool, &[&str]); 4] = [
+/// A test on the cells of a row, and the columns of a table whose rows pass it.
+type Shape = (fn(&[String]) -> bool, &'static [&'static str]);
+
+/// The columns of tools whose lines are known without their header.
+const SHAPES: [Shape; 4] = [
     (is_aux, &["USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "CPU TIME", "COMMAND"]),
     (is_top, &["PID", "USER", "PR", "NI", "VIRT", "RES", "SHR", "S", "%CPU", "%MEM", "CPU TIME", "COMMAND"]),
     (is_pidstat, &["Time", "UID", "PID", "minflt/s", "majflt/s", "VSZ", "RSS", "%MEM", "Command"]),

@@ -122,7 +122,7 @@ fn records(text: &str, begin: usize, delimiter: char) -> impl Iterator<Item = (u
             None if quotes(line)
                 && line.contains('"')
                 && count(line, delimiter) > 0
-                && text.matches('"').count() % 2 == 0 =>
+                && text.matches('"').count().is_multiple_of(2) =>
             {
                 open = Some((number, line.to_string()));
                 None

@@ -31,7 +31,7 @@ pub(super) fn table(text: &str) -> Option<Table> {
     };
     let collection = |line: &str| -> Option<(String, String)> {
         let line = line.trim_start();
-        if let Some(captures) = GO.captures(line).or_else(|| None) {
+        if let Some(captures) = GO.captures(line).or(None) {
             return Some(of(captures, "MB"));
         }
         if let Some(captures) = NODE.captures(line) {

@@ -32,7 +32,7 @@ pub(super) fn table(form: &'static str, points: Vec<Point>) -> Option<Table> {
     let best = names.iter().filter_map(|name| Some((columns::holds(name)?, *name))).min();
     let chosen: Vec<String> = match (best, &names[..]) {
         (Some((_, name)), _) => vec![name.to_string()],
-        (None, names) => names.iter().map(|name| name.to_string()).collect(),
+        (None, names) => names.iter().map(ToString::to_string).collect(),
     };
     // A single metric that is a share is refused as one, not taken for an amount.
     let alone = chosen.len() == 1 && !columns::is_share_of_memory(&chosen[0]);

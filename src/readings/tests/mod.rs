@@ -31,9 +31,9 @@ fn rising(text: &str) -> Series {
         recording.series.iter().map(|s| &s.name).collect::<Vec<_>>()
     );
     let series = recording.series.remove(0);
-    assert_eq!(series.after_mb.len(), 40, "{}", begin(&text));
+    assert_eq!(series.after_mb.len(), 40, "{}", begin(text));
     for (n, mb) in series.after_mb.iter().enumerate() {
-        assert!((mb - 36.0 - 2.0 * n as f64).abs() < 0.1, "{n}: {mb}\n{}", begin(&text));
+        assert!((mb - 36.0 - 2.0 * n as f64).abs() < 0.1, "{n}: {mb}\n{}", begin(text));
     }
     series
 }
@@ -49,7 +49,7 @@ fn seconds(series: &Series) -> Vec<f64> {
 fn rising_in_time(text: &str) -> Series {
     let series = rising(text);
     let expected: Vec<f64> = (0..40).map(f64::from).collect();
-    assert_eq!(seconds(&series), expected, "{:?}\n{}", series.at, begin(&text));
+    assert_eq!(seconds(&series), expected, "{:?}\n{}", series.at, begin(text));
     series
 }
 
