@@ -254,11 +254,16 @@ mod tests {
     #[test]
     fn optional_keys_are_shown_with_values_that_work() {
         // A pid excludes every other way to find a role, as one kind of body does the other.
-        let text = uncommented(|table, key| optional(table, key) && key != "pid");
+        let alone = ["pid", "body", "bodies"];
+        let text = uncommented(|table, key| optional(table, key) && !alone.contains(&key));
         let plan = parse(&text);
         assert!(plan.audio.short.is_some() && plan.audio.long.is_some() && plan.target.http.json.is_some());
         let worker = &plan.processes["worker"];
         assert!(worker.port.is_some() && worker.unit.is_some() && worker.rq.url.is_some());
+        for key in ["body", "bodies"] {
+            let http = parse(&uncommented(|_, other| other == key)).target.http;
+            assert!(http.body.is_some() != http.bodies.is_some(), "{key}");
+        }
         let plan = parse(&uncommented(|_, key| key == "pid"));
         assert!(plan.processes["worker"].pid.is_some() && plan.processes["worker"].rq.queue.is_none());
     }

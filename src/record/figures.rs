@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::block::BlockReading;
+use super::retained::MemoryFigures;
 
 /// What a comparison needs of one run: small enough to lie in the log of the
 /// run that is compared with it, so that this log can be judged without the other's files.
@@ -64,4 +65,11 @@ pub struct TaskFigures {
     /// Threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<f64>,
+}
+
+impl From<&TaskFigures> for MemoryFigures {
+    fn from(task: &TaskFigures) -> MemoryFigures {
+        let TaskFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb, .. } = *task;
+        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb }
+    }
 }

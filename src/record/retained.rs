@@ -1,7 +1,5 @@
 //! Which figure of memory several readings are compared by.
 
-use super::figures::TaskFigures;
-
 /// A figure of the memory that a tree of processes retains, the best first.
 ///
 /// Readings are compared by the first that all of them have ([`Retained::common`]). Two figures are never mixed,
@@ -66,13 +64,6 @@ impl Retained {
     pub fn common(readings: impl Iterator<Item = MemoryFigures> + Clone) -> Option<Retained> {
         readings.clone().next()?;
         Retained::ALL.into_iter().find(|figure| readings.clone().all(|reading| figure.of(reading).is_some()))
-    }
-}
-
-impl From<&TaskFigures> for MemoryFigures {
-    fn from(task: &TaskFigures) -> MemoryFigures {
-        let TaskFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb, .. } = *task;
-        MemoryFigures { rss_mb, private_mb, pss_mb, pss_anon_mb, shmem_mb }
     }
 }
 

@@ -229,7 +229,7 @@ fn a_killed_ramp_goes_on_and_the_report_joins_both_parts() {
     assert_eq!(retried["highest_level_held"], 4);
 
     // The two levels of the first part took longer than this: nothing is left of the budget.
-    let (_, spent, stderr) = resume("--in-flight retry --set ramp.max_s=1");
+    let (_, spent, stderr) = resume("--in-flight retry --set ramp.max_s=0.2");
     let events = runs::json_lines(&place.path(spent["files"]["events"].as_str().unwrap()));
     let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
     assert_eq!((count("bound_met"), count("level_started")), (1, 0), "{stderr}");

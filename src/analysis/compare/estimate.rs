@@ -6,7 +6,7 @@
 //!   variance is pooled within the recordings (a stratified mean: Cochran, "Sampling Techniques", section 5.4).
 //! - Everything else: the increments of the floors (`rule`).
 
-use super::rule::{Run, STEADY, increments, slows};
+use super::run::{Run, STEADY, increments, slows};
 use crate::analysis::growth::{Mean, recent};
 
 /// Growth per task of one run.

@@ -14,6 +14,7 @@ mod baseline;
 mod estimate;
 mod figures;
 mod rule;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +28,8 @@ pub use figures::run_figures;
 pub use rule::{Difference, Method, Rate};
 
 pub(super) use rule::growth_of;
-use rule::{Judged, Run, judge_signal};
+use rule::{Judged, judge_signal};
+use run::Run;
 
 /// What became of growth between two versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
