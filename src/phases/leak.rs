@@ -36,7 +36,7 @@ const UNREACHED_IN_A_ROW: usize = 3;
 /// Sends each input once (warm-up), then all inputs `leak.repeats` times. If it is still open then whether
 /// memory accumulates, more tasks follow until that is decided, within the bounds of the plan: one at a time if tasks
 /// are slow, in growing blocks with one reading each if a task takes less time than the wait for quiet memory
-/// ([`Progress::next`]). The verdict is evaluated after increasing numbers of tasks ([`next_look`]), so that frequent
+/// (`Progress::next`). The verdict is evaluated after increasing numbers of tasks ([`next_look`]), so that frequent
 /// looks do not make a wrong verdict more likely.
 ///
 /// `earlier` is the progress of the run that this one resumes.

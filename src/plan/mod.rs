@@ -9,7 +9,7 @@
 //!
 //! A field is the one place of its key: its comment, default, range and example are what the template of
 //! `highwater init`, the page `docs/src/configuration.md`, the help of `--set`, the environment's names
-//! and the check of every value are made from ([`keys`]).
+//! and the check of every value are made from (`keys`).
 
 mod build;
 mod env;
