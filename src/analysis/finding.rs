@@ -77,7 +77,7 @@ pub enum Evidence {
         baseline_mb: f64,
         /// `leak.baseline_tolerance_mb`.
         tolerance_mb: f64,
-        /// What became of the difference.
+        /// How the difference was judged.
         standing: BaselineStanding,
     },
     /// Whether memory accumulates.
@@ -217,7 +217,7 @@ pub enum DeltaEvidence {
     },
 }
 
-/// What became of memory above the baseline.
+/// How memory above the baseline was judged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BaselineStanding {
     /// It is within the tolerance.
@@ -282,7 +282,7 @@ pub enum CountEvidence {
     },
 }
 
-/// What growth of counts comes to.
+/// How growth of counts was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountStanding {
     /// It is within the limit.
@@ -341,7 +341,7 @@ pub struct SoakRates {
     pub hours_to_cap: Option<f64>,
 }
 
-/// What the worst RTF comes to.
+/// How the worst RTF was judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RtfStanding {
     /// It is at the bound or above.

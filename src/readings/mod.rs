@@ -36,18 +36,18 @@ pub(crate) const RESULTS: &str = "results of a run";
 /// No recording is larger, in bytes.
 const LARGEST: u64 = 1 << 29;
 
-/// What is wanted of a recording, where its own names do not say it.
+/// How to read a recording whose own names do not say.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// The column (or the field) that holds the memory, by its name or, where it has none, its number.
     pub column: Option<String>,
     /// The unit of its figures.
     pub unit: Option<Unit>,
-    /// What the rate is told per.
+    /// The unit that the rate is given per.
     pub per: Option<Per>,
 }
 
-/// What a rate is told per.
+/// The unit that a rate is given per.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Per {
     /// Growth per task, or per row where nothing counts tasks.

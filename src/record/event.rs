@@ -47,7 +47,7 @@ pub enum Event {
         /// The other files of this run, by what they hold.
         files: RunFiles,
     },
-    /// What the run is held against; its criteria of memory are then relative to it.
+    /// The baseline that the run is compared with; its memory criteria are then relative to it.
     Baseline {
         /// The figures of the runs of the baseline.
         runs: Vec<RunFigures>,
@@ -107,7 +107,7 @@ pub enum Event {
         /// RSS of the role in MB; null if no process of it was alive.
         worker_rss_mb: Option<f64>,
     },
-    /// What the worker's processes consist of at a moment; two of them say where something grew.
+    /// The composition of the worker's memory at one moment; two of them show where something grew.
     Anatomy {
         /// Which moment.
         moment: Moment,
@@ -234,7 +234,7 @@ pub enum Event {
         /// Seconds from submission to result.
         processing_time: f64,
     },
-    /// What the roles beside the worker held when memory was quiet after a task.
+    /// The memory of the other roles, read when it was quiet after a task.
     RolesAfter {
         /// The task's `test_id`.
         test_id: String,
@@ -247,7 +247,7 @@ pub enum Event {
         of: String,
         /// By how much, in MB.
         mb: f64,
-        /// What was sent meanwhile, if it came down only then: its delta is too low by as much.
+        /// The task that ran when the memory came down, if one did: its delta is too low by that amount.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         during: Option<String>,
     },
