@@ -76,6 +76,7 @@ impl Error {
     #[cfg(not(all(
         feature = "audio-formats",
         feature = "collect",
+        feature = "command",
         feature = "demo",
         feature = "https",
         feature = "rq"

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::audio::{self, Recording, varied};
 use crate::error::{Error, ErrorKind, Result};
 
-use crate::plan::{AudioKind, HttpPlan, Plan, TargetKind};
+use crate::plan::{AudioKind, CommandPlan, HttpPlan, Plan, TargetKind};
 use crate::service::{Bodies, HttpTarget, Input, Inputs, Variations};
 
 /// The inputs for the plan's target: recordings, or a request.
@@ -13,6 +13,11 @@ pub(crate) fn planned_inputs(plan: &Plan) -> Result<Inputs> {
     let http = &plan.target.http;
     if plan.target.kind == TargetKind::Http && http.multipart_field.is_empty() {
         return request(http);
+    }
+    if plan.target.kind == TargetKind::Command
+        && let Some(inputs) = of_program(&plan.target.command)?
+    {
+        return Ok(inputs);
     }
     let recordings = audio::load(&plan.audio)?;
     let (short, long) = (input(&recordings.short), input(&recordings.long));
@@ -25,7 +30,7 @@ pub(crate) fn planned_inputs(plan: &Plan) -> Result<Inputs> {
 
 /// The request of a service that takes no audio, and what can vary in it.
 fn request(http: &HttpPlan) -> Result<Inputs> {
-    let bodies = http.bodies.as_deref().map(Bodies::find).transpose()?;
+    let bodies = http.bodies.as_deref().map(|path| Bodies::find(path, "target.http.bodies")).transpose()?;
     let (bytes, variations) = match bodies {
         Some(bodies) => (bodies.get(0)?.unwrap_or_default(), Variations::Bodies(bodies)),
         // The target renders the body itself; the bytes stand for its size.
@@ -39,6 +44,29 @@ fn request(http: &HttpPlan) -> Result<Inputs> {
     let stem = "request".to_string();
     let short = Input { kind: AudioKind::Short, stem, name, bytes, seconds: None, variation: 0 };
     Ok(Inputs { short, long: None, variations })
+}
+
+/// The inputs of a program that takes no recording; absent for one that does.
+fn of_program(command: &CommandPlan) -> Result<Option<Inputs>> {
+    let takes_input = command.stdin || command.argv.iter().any(|word| word.contains("{input}"));
+    let (name, bytes, variations) = match &command.inputs {
+        Some(path) => {
+            let bodies = Bodies::find(path, "target.command.inputs")?;
+            let bytes = bodies.get(0)?.unwrap_or_default();
+            (
+                path.file_name().map(|name| name.to_string_lossy().into_owned()),
+                bytes,
+                Variations::Bodies(bodies),
+            )
+        }
+        None if takes_input => return Ok(None),
+        // Each task has a number of its own.
+        None => (None, Bytes::new(), Variations::Template),
+    };
+    let name = name.or_else(|| command.argv.first().cloned()).unwrap_or_default();
+    let stem = "task".to_string();
+    let short = Input { kind: AudioKind::Short, stem, name, bytes, seconds: None, variation: 0 };
+    Ok(Some(Inputs { short, long: None, variations }))
 }
 
 fn input(recording: &Recording) -> Input {

@@ -220,6 +220,7 @@ mod inputs;
 pub mod journal;
 pub mod phases;
 pub mod plan;
+mod programs;
 pub mod readings;
 pub mod record;
 pub mod report;

@@ -6,6 +6,7 @@ use super::args::PlanArgs;
 use super::output::say;
 use super::tree;
 use crate::error::{Error, ErrorKind, Result};
+use crate::inputs::planned_inputs;
 use crate::plan::{self, Plan, TargetKind};
 use crate::sampler::{ProcessSource, RoleFound, default_source, find_processes};
 use crate::units::{FILE_MB, to_mb};
@@ -104,6 +105,12 @@ fn reading(source: &mut dyn ProcessSource) -> Result<String> {
 fn recordings(plan: &Plan) -> Result<String> {
     if plan.target.kind == TargetKind::Http && plan.target.http.multipart_field.is_empty() {
         return Ok("none is sent".to_string());
+    }
+    if plan.target.kind == TargetKind::Command {
+        let inputs = planned_inputs(plan)?;
+        if inputs.long.is_none() {
+            return Ok(format!("none; the program takes {}", inputs.short.name));
+        }
     }
     let recordings = audio::load(&plan.audio)?;
     let tell = |recording: &audio::Recording| {

@@ -57,7 +57,7 @@ pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
 pub use sampling::{CollectKind, GuardPlan, SamplerPlan, SettlePlan};
 pub use setting::Override;
 pub use soak::SoakPlan;
-pub use target::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
+pub use target::{AsrPlan, CommandPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
 pub use template::{template, write_preset, write_template};
 pub use validate::validate;
 
@@ -72,7 +72,7 @@ const MOST_MB: f64 = 10_000_000.0;
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
     /// The kind of service that the other keys start from. Where no preset is given, `target.kind` decides: `asr-rq`
-    /// for `asr`, which is also the default, `openai` for `openai`, `http` for `http`.
+    /// for `asr`, which is also the default, `openai` for `openai`, `http` for every other.
     #[schemars(example = &"asr-rq")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,

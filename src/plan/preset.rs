@@ -50,7 +50,8 @@ impl Preset {
         match kind {
             TargetKind::Asr => Preset::AsrRq,
             TargetKind::Openai => Preset::Openai,
-            TargetKind::Http => Preset::Http,
+            // It has neither endpoints nor roles, as a service behind a program of its own.
+            TargetKind::Http | TargetKind::Command => Preset::Http,
         }
     }
 

@@ -18,6 +18,8 @@ pub enum TargetKind {
     Openai,
     /// One synchronous request is one task (`[target.http]`).
     Http,
+    /// A program of yours carries out a task (`[target.command]`).
+    Command,
 }
 
 /// The service under test.
@@ -77,6 +79,8 @@ pub struct TargetPlan {
     pub openai: OpenAiPlan,
     /// `kind = "http"`: one synchronous request is one task.
     pub http: HttpPlan,
+    /// `kind = "command"`: the run of a program is one task.
+    pub command: CommandPlan,
 }
 
 /// The submit-and-poll contract of a speech-recognition service.
@@ -188,6 +192,40 @@ pub struct HttpPlan {
     pub success_status: Vec<u16>,
     /// A JSON pointer to what the answer must have, such as `/result/text`; empty for none.
     pub success_pointer: String,
+}
+
+/// A program whose run is one task: it speaks to the service in highwater's place.
+///
+/// It ends with success when the task is done. Its own processes never count to the service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommandPlan {
+    /// The program and its arguments, without a shell. `{input}` becomes the path of a file with the input, `{n}` the
+    /// number of the task, which no other task of the run has, and `{url}` the URL of `target.url`.
+    #[schemars(example = &["python3", "enqueue.py", "{input}", "--id", "{n}"])]
+    pub argv: Vec<String>,
+    /// A folder with an input in each file, or a file with an input in each line. The first is used again and again,
+    /// the others are new inputs. Where there is none, and the program takes `{input}`, the input is a recording.
+    #[schemars(example = &"requests.jsonl")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<std::path::PathBuf>,
+    /// True gives the program the input on its standard input as well.
+    pub stdin: bool,
+    /// The exit statuses that count as success.
+    #[default(vec![0])]
+    #[schemars(inner(range(max = 255)))]
+    pub success_exit: Vec<u16>,
+    /// A JSON pointer to what the output must have, such as `/text`; empty for none. The output is one JSON value, or
+    /// its last line is.
+    pub success_pointer: String,
+    /// A regular expression that must be found in the output; empty for none.
+    pub success_pattern: String,
+    /// A JSON pointer to the length of the audio in seconds, such as `/duration`; empty for none.
+    pub duration_pointer: String,
+    /// A regular expression that finds the length of the audio in seconds in the output, as its first group; empty
+    /// for none.
+    #[schemars(example = &r"duration=([0-9.]+)")]
+    pub duration_pattern: String,
 }
 
 /// The entries that are there: a layer of the configuration can take one of a layer below away.

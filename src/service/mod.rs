@@ -1,11 +1,13 @@
 //! The service under test, behind one trait.
 //!
-//! [`AsrTarget`], [`OpenAiTarget`] and [`HttpTarget`] cover what `highwater.toml` can
+//! [`AsrTarget`], [`OpenAiTarget`], [`HttpTarget`] and `CommandTarget` cover what `highwater.toml` can
 //! describe; a test of your own can implement [`Target`] for anything else.
 
 mod asr;
 mod auth;
 mod client;
+#[cfg(feature = "command")]
+mod command;
 #[cfg(feature = "collect")]
 mod endpoint;
 mod error;
@@ -29,6 +31,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use asr::AsrTarget;
+#[cfg(feature = "command")]
+pub use command::CommandTarget;
 #[cfg(feature = "collect")]
 pub(crate) use endpoint::Endpoint;
 pub use error::{Cause, LastStatus, Stage, TaskError, TimeLimit};
@@ -141,6 +145,12 @@ pub(crate) fn of_plan(plan: &Plan) -> Result<Arc<dyn AnyTarget>> {
         TargetKind::Asr => Arc::new(AsrTarget::of_plan(&plan.target)?),
         TargetKind::Openai => Arc::new(OpenAiTarget::of_plan(&plan.target)?),
         TargetKind::Http => Arc::new(HttpTarget::of_plan(&plan.target)?),
+        #[cfg(feature = "command")]
+        TargetKind::Command => Arc::new(CommandTarget::of_plan(&plan.target)?),
+        #[cfg(not(feature = "command"))]
+        TargetKind::Command => {
+            return Err(crate::Error::without_feature("`target.kind = \"command\"`", "command"));
+        }
     })
 }
 

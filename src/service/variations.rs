@@ -53,15 +53,16 @@ impl Variations {
 }
 
 impl Bodies {
-    /// Finds the bodies in a folder (a file each, in the order of their names) or in a file (a line each).
+    /// Finds the bodies in a folder (a file each, in the order of their names) or in a file (a line each); `key` is the
+    /// key of the plan that names it.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot be read, [`ErrorKind::Config`] if there is no body in it.
-    pub fn find(path: &Path) -> Result<Bodies> {
+    pub fn find(path: &Path, key: &str) -> Result<Bodies> {
         let unreadable = |error: std::io::Error| {
             Error::new(ErrorKind::Io, format!("cannot read the bodies in `{}`", path.display()))
                 .source(error)
-                .hint("`target.http.bodies` is a folder with a body in each file, or a file with one in each line")
+                .hint(format!("`{key}` is a folder with one in each file, or a file with one in each line"))
         };
         let source = if fs::metadata(path).map_err(unreadable)?.is_dir() {
             let entries = fs::read_dir(path).map_err(unreadable)?;
@@ -78,7 +79,9 @@ impl Bodies {
         let bodies = Bodies(Arc::new(source));
         if bodies.is_empty() {
             return Err(Error::new(ErrorKind::Config, format!("there is no body in `{}`", path.display()))
-                .hint("`target.http.bodies` is a folder with a body in each file, or a file with one in each line"));
+                .hint(format!(
+                    "`{key}` is a folder with one in each file, or a file with one in each line"
+                )));
         }
         Ok(bodies)
     }
@@ -145,17 +148,17 @@ mod tests {
         for (name, text) in [("b.json", "second"), ("a.json", "first\n")] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        assert_eq!(texts(&Bodies::find(folder.path()).unwrap()), ["first\n", "second"]);
+        assert_eq!(texts(&Bodies::find(folder.path(), "key").unwrap()), ["first\n", "second"]);
         let file = folder.path().join("all.jsonl");
         fs::write(&file, "{\"n\": 1}\r\n\n{\"n\": 2}").unwrap();
-        assert_eq!(texts(&Bodies::find(&file).unwrap()), ["{\"n\": 1}", "{\"n\": 2}"]);
+        assert_eq!(texts(&Bodies::find(&file, "key").unwrap()), ["{\"n\": 1}", "{\"n\": 2}"]);
     }
 
     #[test]
     fn a_source_without_a_body_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Bodies::find(folder.path()).unwrap_err().kind(), ErrorKind::Config);
-        assert_eq!(Bodies::find(&folder.path().join("none")).unwrap_err().kind(), ErrorKind::Io);
+        assert_eq!(Bodies::find(folder.path(), "key").unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(Bodies::find(&folder.path().join("none"), "key").unwrap_err().kind(), ErrorKind::Io);
     }
 
     #[test]
@@ -163,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a"), "a").unwrap();
         fs::write(folder.path().join("b"), "b").unwrap();
-        let bodies = Variations::Bodies(Bodies::find(folder.path()).unwrap());
+        let bodies = Variations::Bodies(Bodies::find(folder.path(), "key").unwrap());
         let second = bodies.of(&input(b"a"), 1).unwrap().unwrap();
         assert_eq!((&second.bytes[..], second.variation), (&b"b"[..], 1));
         assert!(bodies.of(&input(b"a"), 2).unwrap().is_none());

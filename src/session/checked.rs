@@ -1,7 +1,7 @@
 //! The first step of every run: is its plan valid?
 
 use crate::error::Result;
-use crate::plan::{Plan, Preset, validate};
+use crate::plan::{Plan, Preset, TargetKind, validate};
 
 /// The plan as it is run, if it is valid: made in code or of texts, it passes the same checks.
 ///
@@ -12,7 +12,10 @@ pub(crate) fn checked(mut plan: Plan, embedded: bool) -> Result<Plan> {
         // Whatever service the plan names, the embedded one is addressed like the preset's, and says itself
         // which processes it has.
         let preset = Preset::AsrRq.plan();
-        plan.target.kind = preset.target.kind;
+        // A program reaches it by its URL.
+        if plan.target.kind != TargetKind::Command {
+            plan.target.kind = preset.target.kind;
+        }
         plan.target.url = preset.target.url;
         plan.target.health = preset.target.health;
         plan.target.asr = preset.target.asr;

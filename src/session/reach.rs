@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Plan, TargetPlan};
+use crate::plan::{Plan, TargetKind, TargetPlan};
 use crate::service::{self, AnyTarget, Unwell};
 
 /// How long a service may take to answer its first health check, in steps of [`HEALTH_STEP`].
@@ -18,7 +18,9 @@ pub async fn check_service(plan: &Plan) -> Result<String> {
     let target = service::of_plan(plan)?;
     let subject = target.describe();
     reach(&*target, &subject, Some(&plan.target)).await?;
-    Ok(if plan.target.health.is_empty() {
+    Ok(if plan.target.health.is_empty() && plan.target.kind == TargetKind::Command {
+        format!("{subject}; health is not asked for (`target.health` is empty)")
+    } else if plan.target.health.is_empty() {
         format!("{subject} takes connections; its health is not asked for (`target.health` is empty)")
     } else {
         format!("{subject} is well")
@@ -28,7 +30,7 @@ pub async fn check_service(plan: &Plan) -> Result<String> {
 /// Waits for the service to say that it is well; a service just started gets a moment. One of `plan` that cannot be
 /// asked has to take a connection.
 pub(super) async fn reach(target: &dyn AnyTarget, subject: &str, plan: Option<&TargetPlan>) -> Result<()> {
-    let unasked = plan.filter(|plan| plan.health.is_empty());
+    let unasked = plan.filter(|plan| plan.health.is_empty() && plan.kind != TargetKind::Command);
     let mut unwell = Unwell::from(String::new());
     for _ in 0..HEALTH_TRIES {
         let well = match unasked {

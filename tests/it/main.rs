@@ -8,6 +8,7 @@ mod audio;
 mod cgroups;
 mod cli;
 mod collected;
+mod command;
 mod corpus;
 mod damage;
 mod demo;

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use super::{Violation, not_empty, url_path};
 use crate::plan::words::names_a_variable;
-use crate::plan::{AsrPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
+use crate::plan::{AsrPlan, CommandPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
 
 /// The methods that a request may have.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// Everything that is wrong with `target`.
 pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
-    let mut found = url(target);
+    // A program may speak any protocol: its URL is only asked for where there is a health endpoint.
+    let by_program = target.kind == TargetKind::Command && target.health.is_empty();
+    let mut found = if by_program { Vec::new() } else { url(target) };
     if !target.health.is_empty() {
         found.extend(url_path("target.health", &target.health));
     }
@@ -19,6 +21,55 @@ pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
     found.extend(asr(&target.asr, target.kind == TargetKind::Asr));
     found.extend(openai(&target.openai));
     found.extend(http(&target.http));
+    found.extend(command(&target.command, target.kind == TargetKind::Command));
+    found
+}
+
+/// `used` is true if a program carries out the tasks.
+fn command(command: &CommandPlan, used: bool) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let key = |field: &str| format!("target.command.{field}");
+    if used && command.argv.first().is_none_or(|program| program.trim().is_empty()) {
+        let message = format!("`{}` names no program", key("argv"));
+        let hint = "the program and its arguments: `argv = [\"python3\", \"enqueue.py\", \"{input}\"]`";
+        found.push(Violation::new(&[&key("argv")], message).hint(hint));
+    }
+    #[cfg(not(feature = "command"))]
+    if used {
+        let error = crate::Error::without_feature("`target.kind = \"command\"`", "command");
+        let hint = error.hint_text().unwrap_or_default().to_string();
+        found.push(Violation::new(&["target.kind"], error.to_string()).hint(hint));
+    }
+    if command.success_exit.is_empty() {
+        let key = key("success_exit");
+        found.push(Violation::new(&[&key], format!("`{key}` must not be empty")).hint("for example `[0]`"));
+    }
+    for (field, pointer) in
+        [("success_pointer", &command.success_pointer), ("duration_pointer", &command.duration_pointer)]
+    {
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            let message = format!("`{}` must begin with `/`, got `{pointer}`", key(field));
+            let hint = "a JSON pointer, for example `/result/text`";
+            found.push(Violation::new(&[&key(field)], message).hint(hint));
+        }
+    }
+    for (field, pattern, groups) in
+        [("success_pattern", &command.success_pattern, 0), ("duration_pattern", &command.duration_pattern, 1)]
+    {
+        let key = key(field);
+        match regex::Regex::new(pattern) {
+            Ok(regex) if !pattern.is_empty() && regex.captures_len() <= groups => {
+                let message = format!("`{key}` must have a group for the number, got `{pattern}`");
+                found.push(Violation::new(&[&key], message).hint("for example `duration=([0-9.]+)`"));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let what = error.to_string().lines().last().unwrap_or_default().trim().to_string();
+                let message = format!("`{key}` is not a regular expression: {what}");
+                found.push(Violation::new(&[&key], message));
+            }
+        }
+    }
     found
 }
 
@@ -316,6 +367,34 @@ mod tests {
         assert_eq!(
             complaint(|plan| plan.target.http.success_pointer = "text".into()),
             "`target.http.success_pointer` must begin with `/`, got `text`"
+        );
+    }
+
+    #[test]
+    fn a_program_is_named_and_its_output_can_be_read() {
+        let by_program = |change: fn(&mut crate::plan::CommandPlan)| {
+            complaint(|plan| {
+                plan.target.kind = crate::plan::TargetKind::Command;
+                plan.target.command.argv = vec!["true".into()];
+                change(&mut plan.target.command);
+            })
+        };
+        assert_eq!(by_program(|command| command.argv.clear()), "`target.command.argv` names no program");
+        assert_eq!(
+            by_program(|command| command.success_exit.clear()),
+            "`target.command.success_exit` must not be empty"
+        );
+        assert_eq!(
+            by_program(|command| command.duration_pointer = "duration".into()),
+            "`target.command.duration_pointer` must begin with `/`, got `duration`"
+        );
+        assert_eq!(
+            by_program(|command| command.duration_pattern = "[0-9]+".into()),
+            "`target.command.duration_pattern` must have a group for the number, got `[0-9]+`"
+        );
+        assert!(
+            by_program(|command| command.success_pattern = "(".into())
+                .starts_with("`target.command.success_pattern` is not a regular expression")
         );
     }
 

@@ -70,6 +70,9 @@ fn judge(
     if !selector.is_exact() && family.is_below(pid, own_pid) {
         return rejected("highwater has started it; name it by its pid".to_string());
     }
+    if selector.started().iter().any(|&started| family.is_below(pid, started)) {
+        return rejected("highwater has started it to carry out a task or to make load".to_string());
+    }
     match is_not_the_service(process) {
         Some(what) if selector.by_words() || what == super::tools::PROXY => {
             rejected(format!("it is {what}, which carries the words and is not the service"))

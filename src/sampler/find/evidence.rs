@@ -2,7 +2,7 @@
 //!
 //! Plain data: [`super::gather`] collects what the roles ask for, and tests write it down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rq::RqWorker;
 use crate::sampler::process::{Clock, ProcessFacts};
@@ -18,6 +18,8 @@ pub struct Evidence {
     pub registries: BTreeMap<(String, String), Result<Vec<RqWorker>, String>>,
     /// The name of this machine.
     pub hostname: String,
+    /// The programs that highwater has started to carry out tasks or to make load.
+    pub started: BTreeSet<u32>,
     /// The clock that start times are on, if the system reports it.
     pub clock: Option<Clock>,
 }

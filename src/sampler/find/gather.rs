@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use super::evidence::Evidence;
 use super::registry::Lookup;
 use crate::plan::{ProcessPlan, from_environment};
+use crate::programs::pids;
 use crate::sampler::process::{ProcessInfo, ProcessSource, Question};
 
 /// Gathers repeatedly, and remembers what is slow to look up.
@@ -43,8 +44,13 @@ impl Gatherer {
             ports: &ports,
         };
         let facts = source.facts(processes, question);
-        let mut evidence =
-            Evidence { facts, clock: source.clock(), hostname: hostname(), ..Evidence::default() };
+        let mut evidence = Evidence {
+            facts,
+            clock: source.clock(),
+            hostname: hostname(),
+            started: pids(),
+            ..Evidence::default()
+        };
         for path in roles.values().filter_map(|plan| plan.pidfile.as_ref()) {
             let pid = read_pidfile(path, processes, &evidence);
             evidence.pidfiles.insert(path.clone(), pid);

@@ -1,5 +1,7 @@
 //! Decides whether one process by itself matches a role.
 
+use std::collections::BTreeSet;
+
 use super::evidence::Evidence;
 use super::program::{Program, base_name};
 use super::rq::{self, RqProcess};
@@ -48,6 +50,11 @@ impl<'a> Selector<'a> {
             unit: optional(&plan.unit),
             cgroup: optional(&plan.cgroup),
         }
+    }
+
+    /// The programs that highwater has started itself, which with all that they start play no role.
+    pub(super) fn started(&self) -> &BTreeSet<u32> {
+        &self.evidence.started
     }
 
     /// True if words in the arguments decide, so that programs which merely carry the words must

@@ -15,6 +15,18 @@ fn with(change: impl FnOnce(&mut ProcessPlan)) -> BTreeMap<String, ProcessPlan> 
 }
 
 #[test]
+fn what_highwater_has_started_plays_no_role_whatever_names_it() {
+    let by_port = worker(ProcessPlan { port: Some(80), ..ProcessPlan::default() });
+    let listeners = BTreeMap::from([(80, Ok(vec![20, 31]))]);
+    let facts = crate::sampler::process::ProcessFacts { listeners, ..Default::default() };
+    let others = [(20, 1, "server"), (30, OWN, "sh task.sh"), (31, 30, "client")];
+    let mut evidence = Evidence { facts, ..Evidence::default() };
+    assert_eq!(found(&by_port, &others, &evidence), "worker 20+31", "a test's own service is named exactly");
+    evidence.started = std::collections::BTreeSet::from([30]);
+    assert_eq!(found(&by_port, &others, &evidence), "worker 20");
+}
+
+#[test]
 fn each_argument_is_compared_by_itself() {
     let others = [(200, 1, "python worker.py --queue asr"), (201, 1, "python 'worker.py --queue' asr2")];
     check(&worker(argv(&["worker.py", "asr"])), &others, "worker 200");
