@@ -18,6 +18,8 @@ use crate::programs::{Ended, Group};
 /// The most output of a program that is looked at: the last 8 MB.
 const MOST_OUTPUT: usize = 8 << 20;
 
+type Files = Vec<(String, Arc<NamedTempFile>)>;
+
 /// A service whose tasks a program carries out.
 #[derive(Debug, Clone)]
 pub struct CommandTarget {
@@ -30,7 +32,7 @@ pub struct CommandTarget {
     /// The number of the last task.
     tasks: Arc<AtomicU64>,
     /// The files of the inputs that are used again and again, by name.
-    files: Arc<Mutex<Vec<(String, Arc<NamedTempFile>)>>>,
+    files: Arc<Mutex<Files>>,
 }
 
 impl CommandTarget {
