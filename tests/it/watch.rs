@@ -72,7 +72,9 @@ fn words_of_a_command_line_find_a_tree_and_people_get_a_table() {
     command.args(["a-word-that-only-it-has", "--for", "300ms", "--interval", "100ms", "--no-csv"]);
     let output = command.output().unwrap();
     let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}{}", text(&output.stderr));
+    // With `--for` there is a verdict, and a few looks decide nothing.
+    assert_eq!(output.status.code(), Some(2), "{said}{}", text(&output.stderr));
+    assert!(said.contains("too few; watch for longer"), "{said}");
     let summary = said.split("watched for").nth(1).unwrap();
     for (pid, name) in [(helper.pid.to_string(), "it-"), (child, "└ ")] {
         let line = summary.lines().find(|line| line.split_whitespace().any(|word| word == pid));

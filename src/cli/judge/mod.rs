@@ -10,7 +10,8 @@ use super::output::{say, say_error};
 use crate::analysis::Answer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::readings::{self, Per, Unit, Wanted};
-use told::{Judged, Told};
+pub(super) use told::Judged;
+use told::Told;
 
 pub(super) const JUDGE_HELP: &str = "\
 A file is the results of a run (memory_leak_stress_test_….jsonl), or what another tool recorded: ps,
@@ -158,7 +159,7 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8> {
 }
 
 /// A leak is the worst; then what could not be judged, then what could not be decided.
-fn worst(codes: Vec<u8>) -> u8 {
+pub(super) fn worst(codes: Vec<u8>) -> u8 {
     [1, UNUSABLE, 2, 0].into_iter().find(|code| codes.contains(code)).unwrap_or(UNUSABLE)
 }
 

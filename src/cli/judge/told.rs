@@ -11,18 +11,18 @@ use crate::units::{round, significant, span};
 
 /// The verdict on one series.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Judged {
+pub(in crate::cli) struct Judged {
     /// Whose it is, where a file has several.
-    pub(super) name: Option<String>,
+    pub(in crate::cli) name: Option<String>,
     /// The verdict; per step where `pace` says how long a step is.
-    pub(super) growth: Growth,
+    pub(in crate::cli) growth: Growth,
     /// How the steps of the verdict stand to tasks and time.
     pace: Pace,
     /// Readings that were judged.
     readings: usize,
     column: String,
     unit: Option<Unit>,
-    pub(super) notes: Vec<String>,
+    pub(in crate::cli) notes: Vec<String>,
 }
 
 /// What a step of the verdict is.
@@ -37,7 +37,7 @@ enum Pace {
 }
 
 impl Judged {
-    pub(super) fn of(series: &Series, first: Option<usize>) -> Judged {
+    pub(in crate::cli) fn of(series: &Series, first: Option<usize>) -> Judged {
         let readings = series.readings(first);
         let (judged, pace) = match (series.steps(first), &series.at) {
             (Some(Steps { floors_mb, width }), axis) => {
@@ -84,8 +84,18 @@ impl Judged {
         if matches!(self.pace, Pace::Seconds { .. }) { "hour" } else { "task" }
     }
 
+    /// The exit code of the verdict.
+    pub(in crate::cli) fn exit_code(&self) -> u8 {
+        self.growth.verdict().exit_code()
+    }
+
+    /// The verdict and its figures, for programs.
+    pub(in crate::cli) fn json(&self) -> serde_json::Value {
+        serde_json::to_value(Figures::of(self)).unwrap_or_default()
+    }
+
     /// The verdict in a line.
-    pub(super) fn sentence(&self, gate_mb: f64) -> String {
+    pub(in crate::cli) fn sentence(&self, gate_mb: f64) -> String {
         let growth = &self.growth;
         let Pace::Seconds { span: seconds, .. } = self.pace else {
             return self.scaled().sentence(Some(gate_mb));
@@ -138,7 +148,7 @@ impl Judged {
     }
 
     /// The figures in a line.
-    pub(super) fn figures(&self) -> String {
+    pub(in crate::cli) fn figures(&self) -> String {
         let shown = |value: Option<f64>| {
             self.paced(value).map_or("unknown".to_string(), |value| match self.pace {
                 Pace::Seconds { .. } => figure(value),
@@ -298,7 +308,7 @@ impl Told {
 
     /// The exit code of the worst series.
     pub(super) fn exit_code(&self) -> u8 {
-        super::worst(self.judged.iter().map(|judged| judged.growth.verdict().exit_code()).collect())
+        super::worst(self.judged.iter().map(Judged::exit_code).collect())
     }
 }
 

@@ -11,6 +11,7 @@ Examples:
   highwater watch worker                   one role of it
   highwater watch 'postgres: writer'       every process with these words in its command line
   highwater watch --pid 4711 --pid 4712    these two
+  highwater watch 'rq worker' --for 8h     a working day under real traffic, with a verdict per hour
   highwater watch nginx --for 10m --interval 100ms --csv nginx.csv
   highwater watch worker --for 30s --json | jq 'select(.event == \"sample\") | .rss_mb'
 
@@ -19,7 +20,10 @@ a process is reported at once, with its exit code or signal if the kernel report
 RSS counts shared pages in each process. Private memory is anonymous memory, resident or
 swapped out. Peak is the highest RSS since the process started.
 
-Exit codes: 0 (also after Ctrl+C, which ends a watch with its summary); 3 could not watch";
+With `--for`, a watch ends with a verdict for each role: does the memory of its processes grow per hour
+under the traffic that the service has? Ctrl+C ends a watch with its summary.
+
+Exit codes: 0 without `--for`; with it 0 nothing accumulates, 1 a role leaks, 2 inconclusive; 3 could not watch";
 
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct WatchArgs {
@@ -31,7 +35,7 @@ pub(in crate::cli) struct WatchArgs {
     #[arg(long, value_name = "PID")]
     pub(in crate::cli) pid: Vec<u32>,
 
-    /// End after this time (30s, 5m, 2h) instead of at Ctrl+C
+    /// End after this time (30s, 5m, 8h), with a verdict on each role, instead of at Ctrl+C
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
     pub(in crate::cli) for_time: Option<Duration>,
 

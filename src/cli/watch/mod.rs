@@ -5,6 +5,7 @@ mod roles;
 mod show;
 mod table;
 mod tally;
+mod trace;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::judge::{self, Judged};
 use super::{output, signals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Override, Plan};
@@ -21,6 +23,7 @@ use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOpt
 use args::WatchArgs;
 use show::Show;
 use tally::Tally;
+use trace::Traces;
 
 pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     let overrides: Vec<Override> =
@@ -43,20 +46,26 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
         client: sampler.client(),
         events,
         tally: Tally::default(),
+        traces: Traces::default(),
         show,
         by_pid_only,
         interval: args.interval,
     };
-    let (mut tally, mut show, why) = runtime.block_on(watching.run(args))?;
+    let Watched { mut tally, traces, mut show, why } = runtime.block_on(watching.run(args))?;
     let summary = sampler.stop()?;
     tally.missed_ticks = summary.missed_ticks;
-    show.summary(&tally, &why);
+    // Without `--for` the watch ends whenever somebody has seen enough, which is no test.
+    let verdicts = if args.for_time.is_some() { traces.verdicts() } else { Vec::new() };
+    show.summary(&tally, &verdicts, &why);
     if let Some(error) = &summary.csv_first_error {
         return Err(Error::new(ErrorKind::Io, "rows of the CSV are missing")
             .source(std::io::Error::other(error.clone()))
             .hint("free some space, or choose another file with `--csv FILE`"));
     }
-    Ok(0)
+    Ok(match args.for_time {
+        Some(_) => judge::worst(verdicts.iter().map(Judged::exit_code).collect()),
+        None => 0,
+    })
 }
 
 /// The file for the rows; none with `--no-csv`.
@@ -73,14 +82,24 @@ struct Watching {
     client: SamplerClient,
     events: Receiver<ProcessEvent>,
     tally: Tally,
+    traces: Traces,
     show: Show,
     by_pid_only: bool,
     interval: Duration,
 }
 
+/// A watch that has ended.
+struct Watched {
+    tally: Tally,
+    traces: Traces,
+    show: Show,
+    /// Why it ended.
+    why: String,
+}
+
 impl Watching {
     /// Watches until the time is up, a signal comes or nothing is left; says why it ended.
-    async fn run(mut self, args: &WatchArgs) -> Result<(Tally, Show, String)> {
+    async fn run(mut self, args: &WatchArgs) -> Result<Watched> {
         let stop = CancellationToken::new();
         let reason = signals::watch(stop.clone())
             .map_err(|error| Error::new(ErrorKind::Io, "cannot watch for signals").source(error))?;
@@ -118,7 +137,7 @@ impl Watching {
         }
     }
 
-    async fn finish(mut self, started: Instant, why: String) -> Result<(Tally, Show, String)> {
+    async fn finish(mut self, started: Instant, why: String) -> Result<Watched> {
         // The last reading may have been a moment ago.
         if started.elapsed().as_secs_f64() - self.tally.elapsed_s > self.interval.as_secs_f64() / 2.0 {
             self.look(started).await?;
@@ -131,12 +150,14 @@ impl Watching {
             }
         }
         self.tally.elapsed_s = started.elapsed().as_secs_f64();
-        Ok((self.tally, self.show, why))
+        Ok(Watched { tally: self.tally, traces: self.traces, show: self.show, why })
     }
 
     async fn look(&mut self, started: Instant) -> Result<()> {
         let boundaries = self.client.boundaries(&[], None).await?;
-        let rows = self.tally.take(&boundaries, started.elapsed().as_secs_f64());
+        let seconds = started.elapsed().as_secs_f64();
+        self.traces.take(&boundaries, seconds);
+        let rows = self.tally.take(&boundaries, seconds);
         self.show.rows(&rows, &self.tally, started.elapsed());
         Ok(())
     }

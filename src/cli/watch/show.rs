@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::table;
 use super::tally::{Row, Tally};
+use crate::cli::judge::Judged;
 use crate::cli::output::{say, say_error};
 use crate::sampler::{EventKind, ProcessEvent};
 use crate::units::round;
@@ -110,7 +111,7 @@ impl Show {
     }
 
     /// Shows the summary.
-    pub(super) fn summary(&mut self, tally: &Tally, why: &str) {
+    pub(super) fn summary(&mut self, tally: &Tally, verdicts: &[Judged], why: &str) {
         let elapsed = round(tally.elapsed_s, 1);
         if self.json {
             say!(
@@ -124,6 +125,7 @@ impl Show {
                     "unlisted": tally.unlisted,
                     "csv": self.csv,
                     "processes": tally.processes(),
+                    "verdicts": verdicts.iter().map(Judged::json).collect::<Vec<_>>(),
                 })
             );
             return;
@@ -137,6 +139,12 @@ impl Show {
         }
         if tally.missed_ticks > 0 {
             say!("note: the machine was busy, {} rows of the CSV are missing", tally.missed_ticks);
+        }
+        for verdict in verdicts {
+            say!("{}: {}", verdict.name.as_deref().unwrap_or_default(), verdict.sentence(f64::MAX));
+            for note in &verdict.notes {
+                say!("  note: {note}");
+            }
         }
         if let Some(csv) = &self.csv {
             say!("CSV: {}", csv.display());
