@@ -92,9 +92,8 @@ impl Traces {
                 continue;
             }
             let all = || boundary.processes.iter();
-            let private_bytes: Option<u64> = all()
-                .map(|(one, details)| Some(one.private_bytes? + details.swap_bytes.unwrap_or(0)))
-                .sum();
+            let private_bytes: Option<u64> =
+                all().map(|(one, details)| Some(one.private_bytes? + details.swap_bytes.unwrap_or(0))).sum();
             let private = private_bytes.is_some();
             let bytes = private_bytes.unwrap_or_else(|| all().map(|(one, _)| one.rss_bytes).sum());
             let trace = self.0.entry(role.clone()).or_default();
