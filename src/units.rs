@@ -40,6 +40,30 @@ pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     text.chars().map(spell).collect::<String>().into()
 }
 
+/// `events` in their order if they are three or fewer; otherwise their number, the first and the last.
+pub(crate) fn few(events: &[String], noun: &str) -> String {
+    match events {
+        [first, _, .., last] if events.len() > MOST_LISTED => {
+            format!("{} {noun}, the first: {first}, the last: {last}", events.len())
+        }
+        _ => events.join(", "),
+    }
+}
+
+/// `text` on one line and within `most` characters, with an ellipsis where it was cut.
+pub(crate) fn within(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= most {
+        return line;
+    }
+    let mut cut: String = line.chars().take(most.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Events that are listed one by one; more are counted.
+const MOST_LISTED: usize = 3;
+
 /// `value` with three significant digits, but all digits before the point: `1234`, `55.6`, `0.00123`.
 pub(crate) fn significant(value: f64) -> String {
     let magnitude = if value == 0.0 || !value.is_finite() { 0.0 } else { value.abs().log10().floor() };
@@ -82,6 +106,15 @@ mod tests {
         let shown = [0.0, 0.001_234, 0.0456, 0.5, 9.876, 55.5556, 555.556, 1_234.5].map(significant);
         assert_eq!(shown, ["0.00", "0.00123", "0.0456", "0.500", "9.88", "55.6", "556", "1234"]);
         assert_eq!([0.001_8, 0.25, 1.0, 147.3].map(time), ["1.80 ms", "250 ms", "1.00 s", "147 s"]);
+    }
+
+    #[test]
+    fn more_than_three_events_are_counted() {
+        let events: Vec<String> = (1..=21).map(|pid| format!("pid {pid} died")).collect();
+        assert_eq!(few(&events[..3], "events"), "pid 1 died, pid 2 died, pid 3 died");
+        assert_eq!(few(&events, "events"), "21 events, the first: pid 1 died, the last: pid 21 died");
+        assert_eq!(within(" a\nb ", 5), "a b");
+        assert_eq!(within("abcdef", 5), "abcd…");
     }
 
     #[test]

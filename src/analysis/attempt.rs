@@ -14,6 +14,8 @@ pub struct Attempt<'a> {
     pub complete: bool,
     /// What was wrong when the service was given time to recover; absent if nothing was.
     pub unrecovered: Option<RecoveryProblem>,
+    /// True if that is no effect of load.
+    pub outage: bool,
     /// When its first task was sent; when it began, as long as none was.
     first_sent: f64,
     sent_any: bool,
@@ -62,8 +64,9 @@ pub fn attempts(run: &RunData) -> Vec<Attempt<'_>> {
             last.facts.given_up = *in_flight_broke && !last.complete;
             last.over = true;
         }
-        if let Event::Recovery { problem, .. } = &record.event {
+        if let Event::Recovery { problem, outage, .. } = &record.event {
             last.unrecovered = problem.clone();
+            last.outage = *outage;
         }
         if last.complete || last.over {
             continue;
@@ -120,6 +123,7 @@ impl Attempt<'_> {
     pub(crate) fn end(&mut self, end: &LevelEnd) {
         self.facts.memory = end.memory;
         self.facts.load_s = end.load_s;
+        self.facts.full = end.full;
         self.facts.roles.clone_from(&end.roles);
         self.facts.sent = end.sent.unwrap_or(end.concurrency);
     }

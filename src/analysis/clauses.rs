@@ -4,7 +4,7 @@ use super::facts::{LevelFacts, ProcessEnd};
 use super::stats::{percentile, wilson};
 use crate::plan::{Figure, RampPlan};
 use crate::record::{Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, TaskRecord};
-use crate::units::time;
+use crate::units::{few, time};
 
 /// A clause that was asked.
 pub(super) struct Answer {
@@ -94,7 +94,7 @@ fn processes(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
         return held(plan.stable.processes, ClauseKind::WorkerAlive, "all alive".to_string());
     }
     let times = facts.exits.iter().map(|end| end.at_s).chain(facts.replacements.iter().map(|found| found.2));
-    Answer::of(plan.stable.processes, ClauseKind::WorkerAlive, all.join(", "), true)
+    Answer::of(plan.stable.processes, ClauseKind::WorkerAlive, few(&all, "deaths and restarts"), true)
         .at(earliest(times))
         .about(facts.exits.iter().map(|end| end.pid).collect())
 }
@@ -107,7 +107,7 @@ fn oom(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     if !killed.is_empty() {
         let what: Vec<String> =
             killed.iter().map(|end| format!("{} pid {} {}", end.role, end.pid, end.how)).collect();
-        return Answer::of(on, ClauseKind::Oom, what.join(", "), true)
+        return Answer::of(on, ClauseKind::Oom, few(&what, "kills"), true)
             .at(earliest(killed.iter().map(|end| end.at_s)))
             .about(killed.iter().map(|end| end.pid).collect());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{ExitKind, LevelMemory, OwnReading, RoleLoad, TaskRecord};
+use crate::record::{ExitKind, FullLoad, LevelMemory, OwnReading, RoleLoad, TaskRecord};
 
 /// What is known of one attempt at a level. Times are seconds from its first task.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct LevelFacts<'a> {
     pub log: Option<(u32, Option<String>)>,
     /// Seconds from the first submission to the last result.
     pub load_s: Option<f64>,
+    /// The part of it in which all tasks were outstanding; absent for a single batch.
+    pub full: Option<FullLoad>,
     /// What each role used meanwhile.
     pub roles: BTreeMap<String, RoleLoad>,
     /// highwater and the machine meanwhile.

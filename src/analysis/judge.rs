@@ -96,7 +96,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
     if *limit != Limit::NotRun {
         findings.extend(ramp_criteria::ramp_criteria(limit, levels, &plan.ramp));
         notes.extend(limit::flaky_note(levels, &plan.ramp));
-        notes.extend(knee::knee_note(levels));
+        notes.extend(knee::knee_note(levels).or_else(|| knee::plateau_note(levels)));
     }
     notes.extend(retries(run));
     notes.extend(run.events.iter().filter_map(|record| match &record.event {

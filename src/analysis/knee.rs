@@ -1,5 +1,7 @@
 //! A service that goes on answering can be past its best all the same.
 
+use std::collections::BTreeMap;
+
 use super::limit::{Level, throughputs};
 use super::note::Note;
 
@@ -27,9 +29,36 @@ pub(super) fn knee_note(levels: &[Level]) -> Option<Note> {
     None
 }
 
+/// A level whose throughput no higher one exceeds by more than this share is a plateau's first…
+const RISES: f64 = 0.1;
+
+/// …where levels up to this multiple of it held: throughput that scales would have doubled there.
+const FAR_ENOUGH: u32 = 2;
+
+/// From which level on throughput did not rise, though higher levels held.
+pub(super) fn plateau_note(levels: &[Level]) -> Option<Note> {
+    // Several attempts at a level are one: the best of them shows what it can do.
+    let mut best: BTreeMap<u32, f64> = BTreeMap::new();
+    for (concurrency, throughput) in throughputs(levels) {
+        let entry = best.entry(concurrency).or_default();
+        *entry = entry.max(throughput);
+    }
+    let (&held, &held_throughput) = best.last_key_value()?;
+    let flat = |from: u32, throughput: f64| {
+        best.range(from + 1..).all(|(_, higher)| *higher <= (1.0 + RISES) * throughput)
+    };
+    let (&at, &throughput) = best.iter().find(|(level, throughput)| flat(**level, **throughput))?;
+    (held >= at.saturating_mul(FAR_ENOUGH)).then_some(Note::Plateau { at, throughput, held, held_throughput })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The plateau of levels with these throughputs.
+    fn plateau(rates: &[f64]) -> Option<String> {
+        plateau_note(&levels_of(20, rates)).map(|note| note.to_string())
+    }
     use crate::analysis::fixtures::{run, task};
     use crate::analysis::levels;
     use crate::plan::RampPlan;
@@ -37,6 +66,10 @@ mod tests {
 
     /// What is noted of levels of which each did `tasks` in a second times `rate`.
     fn noted(tasks: usize, rates: &[f64]) -> Option<Note> {
+        knee_note(&levels_of(tasks, rates))
+    }
+
+    fn levels_of(tasks: usize, rates: &[f64]) -> Vec<Level> {
         let (mut records, mut events) = (Vec::new(), Vec::new());
         for (index, rate) in rates.iter().enumerate() {
             let concurrency = index as u32 + 1;
@@ -56,7 +89,22 @@ mod tests {
             };
             events.push(Event::LevelEnded(Box::new(end)));
         }
-        knee_note(&levels(&run(records, events), &RampPlan::default()))
+        levels(&run(records, events), &RampPlan::default())
+    }
+
+    #[test]
+    fn one_worker_is_a_plateau_from_the_first_level_on() {
+        let told = plateau(&[4.9, 5.0, 4.95, 5.05, 5.0]).unwrap();
+        assert!(told.starts_with("throughput stopped rising at c=1 (4.90 tasks/s; 5.00 at c=5"), "{told}");
+        let told = plateau(&[4.9, 9.8, 10.0, 10.1]).unwrap();
+        assert!(told.starts_with("throughput stopped rising at c=2 "), "{told}");
+    }
+
+    #[test]
+    fn throughput_that_rises_or_was_not_seen_far_enough_is_no_plateau() {
+        assert_eq!(plateau(&[5.0, 10.0, 15.0, 20.0]), None);
+        assert_eq!(plateau(&[5.0, 10.0, 10.1]), None, "c=4 was not tried");
+        assert_eq!(plateau(&[5.0]), None);
     }
 
     #[test]

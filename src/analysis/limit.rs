@@ -11,8 +11,8 @@ use super::search::{Picture, Spent, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};
 use crate::plan::RampPlan;
 use crate::record::{
-    Clause, ClauseKind, ClauseState, CutShort, Event, LevelMemory, Limit, LimitWithin, NoLimit, OwnReading,
-    Phase, RecoveryProblem, RoleLoad, RunData, TaskRecord,
+    Clause, ClauseKind, ClauseState, CutShort, Event, FullLoad, LevelMemory, Limit, LimitWithin, NoLimit,
+    OwnReading, Phase, RecoveryProblem, RoleLoad, RunData, TaskRecord,
 };
 
 /// One attempt at a level, with what the tables show of it.
@@ -34,7 +34,10 @@ pub struct Level {
     pub queue_seconds: Option<Summary>,
     /// Seconds from the first submission to the last result.
     pub load_s: Option<f64>,
-    /// Tasks that succeeded per second of that.
+    /// The part of it in which all tasks of the level were outstanding; absent for a single batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full: Option<FullLoad>,
+    /// Tasks that succeeded per second of that part; of a single batch, per second of all.
     pub throughput: Option<f64>,
     /// Worker RSS around the level.
     pub memory: LevelMemory,
@@ -51,6 +54,9 @@ pub struct Level {
     pub own: Option<OwnReading>,
     /// What was wrong when the service was given time to recover; absent if nothing was.
     pub unrecovered: Option<RecoveryProblem>,
+    /// True if that is no effect of load: something that the service needs is gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outage: bool,
     /// False if the run ended during the level.
     pub complete: bool,
 }
@@ -123,7 +129,11 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         seconds: figures(|task| task.processing_time),
         queue_seconds: figures(|task| task.queue_seconds),
         load_s: facts.load_s,
-        throughput: facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds),
+        full: facts.full,
+        throughput: match facts.full {
+            Some(full) => Some(f64::from(full.tasks) / full.seconds),
+            None => facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds),
+        },
         memory: facts.memory,
         roles: facts.roles.clone(),
         broke,
@@ -131,6 +141,7 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         invalid,
         own: facts.own,
         unrecovered: attempt.unrecovered.clone(),
+        outage: attempt.outage,
         complete: judged,
     }
 }
@@ -154,10 +165,9 @@ pub fn trials(levels: &[Level]) -> Vec<Trial> {
         let outcome = match (&level.invalid, level.broke.as_ref().map(|clause| clause.clause)) {
             (Some(_), _) => TrialOutcome::Invalid,
             (None, None) => TrialOutcome::Held,
-            // What broke down during a level that nobody saw the end of is not tried again.
-            (None, Some(ClauseKind::WorkerAlive | ClauseKind::Oom | ClauseKind::Completed)) => {
-                TrialOutcome::Died
-            }
+            // Want of memory grows with load, and what broke down during a level that nobody saw the end of
+            // is not tried again.
+            (None, Some(ClauseKind::Oom | ClauseKind::Completed)) => TrialOutcome::Died,
             (None, Some(ClauseKind::TasksSucceed)) => TrialOutcome::TasksFailed,
             (None, Some(ClauseKind::Health)) => TrialOutcome::Unhealthy,
             (None, Some(_)) => TrialOutcome::Broke,
@@ -168,6 +178,7 @@ pub fn trials(levels: &[Level]) -> Vec<Trial> {
             tasks: level.tasks as u32,
             failed: (level.tasks - level.succeeded) as u32,
             unrecovered: level.unrecovered.clone(),
+            outage: level.outage,
         }
     };
     levels.iter().filter(|level| level.complete).map(trial).collect()
@@ -210,7 +221,7 @@ pub(super) fn limit(run: &RunData, plan: &RampPlan, levels: &[Level]) -> Limit {
     let open = picture(&trials, plan);
     // Where no further attempt will come, what broke more often than it held is broken.
     let over = matches!(ended, Some(None)) || run.start().is_none();
-    let unrecovered = levels.last().is_some_and(|level| level.unrecovered.is_some());
+    let unrecovered = levels.last().is_some_and(|level| level.unrecovered.is_some() && !level.outage);
     let picture = if over || unrecovered { open.settled() } else { open };
     let unhealthy = picture.broke == Some(1)
         && levels.iter().all(|level| {

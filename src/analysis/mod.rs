@@ -12,6 +12,7 @@ mod clauses;
 mod compare;
 mod facts;
 mod finding;
+mod full_load;
 mod growth;
 mod judge;
 mod knee;
@@ -52,6 +53,7 @@ pub use finding::{
     BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, RtfStanding,
     SamplingFound, SoakRates, Succeeded, Unit, WorkerChange,
 };
+pub use full_load::full_load;
 pub use growth::{
     Answer, Bounds, ENOUGH, FIRST_LOOK, Grounds, Growth, LOOKS, Readings, Reason, Undecided, Unsettled,
     growth, growth_within, next_look,

@@ -46,6 +46,17 @@ pub enum Note {
         /// Tasks per second there.
         best: f64,
     },
+    /// Throughput stopped rising at a level, and the levels above it held all the same.
+    Plateau {
+        /// At this level.
+        at: u32,
+        /// Tasks per second there.
+        throughput: f64,
+        /// The highest level that held.
+        held: u32,
+        /// Tasks per second there.
+        held_throughput: f64,
+    },
     /// Tasks were sent again after a failure.
     Retries {
         /// Tasks that were.

@@ -82,6 +82,9 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
         Event::Recovering { problem, at_most_s } => {
             vec![format!("  waiting up to {at_most_s:.0} s for the service to recover: {problem}")]
         }
+        Event::RecoveryProbe { number, .. } => {
+            vec![format!("  probe {number}: one task, to see whether the service has recovered")]
+        }
         Event::Recovery { problem: Some(problem), .. } => vec![format!("  not recovered: {problem}")],
         Event::TaskRetried { test_id, retries, error } => {
             vec![format!("    {test_id}  {error}; sent again ({retries})")]

@@ -15,6 +15,7 @@ mod recorder;
 mod rig;
 mod schedule;
 mod settle;
+mod slots;
 mod soak;
 mod stop;
 mod task;

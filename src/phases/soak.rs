@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
-
 use super::ramp::{OwnWatch, drain};
 use super::rig::Rig;
 use super::settle::Settled;
+use super::slots::Slots;
 use super::task::Together;
 use crate::analysis::{RoundStart, round_over, soak_over};
 use crate::error::Result;
@@ -48,10 +47,12 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
     let front = format!("{}_c{}", rig.inputs.get(rig.plan.ramp.audio).stem, plan.concurrency);
     let second = rig.recorder.batch_second(&front);
     let together = Together { phase: Phase::Soak, concurrency: plan.concurrency, attempt: 1, before, mark };
-    let one =
-        |index: u32, after_failure| together.one(rig, format!("{front}_t{index}_{second}"), after_failure);
+    let test_id = |index: u32| format!("{front}_t{index}_{second}");
     let started = Instant::now();
-    let mut outstanding: FuturesUnordered<_> = (0..plan.concurrency).map(|index| one(index, false)).collect();
+    let mut slots = Slots::new(rig, &together);
+    for index in 0..plan.concurrency {
+        slots.send(test_id(index), false);
+    }
     let (before_round, before_done, before_s) =
         earlier.round.map_or((0, 0, 0.0), |round| (round.round, round.tasks, round.seconds));
     let mut sent = earlier.soaked + plan.concurrency;
@@ -61,16 +62,16 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
     let mut look = tokio::time::interval(LOOK);
     loop {
         let ended = tokio::select! {
-            ended = outstanding.next() => ended,
+            ended = slots.ended() => ended?,
             _ = look.tick() => {
                 present.look(rig).await?;
+                cut_short = cut_short.or_else(|| present.over_cap(plan.cap_mb));
                 continue;
             }
         };
-        let Some(ended) = ended else { break };
-        let task = ended?;
+        let Some(task) = ended else { break };
         done += 1;
-        failed_in_a_row = if task.succeeded() { 0 } else { failed_in_a_row + 1 };
+        failed_in_a_row = if task.succeeded { 0 } else { failed_in_a_row + 1 };
         let seconds = before_s + started.elapsed().as_secs_f64();
         if round_over(plan, present.start, done, seconds) {
             present = present.end(rig, done, seconds).await?;
@@ -85,9 +86,13 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
             hopeless.then_some(CutShort::TasksFailed { in_a_row: failed_in_a_row })
         });
         if cut_short.is_none() && !soak_over(plan, sent, seconds) {
-            outstanding.push(one(sent, !task.succeeded()));
+            slots.send(test_id(sent), !task.succeeded);
             sent += 1;
         }
+    }
+    if matches!(cut_short, Some(CutShort::CapReached { .. })) {
+        // The round that went above the cap shows by how much.
+        present.end(rig, done, before_s + started.elapsed().as_secs_f64()).await?;
     }
     Ok(cut_short)
 }
@@ -114,6 +119,12 @@ impl Present {
             self.peak_mb = Some(self.peak_mb.map_or(mb, |peak| peak.max(mb)));
         }
         Ok(())
+    }
+
+    /// Why the soak ends, if memory is above `cap_mb`; 0 is no cap.
+    fn over_cap(&self, cap_mb: f64) -> Option<CutShort> {
+        let peak_mb = self.peak_mb.filter(|peak| cap_mb > 0.0 && *peak > cap_mb)?;
+        Some(CutShort::CapReached { peak_mb, cap_mb })
     }
 
     /// Records the round and begins the next one.

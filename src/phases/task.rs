@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::driver::Ended;
 use super::line::{MemoryAround, TaskPlace, task_line};
 use super::recorder::Recorder;
 use super::rig::Rig;
@@ -9,11 +10,11 @@ use super::settle::Settled;
 use super::workers::Mark;
 use crate::analysis::WORKER;
 use crate::error::Result;
-use crate::record::{Phase, TaskRecord};
+use crate::record::Phase;
 
 /// The pause before a task that replaces a failed one: a service that refuses at once must not be
 /// flooded.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
+pub(super) const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// The ids of a batch of `concurrency` tasks with `stem`.
 pub(super) fn batch_ids(recorder: &Recorder, stem: &str, concurrency: u32, batch: bool) -> Vec<String> {
@@ -36,25 +37,21 @@ pub(super) struct Together<'a> {
 }
 
 impl Together<'_> {
-    /// Sends one task and records it at once; it may replace a task that failed.
+    /// Records a task that has ended.
     ///
     /// "After" is the memory at this moment, quiet or not: the line goes to the disk at once and
     /// does not wait for the other tasks.
     ///
     /// # Errors
-    /// Those of [`super::driver::Driver::drive`]; [`crate::ErrorKind::Io`] if the line cannot be written.
-    pub(super) async fn one(&self, rig: &Rig, test_id: String, after_failure: bool) -> Result<TaskRecord> {
-        if after_failure {
-            tokio::time::sleep(AFTER_FAILURE).await;
-        }
+    /// [`crate::ErrorKind::Io`] if the line cannot be written.
+    pub(super) async fn record(&self, rig: &Rig, test_id: String, ended: &Ended) -> Result<()> {
         let input = rig.inputs.get(rig.plan.ramp.audio);
-        let ended = rig.driver.drive(input, &test_id, self.mark).await?;
         let after = &rig.memory.now().await?;
         let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
         let place = TaskPlace { test_id, phase: self.phase, concurrency: self.concurrency };
         let memory = MemoryAround { before: self.before, after, peak_mb };
-        let mut line = task_line(place, input, &ended, &memory);
+        let mut line = task_line(place, input, ended, &memory);
         line.attempt = (self.attempt > 1).then_some(self.attempt);
-        rig.recorder.task(line).await
+        rig.recorder.task(line).await.map(drop)
     }
 }

@@ -10,6 +10,7 @@ use super::recorder::Recorder;
 use crate::analysis::{WORKER, worker_end};
 use crate::record::{Event, ExitKind, Warning};
 use crate::sampler::{EventKind, ProcessEvent};
+use crate::units::few;
 
 /// The roots of the worker role.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +86,7 @@ impl Workers {
                 let recent = state.exits.get(mark.exits..).filter(|exits| !exits.is_empty());
                 let ends: Vec<String> =
                     recent.unwrap_or(&state.exits).iter().map(|(pid, how)| worker_end(*pid, *how)).collect();
-                (ends.join(", "), !state.alive.is_empty())
+                (few(&ends, "deaths"), !state.alive.is_empty())
             }
             // The sampler has stopped, so no further event will come.
             Err(_) => std::future::pending().await,

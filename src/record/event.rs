@@ -177,6 +177,17 @@ pub enum Event {
         problem: Option<RecoveryProblem>,
         /// Seconds that it took.
         seconds: f64,
+        /// True if the problem is no effect of load: a role other than the worker is gone, or the health
+        /// endpoint says no at rest.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        outage: bool,
+    },
+    /// After a level that broke one task is sent, to see whether the service has recovered.
+    RecoveryProbe {
+        /// Which, from 1.
+        number: u32,
+        /// The task's `test_id`.
+        test_id: String,
     },
     /// The run goes on from another one, which was stopped.
     Resumed {

@@ -157,6 +157,9 @@ pub struct LevelEnd {
     /// Seconds from the first submission to the last result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_s: Option<f64>,
+    /// The part of it in which all tasks of the level were outstanding; absent for a single batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<FullLoad>,
     /// What each role used from the first submission to the last result.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, RoleLoad>,
@@ -166,6 +169,19 @@ pub struct LevelEnd {
     /// Why nothing can be concluded from it, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid: Option<String>,
+}
+
+/// The part of a level in which all its tasks were outstanding: between its fill and its drain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct FullLoad {
+    /// Seconds from the first submission until it began.
+    pub fill_s: f64,
+    /// Seconds from then until the last task was sent.
+    pub seconds: f64,
+    /// Tasks that ended in that time and succeeded.
+    pub tasks: u32,
+    /// Seconds from then until the last result.
+    pub drain_s: f64,
 }
 
 /// What the processes of one role used during a level.

@@ -30,7 +30,9 @@ pub use exit::ExitKind;
 pub use failure::{Cause, FailureKind, Stage};
 pub use figures::{RunFigures, TaskFigures};
 pub use footprint::Footprint;
-pub use level::{Clause, ClauseAnswer, ClauseKind, ClauseState, LevelEnd, LevelMemory, RoleLoad, Tally};
+pub use level::{
+    Clause, ClauseAnswer, ClauseKind, ClauseState, FullLoad, LevelEnd, LevelMemory, RoleLoad, Tally,
+};
 pub use own::{OwnReading, SoakRound};
 pub(crate) use reasons::as_sentence;
 pub use reasons::{CannotTell, CutShort, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};

@@ -146,6 +146,13 @@ pub enum CutShort {
     NoNewInput,
     /// A worker ended or was replaced.
     WorkerChanged,
+    /// The soak's memory is above its cap.
+    CapReached {
+        /// The worker's memory, in MB.
+        peak_mb: f64,
+        /// `soak.cap_mb`.
+        cap_mb: f64,
+    },
     /// The machine is short of memory.
     MemoryShort {
         /// What is available, in percent.
@@ -172,6 +179,8 @@ pub enum CutShort {
 pub enum CannotTell {
     /// The service did not recover from a level that broke.
     NotRecovered(RecoveryProblem),
+    /// Something that the service needs is gone, which is no effect of load.
+    Outage(RecoveryProblem),
     /// highwater or the machine was the bottleneck.
     Starved {
         /// At this level.
@@ -211,6 +220,16 @@ pub enum RecoveryProblem {
     Unhealthy {
         /// What it says.
         problem: String,
+    },
+    /// A role other than the worker, which was there before, is gone.
+    RoleGone {
+        /// Which.
+        role: String,
+    },
+    /// Workers died again and again, although next to nothing was sent.
+    KeepsDying {
+        /// So often since the level.
+        deaths: usize,
     },
     /// A single task had no result.
     NoResult {

@@ -71,8 +71,9 @@ fn lessons(text: &mut String, report: &Assessment) {
     }
     put!(
         text,
-        "Tasks per second are those that succeeded, from the first submission to the last result; seconds"
+        "Tasks per second are those that succeeded while all tasks of the level were outstanding, without its fill and"
     );
+    put!(text, "drain; of a single batch, from the first submission to the last result. Seconds");
     put!(
         text,
         "and queue are the times of a task, MB per task what the peak lies above \"before\", for each task; own are"
@@ -82,6 +83,7 @@ fn lessons(text: &mut String, report: &Assessment) {
     let columns = [
         Left("level"),
         Right("tasks/s"),
+        Right("s fill + full + drain"),
         Right("s p50"),
         Right("s p95"),
         Right("s p99"),
@@ -147,6 +149,10 @@ fn lesson(level: &Level) -> Vec<String> {
     vec![
         name(level),
         digits(level.throughput),
+        level.full.map_or(ABSENT.to_string(), |full| {
+            let [fill, full, drain] = [full.fill_s, full.seconds, full.drain_s].map(significant);
+            format!("{fill} + {full} + {drain}")
+        }),
         digits(level.seconds.map(|seconds| seconds.p50)),
         digits(level.seconds.map(|seconds| seconds.p95)),
         digits(level.seconds.map(|seconds| seconds.p99)),

@@ -1,5 +1,7 @@
 //! Markdown tables that are also readable as plain text.
 
+use crate::units::within;
+
 /// What stands in a cell for a figure that there is not.
 pub(super) const ABSENT: &str = "–";
 
@@ -65,9 +67,12 @@ pub(super) fn table(columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// The most characters of a cell: a longer one makes the whole table unreadable as text.
+const LONGEST: usize = 190;
+
 /// A cell as Markdown can hold it: a pipe would end it, a newline the row.
 fn one_line(cell: &str) -> String {
-    cell.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
+    within(cell, LONGEST).replace('|', "\\|")
 }
 
 #[cfg(test)]
@@ -83,6 +88,13 @@ mod tests {
     fn columns_line_up_and_a_pipe_does_not_end_a_cell() {
         let text = table(&[Left("name"), Right("MB")], &rows(&[&["a|b", "1"], &["c\nd", "-22.5"]]));
         assert_eq!(text, "| name |    MB |\n| ---- | ----: |\n| a\\|b |     1 |\n| c d  | -22.5 |\n");
+    }
+
+    #[test]
+    fn a_cell_stays_short() {
+        let text = table(&[Left("error")], &rows(&[&[&"long ".repeat(500)]]));
+        assert!(text.lines().all(|line| line.chars().count() < 200), "{text}");
+        assert!(text.contains('…'), "the cut is shown");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::analysis::{
     ProbeFound, Rate, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
 use crate::record::{Condition, Criterion, CriterionId, Limit, Verdict};
+use crate::units::few;
 
 /// What is said of memory and counts that do not go on across a worker's end.
 pub(crate) const WORKER_CHANGED: &str =
@@ -260,8 +261,14 @@ fn workers(changes: &[WorkerChange]) -> String {
         .collect();
     match restarts {
         _ if told.is_empty() => "no worker process died or was replaced".to_string(),
-        0 | 1 => told.join("; "),
-        _ => format!("{restarts} restarts: {}", told.join("; ")),
+        0 | 1 if told.len() <= 3 => told.join("; "),
+        _ if told.len() <= 3 => format!("{restarts} restarts: {}", told.join("; ")),
+        _ => format!(
+            "{} and {}: {}",
+            count(told.len() - restarts, "death"),
+            count(restarts, "restart"),
+            few(&told, "events")
+        ),
     }
 }
 

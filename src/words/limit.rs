@@ -43,8 +43,11 @@ fn held_times(tally: Tally) -> String {
     format!("held {} of {}", tally.held, tally.held + tally.broke)
 }
 
+/// One attempt is never as good as two, and says so.
 fn broke_times(tally: Tally) -> String {
-    format!("broke {} of {}", tally.broke, tally.held + tally.broke)
+    let attempts = tally.held + tally.broke;
+    let alone = if attempts == 1 { ", not tried again" } else { "" };
+    format!("broke {} of {attempts}{alone}", tally.broke)
 }
 
 /// What happened, and when: `worker pid 7 was killed, signal 9 (after 3.2 s)`.
@@ -92,6 +95,7 @@ mod tests {
             found.to_string(),
             "maximum stable concurrency: 5 (held 2 of 2); c=6 broke 2 of 2: health endpoint gone (after 3.2 s)"
         );
+        assert_eq!(broke_times(Tally { held: 0, broke: 1, invalid: 0 }), "broke 1 of 1, not tried again");
         assert!(!bound.contains("maximum stable concurrency"), "{bound}");
         assert!(!unknown.contains("maximum"), "{unknown}");
     }

@@ -53,6 +53,13 @@ impl fmt::Display for Note {
                 significant(*throughput),
                 significant(*best)
             ),
+            Note::Plateau { at, throughput, held, held_throughput } => write!(
+                f,
+                "throughput stopped rising at c={at} ({} tasks/s; {} at c={held}, the highest level that held): above \
+                 it tasks only wait longer",
+                significant(*throughput),
+                significant(*held_throughput)
+            ),
             Note::Retries { tasks, of, retries } => write!(
                 f,
                 "{tasks} of {} {} sent again after a failure, {} in all (`target.retries`)",

@@ -72,6 +72,9 @@ impl fmt::Display for CutShort {
             CutShort::WorkerEnded { pid, how } => write!(f, "worker pid {pid} {how}"),
             CutShort::NoNewInput => f.write_str("every input that was to be new has been sent"),
             CutShort::WorkerChanged => f.write_str("a worker died or was replaced"),
+            CutShort::CapReached { peak_mb, cap_mb } => {
+                write!(f, "memory of {peak_mb:.0} MB is above the cap of {cap_mb} MB (`soak.cap_mb`)")
+            }
             CutShort::MemoryShort { available_percent, least_percent } => write!(
                 f,
                 "only {available_percent:.1} % of the machine's memory is available \
@@ -91,6 +94,8 @@ impl fmt::Display for CannotTell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CannotTell::NotRecovered(problem) => write!(f, "the service did not recover: {problem}"),
+            CannotTell::Outage(problem @ RecoveryProblem::RoleGone { .. }) => write!(f, "{problem}"),
+            CannotTell::Outage(problem) => write!(f, "the service did not recover: {problem}"),
             CannotTell::Starved { concurrency, times } => {
                 write!(
                     f,
@@ -121,6 +126,10 @@ impl fmt::Display for RecoveryProblem {
             RecoveryProblem::NoTime => f.write_str("`ramp.recover_s` is 0"),
             RecoveryProblem::NoWorker => f.write_str("no worker is alive"),
             RecoveryProblem::Unhealthy { problem } => write!(f, "health endpoint: {problem}"),
+            RecoveryProblem::RoleGone { role } => write!(f, "{role} is gone"),
+            RecoveryProblem::KeepsDying { deaths } => {
+                write!(f, "workers died {deaths} more times after the level, so no further task was sent")
+            }
             RecoveryProblem::NoResult { patience_s } => {
                 write!(f, "a single task had no result within {patience_s} s")
             }

@@ -18,6 +18,7 @@ mod driver;
 mod durability;
 mod faults;
 mod fixture;
+mod full_levels;
 mod limits;
 mod module_order;
 mod readings;

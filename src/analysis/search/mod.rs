@@ -6,8 +6,8 @@
 //!
 //! What a level needs to count as broken, and why:
 //!
-//! * A process that died is no accident of one level: once is enough.
-//! * Anything else must break twice (`ramp.repeat_broken`); one of two leaves it
+//! * A process that was killed for want of memory is no accident of one level: once is enough.
+//! * Anything else, the death of a process among it, must break twice (`ramp.repeat_broken`); one of two leaves it
 //!   open, and a third attempt decides. A level that breaks one time in ten
 //!   for reasons of its own is then taken for the limit one time in a hundred.
 //! * A service whose *tasks* fail now and then at any load breaks a level more
@@ -100,6 +100,12 @@ impl Why {
 pub fn next(trials: &[Trial], spent: &Spent, plan: &RampPlan) -> Step {
     let picture = picture(trials, plan);
     let last = trials.last();
+    if let Some(trial) = last.filter(|trial| trial.outage)
+        && let Some(problem) = &trial.unrecovered
+    {
+        // What is gone says nothing of the level.
+        return Step::Done(Done::CannotTell(CannotTell::Outage(problem.clone())));
+    }
     if let Some(problem) = last.and_then(|trial| trial.unrecovered.as_ref()) {
         return Step::Done(if picture.settled().closed(plan) {
             Done::Found

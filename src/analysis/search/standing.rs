@@ -22,6 +22,8 @@ pub struct Trial {
     pub failed: u32,
     /// What was wrong when the service was given time to recover; absent if nothing was.
     pub unrecovered: Option<RecoveryProblem>,
+    /// True if that is no effect of load.
+    pub outage: bool,
 }
 
 /// How an attempt ended.
@@ -29,7 +31,7 @@ pub struct Trial {
 pub enum TrialOutcome {
     /// Every clause held.
     Held,
-    /// A process of the service died or was replaced.
+    /// The kernel killed a process for want of memory, or nobody saw the end.
     Died,
     /// Tasks failed.
     TasksFailed,

@@ -29,7 +29,7 @@ fn run(plan: &RampPlan, mut service: impl FnMut(u32, u32) -> Trial) -> (Vec<Tria
 
 fn trial(concurrency: u32, outcome: TrialOutcome) -> Trial {
     let failed = u32::from(outcome == TrialOutcome::TasksFailed);
-    Trial { concurrency, outcome, tasks: concurrency, failed, unrecovered: None }
+    Trial { concurrency, outcome, tasks: concurrency, failed, unrecovered: None, outage: false }
 }
 
 /// A service that holds up to `limit` and breaks above it.

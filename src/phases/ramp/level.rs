@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::drain;
-use super::load::load;
+use super::load::{Loaded, load};
 use super::own::OwnWatch;
 use super::service_log::ServiceLog;
 use crate::analysis::{self, Level, WORKER, attempts};
@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::phases::rig::Rig;
 use crate::phases::task::Together;
 use crate::record::{Event, LevelEnd, LevelMemory, Phase, RoleLoad};
-use crate::sampler::Snapshot;
+use crate::sampler::{RoleReading, Snapshot};
 use crate::units::round;
 
 /// Runs one attempt at a level and records everything of it.
@@ -29,9 +29,8 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
     let started = Instant::now();
     let busy = rig.memory.busy();
     let together = Together { phase: Phase::Concurrency, concurrency, attempt, before: &before, mark };
-    let sent = load(rig, &together).await?;
+    let Loaded { sent, load_s, full } = load(rig, &together).await?;
     drop(busy);
-    let load_s = round(started.elapsed().as_secs_f64(), 3);
     let own = own.end();
     let roles = used(rig, &idle, &rig.memory.snapshot().await?);
 
@@ -62,6 +61,7 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
         },
         sent: Some(sent),
         load_s: Some(load_s),
+        full,
         roles,
         ..LevelEnd::default()
     };
@@ -76,7 +76,7 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
 /// The CPU time and the peak of each role between two snapshots.
 fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, RoleLoad> {
     let seconds = (after.at - before.at).as_secs_f64().max(f64::EPSILON);
-    let role = |(name, reading): (&String, &crate::sampler::RoleReading)| {
+    let role = |(name, reading): (&String, &RoleReading)| {
         let cpu_s = reading.cpu_seconds - before.roles.get(name).map_or(0.0, |before| before.cpu_seconds);
         let peak_mb = rig.memory.peak_mb(name, before.at, after.at);
         let load = RoleLoad {
@@ -86,7 +86,11 @@ fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Role
         };
         (name.clone(), load)
     };
-    after.roles.iter().map(role).collect()
+    // A role without a process at both ends has no figures, not figures of 0.
+    let there = |name: &str, reading: &RoleReading| {
+        reading.rss_bytes.is_some() || before.roles.get(name).is_some_and(|role| role.rss_bytes.is_some())
+    };
+    after.roles.iter().filter(|(name, reading)| there(name, reading)).map(role).collect()
 }
 
 /// Judges the level by its records, so that it is judged exactly as later readers of the files

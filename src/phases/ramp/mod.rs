@@ -39,6 +39,8 @@ pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
     let started = Instant::now();
     let Earlier { mut levels, seconds: before_s, .. } = earlier;
     let mut recovery_due = false;
+    // What the service consisted of before any load.
+    let roles = recover::present(&rig.memory.snapshot().await?);
     let cut_short = loop {
         if let Some(short) = rig.memory.shortage().await? {
             break Some(short);
@@ -54,7 +56,8 @@ pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
                 recovery_due = false;
                 let ever_worked = levels.iter().any(|level| level.succeeded > 0);
                 if let Some(broken) = levels.last_mut() {
-                    broken.unrecovered = recover::recover(rig, ever_worked).await?;
+                    let recovered = recover::recover(rig, ever_worked, &roles).await?;
+                    (broken.unrecovered, broken.outage) = (recovered.problem, recovered.outage);
                 }
             }
             Step::Try { concurrency, attempt, why } => {
