@@ -266,4 +266,23 @@ mod tests {
         );
         assert_eq!(verdict(300.0).verdict, Verdict::Fail, "it is beyond the bound");
     }
+
+    #[test]
+    fn inputs_that_retain_different_amounts_are_judged_and_named_each() {
+        let mb = |index: u32| 100.0 + 370.0 * f64::from(index.div_ceil(2));
+        let single = |index: u32| {
+            let input = if index.is_multiple_of(2) { "short" } else { "long" };
+            let (before, after) = (Some(mb(index.saturating_sub(1))), Some(mb(index)));
+            let phase = Some(Phase::Leak);
+            TaskRecord {
+                phase,
+                worker_rss_before_mb: before,
+                worker_rss_after_mb: after,
+                ..task(input, 1, 0.2)
+            }
+        };
+        let found = growth_criterion_of(&run((0..12).map(single).collect(), Vec::new()), &LeakPlan::default());
+        assert_eq!(found.verdict, Verdict::Fail, "{}", found.detail);
+        assert_eq!(found.detail, "LEAK: +370 MB per long task, nothing per short task over 10 tasks");
+    }
 }

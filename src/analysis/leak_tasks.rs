@@ -1,6 +1,7 @@
 //! The tasks of the leak check, and the readings by which growth is judged.
 
 use super::block_points::{Placed, with_floors};
+use super::by_input::{InputRate, input_rates};
 use super::growth::{Growth, Readings, enough, growth};
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
@@ -218,7 +219,9 @@ impl<'a> LeakTasks<'a> {
         let slack_mb = SLACK_MB + if in_blocks { 2.0 * input_mb + risen_mb } else { input_mb };
         let (busy, tasks) = self.block_pace();
         let pace = Some(tasks / busy).filter(|pace| pace.is_finite() && *pace > 0.0);
-        growth(&Readings {
+        let by_input = self.by_input();
+        let after_mb = self.levelled(after_mb, &by_input);
+        let found = growth(&Readings {
             file_mb,
             beside_mb: &beside_mb,
             looks,
@@ -228,7 +231,36 @@ impl<'a> LeakTasks<'a> {
             heap_mb: self.heap_mb,
             per_second: pace,
             ..Readings::new(&after_mb)
-        })
+        });
+        Growth { by_input, ..found }
+    }
+
+    /// Readings of inputs that retain different amounts, as if each task retained their mean: a staircase becomes the
+    /// straight line that it follows.
+    fn levelled(&self, mut after_mb: Vec<f64>, rates: &[InputRate]) -> Vec<f64> {
+        if rates.is_empty() || !self.blocks.is_empty() {
+            return after_mb;
+        }
+        let read = self.for_growth().iter().filter(|task| task.worker_rss_after_mb.is_some());
+        let of = |task: &&&TaskRecord| {
+            let kind = input(task);
+            rates.iter().find(|rate| rate.input == kind).map_or(0.0, |rate| rate.mb_per_task)
+        };
+        let kept: Vec<f64> = read.map(|task| of(&task)).collect();
+        let mean = kept.iter().sum::<f64>() / kept.len() as f64;
+        let mut ahead_mb = 0.0;
+        for (mb, kept) in after_mb.iter_mut().zip(&kept) {
+            ahead_mb += kept - mean;
+            *mb -= ahead_mb;
+        }
+        after_mb
+    }
+
+    /// What each input retains, where that differs.
+    fn by_input(&self) -> Vec<InputRate> {
+        let kinds: Vec<String> = self.tasks.iter().map(|task| input(task)).collect();
+        let after = kinds.iter().zip(&self.tasks);
+        input_rates(after.map_while(|(kind, task)| Some((kind.as_str(), task.worker_rss_after_mb?))))
     }
 
     /// The tasks whose delta is judged: the long ones, or all if none is long;

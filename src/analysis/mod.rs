@@ -8,6 +8,7 @@ mod arms;
 mod attempt;
 mod attribution;
 mod block_points;
+mod by_input;
 mod clauses;
 mod compare;
 mod facts;
@@ -44,9 +45,10 @@ mod tests;
 pub use arms::{Arms, Kept};
 pub use attempt::{Attempt, attempts};
 pub use attribution::{Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed};
+pub use by_input::InputRate;
 pub use compare::{
-    Beside, Change, ChangeReason, Comparison, Difference, JudgedChange, Method, Rate, Side, Signal,
-    SignalComparison, baseline_comparison, compare, run_figures,
+    Beside, Change, ChangeReason, Comparison, Difference, JudgedChange, Method, More, Rate, Side, Signal,
+    SignalComparison, baseline_comparison, compare, could_decide, run_figures,
 };
 pub use facts::{LevelFacts, ProcessEnd};
 pub use finding::{

@@ -9,7 +9,9 @@ use super::rig::Rig;
 use super::schedule::{Bound, Known, Next, Progress};
 use super::settle::Settled;
 use super::task::batch_ids;
-use crate::analysis::{Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, next_look, open_resources};
+use crate::analysis::{
+    Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_resources, run_figures,
+};
 use crate::error::Result;
 use crate::plan::LeakPlan;
 use crate::record::{
@@ -18,11 +20,13 @@ use crate::record::{
 use crate::resume::Earlier;
 use crate::service::Input;
 
-/// After this many repeats over the limit the leak is certain, and every further repeat would
-/// only use up the machine's memory.
-const CERTAIN: usize = 3;
+/// After this many repeats over the limit the gate has its answer. Whether memory accumulates goes on being tried…
+const OVER: usize = 3;
 
-/// A certain leak of this share of the limit per task is large enough to limit the ramp.
+/// …as long as this share of the memory is left that was available when the check began.
+const LEFT_SHARE: f64 = 0.5;
+
+/// A leak of this share of the limit per task is large enough to limit the ramp.
 const EXPENSIVE_SHARE: f64 = 0.05;
 
 /// This many timeouts in a row end the check…
@@ -41,7 +45,7 @@ const UNREACHED_IN_A_ROW: usize = 3;
 ///
 /// `earlier` is the progress of the run that this one resumes.
 ///
-/// Returns true if the leak is certain and large, so that every further task costs memory.
+/// Returns true if the service retains so much per task that every further task costs memory.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] if the results cannot be written,
@@ -56,8 +60,14 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
         memory(rig, Moment::Start, None).await?;
     }
 
-    let mut check =
-        Check { rig, done, before_s: earlier.seconds, started: Instant::now(), next_look: FIRST_LOOK };
+    let mut check = Check {
+        rig,
+        done,
+        before_s: earlier.seconds,
+        started: Instant::now(),
+        next_look: FIRST_LOOK,
+        available_mb: rig.memory.available_mb().await?,
+    };
     let cut_short = check.run(kinds).await?;
     let done = check.done;
     if plan.repeats > 0 {
@@ -66,14 +76,18 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     }
     rig.workers.caught_up().await;
     rig.recorder.event(Event::PhaseEnded { phase: Phase::Leak, cut_short }).await?;
-    Ok(certain(&done, rig).is_some() || leaks_much(&done, rig))
+    Ok(retains_much(&done, rig))
 }
 
-/// True if memory certainly accumulates, and fast enough to use up the machine's memory in a ramp.
-fn leaks_much(done: &RunData, rig: &Rig) -> bool {
+/// True if tasks retain enough to use up the machine's memory in a ramp, and it is not known to end.
+fn retains_much(done: &RunData, rig: &Rig) -> bool {
     let growth = LeakTasks::of(done).growth(LOOKS);
     let much = EXPENSIVE_SHARE * rig.plan.leak.max_delta_mb;
-    growth.answer == Answer::Leak && growth.rate_mb_per_task.is_some_and(|rate| rate >= much)
+    match growth.answer {
+        Answer::Clean => false,
+        Answer::Leak if growth.rate_mb_per_task.is_some_and(|rate| rate >= much) => true,
+        Answer::Leak | Answer::Inconclusive => over_the_limit(done, rig) >= OVER,
+    }
 }
 
 /// The running check.
@@ -85,6 +99,8 @@ struct Check<'a> {
     started: Instant,
     /// The number of readings at which to evaluate the verdict next, if each task has a reading.
     next_look: usize,
+    /// Memory of the machine that was available when the check began, in MB.
+    available_mb: f64,
 }
 
 impl Check<'_> {
@@ -122,11 +138,8 @@ impl Check<'_> {
         for input in self.rig.inputs.all().skip(skip) {
             let input = self.rig.arms.input(&self.rig.inputs, input, round > 0 && round.is_multiple_of(2))?;
             self.done.tasks.push(one_task(self.rig, &input).await?);
-            let cut_short = certain(&self.done, self.rig).or_else(|| hopeless(&self.done)).or(self
-                .rig
-                .memory
-                .shortage()
-                .await?);
+            let cut_short =
+                hopeless(&self.done).or(self.spent().await?).or(self.rig.memory.shortage().await?);
             if cut_short.is_some() {
                 return Ok(cut_short);
             }
@@ -148,6 +161,15 @@ impl Check<'_> {
         self.done.tasks.extend(block.tasks);
         self.done.events.push(block.event);
         Ok(hopeless(&self.done).or(self.rig.memory.shortage().await?))
+    }
+
+    /// Why the check ends early, if tasks retain too much and have used up what the machine had to spare.
+    async fn spent(&self) -> Result<Option<CutShort>> {
+        let over = over_the_limit(&self.done, self.rig);
+        if over < OVER || self.rig.memory.available_mb().await? > LEFT_SHARE * self.available_mb {
+            return Ok(None);
+        }
+        Ok(Some(CutShort::MemorySpent { tasks: over, limit_mb: self.rig.plan.leak.max_delta_mb }))
     }
 
     fn seconds(&self) -> f64 {
@@ -182,6 +204,12 @@ impl Check<'_> {
         Progress { known: known.0, ..progress }.next(plan)
     }
 
+    /// True if more tasks could decide the comparison with the baseline (`baseline`).
+    fn comparison_is_open(&self) -> bool {
+        let baseline = &self.rig.baseline;
+        !baseline.is_empty() && could_decide(&compare(baseline, &[run_figures(&self.done)]))
+    }
+
     /// The state of the verdict, and the number of readings at the next look.
     fn known(&self, leak: &LeakTasks<'_>, in_blocks: bool) -> (Known, Option<usize>) {
         let readings = leak.repeats.len();
@@ -192,7 +220,7 @@ impl Check<'_> {
         let open = open_resources(&self.done, leak, &self.rig.plan.leak);
         let known = match growth.answer {
             Answer::Inconclusive => Known::Open,
-            _ if open => Known::Open,
+            _ if open || self.comparison_is_open() => Known::Open,
             _ if growth.firm => Known::Decided,
             Answer::Clean => Known::Clean,
             Answer::Leak => Known::Open,
@@ -264,13 +292,9 @@ fn hopeless(done: &RunData) -> Option<CutShort> {
     last.error.clone().map(|error| CutShort::WorkerLost { error })
 }
 
-/// Why the leak is certain, if it is.
-fn certain(done: &RunData, rig: &Rig) -> Option<CutShort> {
+/// Repeats that retained more than a task may.
+fn over_the_limit(done: &RunData, rig: &Rig) -> usize {
     let limit = rig.plan.leak.max_delta_mb;
-    let over = LeakTasks::of(done)
-        .repeats
-        .iter()
-        .filter(|task| task.worker_rss_delta_mb.is_some_and(|delta| delta >= limit))
-        .count();
-    (over >= CERTAIN).then_some(CutShort::LeakCertain { repeats: over, limit_mb: limit })
+    let over = |task: &&&TaskRecord| task.worker_rss_delta_mb.is_some_and(|delta| delta >= limit);
+    LeakTasks::of(done).repeats.iter().filter(over).count()
 }

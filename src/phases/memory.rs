@@ -220,6 +220,14 @@ impl MemoryReader {
         Busy(&self.sampler)
     }
 
+    /// Memory of the machine that is available, in MB.
+    ///
+    /// # Errors
+    /// Those of the sampler.
+    pub(super) async fn available_mb(&self) -> Result<f64> {
+        Ok(to_mb(self.snapshot().await?.available_memory_bytes))
+    }
+
     /// Why no more tasks should be sent, if the machine's memory is short.
     ///
     /// # Errors

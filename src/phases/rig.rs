@@ -13,6 +13,7 @@ use super::workers::Workers;
 use crate::collect::Collector;
 use crate::error::Result;
 use crate::plan::Plan;
+use crate::record::RunFigures;
 use crate::sampler::SamplerClient;
 use crate::service::{AnyTarget, Input, Inputs};
 
@@ -22,6 +23,8 @@ use crate::service::{AnyTarget, Input, Inputs};
 pub struct Rig {
     pub(crate) plan: Plan,
     pub(super) inputs: Inputs,
+    /// The runs that this one is compared with (`baseline`).
+    pub(crate) baseline: Vec<RunFigures>,
     /// An input on which the service is expected to fail (`leak.bad_input`).
     pub(super) bad_input: Option<Input>,
     /// Hands out inputs that were never sent before.
@@ -54,6 +57,6 @@ impl Rig {
         let stop = Stop::new(stop);
         let driver = Driver::new(target, &plan, Arc::clone(&recorder), workers.clone(), stop.clone());
         let memory = MemoryReader::new(sampler, &plan, Arc::clone(&recorder), stop, collector);
-        Ok(Rig { plan, inputs, bad_input, arms: Arms::default(), driver, memory, recorder, workers })
+        Ok(Rig { plan, inputs, baseline: Vec::new(), bad_input, arms: Arms::default(), driver, memory, recorder, workers })
     }
 }

@@ -108,10 +108,10 @@ pub enum CutShort {
         /// The bound.
         max_tasks: u32,
     },
-    /// Several repeats retained more than one may: the leak is certain.
-    LeakCertain {
+    /// Several tasks retained more than one may, and used up half of the memory that the machine had available.
+    MemorySpent {
         /// Those that did.
-        repeats: usize,
+        tasks: usize,
         /// What one may retain, in MB.
         limit_mb: f64,
     },

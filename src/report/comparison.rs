@@ -2,7 +2,7 @@
 
 use super::table::Column::{Left, Right};
 use super::table::{ABSENT, table};
-use crate::analysis::{Beside, Comparison, Method, Rate, SignalComparison};
+use crate::analysis::{Beside, Comparison, Method, Rate, Signal, SignalComparison};
 
 /// The comparison as text that is also Markdown.
 pub fn comparison_text(comparison: &Comparison) -> String {
@@ -52,11 +52,20 @@ fn signal_row(found: &SignalComparison) -> Vec<String> {
         .difference
         .map_or(ABSENT.to_string(), |found| interval(found.per_task, found.low, found.high, true));
     vec![
-        format!("growth of {} per task", if found.unit == "MB" { "memory, MB," } else { found.unit }),
+        format!("growth of {} per task", title(found.signal)),
         side(&found.before),
         side(&found.after),
         difference,
     ]
+}
+
+fn title(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Memory => "memory, MB,",
+        Signal::Shared => "shared memory, MB,",
+        Signal::Descriptors => "descriptors",
+        Signal::Threads => "threads",
+    }
 }
 
 /// Two digits, and never a negative zero.

@@ -151,8 +151,8 @@ impl SessionBuilder {
                 files: paths.names(),
             })
             .await?;
-        if let Some(runs) = baseline {
-            recorder.event(Event::Baseline { runs }).await?;
+        if let Some(runs) = &baseline {
+            recorder.event(Event::Baseline { runs: runs.clone() }).await?;
         }
         if let Some(earlier) = &mut resume {
             let workers = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
@@ -162,7 +162,8 @@ impl SessionBuilder {
         record_found(&recorder, &sampler, &snapshot).await?;
         let alive = sampler.found().roles.get(WORKER).into_iter().flat_map(|role| &role.roots);
         let workers = Workers::follow(events, Arc::clone(&recorder), alive.map(|root| root.id.pid));
-        let rig = Rig::new(plan, target, (inputs, bad_input), sampler.client(), recorder, workers, stop)?;
+        let mut rig = Rig::new(plan, target, (inputs, bad_input), sampler.client(), recorder, workers, stop)?;
+        rig.baseline = baseline.unwrap_or_default();
         Ok(Session { rig, sampler, embedded, paths: paths.clone(), resume })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::analysis::{Change, ChangeReason, JudgedChange, Rate, Side, Signal};
+use crate::analysis::{Change, ChangeReason, InputRate, JudgedChange, More, Side, Signal};
+use crate::units::round;
 
 impl fmt::Display for ChangeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,41 +39,50 @@ fn noun(signal: Signal) -> &'static str {
 
 /// The sentence behind a verdict.
 fn reason(judged: &JudgedChange) -> String {
-    let JudgedChange { signal, verdict, before, after, difference, least, slowing, tasks_needed: needed } =
+    let JudgedChange { signal, verdict, before, after, difference, least, slowing, tasks_needed: needed, .. } =
         judged;
     let (signal, least) = (*signal, *least);
     let noun = noun(signal);
-    let rate = |rate: &Rate| amount(signal, rate.per_task);
+    let needed = || tasks_needed(needed.unwrap_or_default(), judged.more);
+    let of = |side: Side| match side {
+        Side::Before => (before, &judged.by_input[0]),
+        Side::After => (after, &judged.by_input[1]),
+    };
+    let rate = |side: Side| {
+        let (rate, inputs) = of(side);
+        let memory = matches!(signal, Signal::Memory | Signal::Shared);
+        by_input(inputs).filter(|_| memory).unwrap_or_else(|| amount(signal, rate.per_task))
+    };
     match verdict {
         Change::Fixed if after.high <= least => {
-            format!("{noun} grew by {} before, and grows no more", rate(before))
+            format!("{noun} grew by {} before, and grows no more", rate(Side::Before))
         }
         Change::Fixed => format!(
             "{noun} grew by {} before, and grows no more (by at most {} after)",
-            rate(before),
+            rate(Side::Before),
             amount(signal, after.high.max(0.0)),
         ),
         Change::Better if after.low > least => {
-            format!("{noun} grew by {} before, and still grows by {} after", rate(before), rate(after))
+            format!("{noun} grew by {} before, and still grows by {} after", rate(Side::Before), rate(Side::After))
         }
         Change::Better => format!(
             "{noun} grew by {} before and by less after, but a rest of up to {} cannot be excluded",
-            rate(before),
+            rate(Side::Before),
             amount(signal, after.high),
         ),
         Change::Worse if before.low > least => {
-            format!("{noun} grew by {} before, and grows by {} after", rate(before), rate(after))
+            format!("{noun} grew by {} before, and grows by {} after", rate(Side::Before), rate(Side::After))
         }
         Change::Worse => format!(
             "{noun} grows by {} after, and did not before (difference {} to {})",
-            rate(after),
+            rate(Side::After),
             amount(signal, difference.low),
             amount(signal, difference.high),
         ),
         Change::NoChange if after.low > least && before.low > least => format!(
             "still growing: {noun} grew by {} before and grows by {} after",
-            rate(before),
-            rate(after)
+            rate(Side::Before),
+            rate(Side::After)
         ),
         Change::NoChange => format!(
             "{noun} does not grow differently: the difference is between {} and {}",
@@ -81,30 +91,55 @@ fn reason(judged: &JudgedChange) -> String {
         ),
         Change::NotEnoughData if *slowing => format!(
             "{noun} grew by {} before and grows by {} after, but the difference slows down, as of something \
-             that fills; about {} tasks on each side would tell",
-            rate(before),
-            rate(after),
-            needed.unwrap_or_default(),
+             that fills; {}",
+            rate(Side::Before),
+            rate(Side::After),
+            needed(),
         ),
         Change::NotEnoughData => format!(
-            "the difference is somewhere between {} and {}; about {} tasks on each side would tell",
+            "the difference is somewhere between {} and {}; {}",
             amount(signal, difference.low),
             amount(signal, difference.high),
-            needed.unwrap_or_default(),
+            needed(),
         ),
     }
 }
 
+/// How many tasks would tell, and how to send them.
+fn tasks_needed(tasks: usize, more: Option<More>) -> String {
+    let tell = format!("about {tasks} tasks on each side would tell");
+    match more {
+        None => tell,
+        Some(More::Repeats(repeats)) => format!(
+            "{tell} (`leak.repeats = {repeats}`; with `--baseline` a run sends as many as the comparison needs)"
+        ),
+        Some(More::Longer) => format!(
+            "{tell} (a longer `leak.for_s`; with `--baseline` a run sends as many as the comparison needs)"
+        ),
+    }
+}
+
+/// `353 MB per long task and 0.00 MB per short one`.
+fn by_input(rates: &[InputRate]) -> Option<String> {
+    let rate = |rate: &InputRate| {
+        let amount = amount(Signal::Memory, rate.mb_per_task);
+        let amount = amount.trim_end_matches(" per task");
+        match rate.input.split_once(' ') {
+            Some((kind @ ("short" | "long"), _)) => format!("{amount} per {kind} task"),
+            _ => format!("{amount} per task of {}", rate.input),
+        }
+    };
+    (!rates.is_empty()).then(|| rates.iter().map(rate).collect::<Vec<_>>().join(" and "))
+}
+
 /// `1.25 MB per task`, `0.5 threads per task`; small amounts of memory in KB.
 fn amount(signal: Signal, value: f64) -> String {
-    let value = if value == 0.0 { 0.0 } else { value };
     match signal {
         Signal::Memory | Signal::Shared if value.abs() < 0.1 => {
-            format!("{:.0} KB per task", value * 1024.0 + 0.0)
+            format!("{} KB per task", round(value * 1024.0, 0))
         }
         Signal::Memory | Signal::Shared if value.abs() < 10.0 => format!("{value:.2} MB per task"),
         Signal::Memory | Signal::Shared => format!("{value:.1} MB per task"),
-        Signal::Descriptors => format!("{value:.2} per task"),
-        Signal::Threads => format!("{value:.2} per task"),
+        Signal::Descriptors | Signal::Threads => format!("{:.2} per task", round(value, 2)),
     }
 }

@@ -54,13 +54,11 @@ impl fmt::Display for CutShort {
             CutShort::VerdictOpenAfterTasks { max_tasks } => {
                 write!(f, "the verdict was open after {max_tasks} tasks (`leak.max_tasks`)")
             }
-            CutShort::LeakCertain { repeats, limit_mb } => {
-                write!(
-                    f,
-                    "{} retained {limit_mb:.0} MB or more each: the leak is certain",
-                    count(*repeats, "repeat")
-                )
-            }
+            CutShort::MemorySpent { tasks, limit_mb } => write!(
+                f,
+                "{} kept {limit_mb:.0} MB or more each, and half of the memory that was available is used up",
+                count(*tasks, "task")
+            ),
             CutShort::TimedOut { in_a_row } => {
                 write!(f, "{} in a row had no result within their time", count(*in_a_row, "task"))
             }
@@ -81,7 +79,7 @@ impl fmt::Display for CutShort {
                  (`guard.min_available_percent` is {least_percent})"
             ),
             CutShort::Leaks => {
-                f.write_str("the service leaks for certain, and every further level would cost more memory")
+                f.write_str("tasks keep so much memory that every further level would cost more of it")
             }
             CutShort::CannotTell { why, detail: None } => write!(f, "{why}"),
             CutShort::CannotTell { why, detail: Some(detail) } => write!(f, "{why}: {detail}"),

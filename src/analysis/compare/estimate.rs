@@ -1,13 +1,18 @@
 //! Growth of one run by the readings that its own verdict was made from.
 //!
 //! - Tasks in blocks: the line through the last doublings (`growth::recent`), as in the verdict over doublings.
-//! - A check that ended early because every repeat retained too much: the step of each task after the warm-up, by
-//!   recording, because short and long recordings retain different amounts. Each recording has its own mean; the
-//!   variance is pooled within the recordings (a stratified mean: Cochran, "Sampling Techniques", section 5.4).
+//! - Fewer tasks than make batches of all recordings (`Run::is_few`), or a check that ended early: the step of each task
+//!   after the warm-up, by recording, because short and long recordings retain different amounts, and an allocator may
+//!   give back after the one what it took for the other. Each recording has its own mean; the variance is pooled within the recordings (a stratified mean: Cochran, "Sampling Techniques", section 5.4).
 //! - Everything else: the increments of the floors (`rule`).
 
 use super::run::{Run, STEADY, increments, slows};
 use crate::analysis::growth::{Mean, recent};
+
+/// Tasks after which few are left out as warm-up, at least…
+const WARM_UP: usize = 3;
+/// …if each recording has so many steps left then.
+const LEAST_STEPS: usize = 3;
 
 /// Growth per task of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,7 +34,7 @@ impl Estimate {
     pub(super) fn of(run: &Run) -> Option<Estimate> {
         if !run.places.is_empty() {
             of_blocks(run)
-        } else if run.certain {
+        } else if run.is_few() {
             by_recording(run)
         } else {
             of_increments(run)
@@ -62,30 +67,40 @@ fn of_blocks(run: &Run) -> Option<Estimate> {
     })
 }
 
-/// Nothing if a recording was not repeated, or none was repeated twice.
+/// The steps of each recording, in the order of their tasks; nothing if a recording was not repeated, or none was
+/// repeated twice.
+///
+/// The first task of a recording is warm-up, and so is the first fifth of all tasks where enough are left without it.
 fn by_recording(run: &Run) -> Option<Estimate> {
+    let fifth = run.values.len().div_ceil(5).max(WARM_UP);
+    by_recording_after(run, fifth, LEAST_STEPS).or_else(|| by_recording_after(run, 0, 1))
+}
+
+fn by_recording_after(run: &Run, warm_up: usize, least: usize) -> Option<Estimate> {
     let mut recordings: Vec<(&str, Vec<f64>)> = Vec::new();
     for (index, input) in run.inputs.iter().enumerate() {
         match recordings.iter_mut().find(|(name, _)| name == input) {
+            Some(_) if index < warm_up => {}
             Some((_, steps)) => steps.push(run.values[index] - run.values[index - 1]),
-            // The first task of a recording is warm-up.
             None => recordings.push((input, Vec::new())),
         }
     }
     let count = recordings.len() as f64;
-    if recordings.iter().any(|(_, steps)| steps.is_empty()) {
+    if recordings.iter().any(|(_, steps)| steps.len() < least) {
         return None;
     }
     let (mut rate, mut squares, mut shares, mut tasks) = (0.0, 0.0, 0.0, 0);
-    let (mut first, mut last) = (0.0, 0.0);
+    let (mut early, mut late) = (0.0, 0.0);
+    let mean = |steps: &[f64]| steps.iter().sum::<f64>() / steps.len() as f64;
     for (_, steps) in &recordings {
-        let mean = steps.iter().sum::<f64>() / steps.len() as f64;
-        rate += mean / count;
-        squares += steps.iter().map(|step| (step - mean).powi(2)).sum::<f64>();
+        let mean_step = mean(steps);
+        rate += mean_step / count;
+        squares += steps.iter().map(|step| (step - mean_step).powi(2)).sum::<f64>();
         shares += 1.0 / steps.len() as f64;
         tasks += steps.len();
-        first += steps.first()?;
-        last += steps.last()?;
+        let half = steps.len().div_ceil(2);
+        early += mean(&steps[..half]);
+        late += mean(&steps[steps.len() - half..]);
     }
     let freedom = tasks as f64 - count;
     (freedom >= 1.0).then(|| Estimate {
@@ -93,7 +108,8 @@ fn by_recording(run: &Run) -> Option<Estimate> {
         error: (squares / freedom * shares).sqrt() / count,
         freedom,
         tasks,
-        slowing: last < STEADY * first,
+        // In the direction in which it grows.
+        slowing: rate.signum() * late < STEADY * rate.signum() * early,
     })
 }
 

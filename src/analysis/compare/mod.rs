@@ -20,6 +20,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use super::by_input::InputRate;
 use crate::record::{Retained, RunFigures, TaskFigures, as_sentence};
 
 pub use baseline::baseline_comparison;
@@ -166,7 +167,7 @@ pub enum Side {
 }
 
 /// The figures behind a verdict on one signal.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct JudgedChange {
     /// Which signal.
     pub signal: Signal,
@@ -184,6 +185,32 @@ pub struct JudgedChange {
     pub slowing: bool,
     /// Tasks a side that would probably decide it; absent where it is decided.
     pub tasks_needed: Option<usize>,
+    /// How to send as many; absent where that is not known, or it is decided.
+    pub more: Option<More>,
+    /// What each input retains before and after; empty where inputs do not differ.
+    pub by_input: [Vec<InputRate>; 2],
+}
+
+/// How to send more tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// With so many repeats of each input (`leak.repeats`).
+    Repeats(usize),
+    /// For a longer time (`leak.for_s`): tasks were sent in blocks.
+    Longer,
+}
+
+/// True if more tasks of the version after could decide, or show that nothing is left of a leak.
+pub fn could_decide(comparison: &Comparison) -> bool {
+    match &comparison.reason {
+        ChangeReason::TooFew { .. } => true,
+        ChangeReason::Judged(judged) => match judged.verdict {
+            Change::NotEnoughData => true,
+            Change::Better => judged.after.low <= judged.least,
+            Change::Fixed | Change::NoChange | Change::Worse => false,
+        },
+        ChangeReason::WorkerChanged { .. } | ChangeReason::Unread { .. } => false,
+    }
 }
 
 /// The comparison of one signal.
@@ -311,10 +338,16 @@ fn readings(signal: Signal, before: &[RunFigures], after: &[RunFigures]) -> Opti
     // The best figure of retained memory that all runs of both sides have, as in the leak check.
     let retained = || {
         let figures = Retained::ALL.into_iter();
-        figures.map(|figure| (figure, both(&|task| figure.of(task.into())))).find(|(_, runs)| runs.is_some())
+        let found: Vec<_> = figures
+            .filter_map(|figure| Some((figure, both(&|task| figure.of(task.into()))?)))
+            .map(|(figure, runs)| (figure, runs.iter().flatten().map(Run::readings).sum::<usize>(), runs))
+            .collect();
+        // A figure that stops being read half way (PSS, where it takes too long) is worse than one that all tasks have.
+        let most = found.iter().map(|(_, readings, _)| *readings).max()?;
+        found.into_iter().find(|(_, readings, _)| *readings == most).map(|(figure, _, runs)| (figure, runs))
     };
     match signal {
-        Signal::Memory => retained()?.1,
+        Signal::Memory => retained().map(|(_, runs)| runs),
         Signal::Shared => {
             let (figure, _) = retained()?;
             both(&|task| figure.shared(task.into()))

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
 use super::run::{Run, increments, slows};
-use super::{Change, ChangeReason, JudgedChange, Signal};
+use super::{Change, ChangeReason, JudgedChange, More, Signal};
+use crate::analysis::by_input::{InputRate, input_rates};
 use crate::analysis::growth::{LEAST_INCREMENTS, Mean};
 use crate::analysis::student;
 
@@ -28,6 +29,9 @@ const ERROR: f64 = 0.01;
 
 /// A difference of less than this share of the growth before is no difference.
 const SHARE: f64 = 0.25;
+
+/// A leak is fixed where no more than this share of it can be left: a few tasks prove the end of a large one.
+const REST: f64 = 0.02;
 
 /// Growth per task with its 98 % interval, in the signal's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -98,23 +102,16 @@ pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Jud
     let plain = before.iter().chain(after).all(Run::is_plain);
     let pairs = if plain { paired(before, after) } else { None };
     let least = least(signal, before, after);
-    let (before, after) = match &pairs {
-        Some((before, after)) => (Growth::of(before), Growth::of(after)),
-        None => (Growth::of(before), Growth::of(after)),
-    };
-    let (Some(before), Some(after)) = (before, after) else { return too_few() };
-    let method = match &pairs {
-        Some(_) => Method::Paired,
-        None if plain => Method::Welch,
-        None => Method::Rates,
-    };
-    let (difference, slows) = match method {
-        Method::Paired => paired_difference(&before, &after),
-        Method::Welch | Method::Rates => welch_difference(&before, &after, method),
-    };
+    let inputs = [before, after].map(by_input);
+    let repeats = before.first().and_then(more);
+    let (Some(before), Some(after)) = (Growth::of(before), Growth::of(after)) else { return too_few() };
+    let paired = pairs.and_then(|(before, after)| paired_difference(&before, &after));
+    let method = if plain { Method::Welch } else { Method::Rates };
+    let (difference, slows) = paired.unwrap_or_else(|| welch_difference(&before, &after, method));
     let (verdict, slowing) = verdict(signal, least, &before, &after, &difference, slows);
     let tasks_needed =
         (verdict == Change::NotEnoughData).then(|| tasks_needed(signal, &before, &after, &difference));
+    let more = repeats.zip(tasks_needed).map(|(more, tasks)| more(tasks));
     let reason = ChangeReason::Judged(JudgedChange {
         signal,
         verdict,
@@ -124,6 +121,8 @@ pub(super) fn judge_signal(signal: Signal, before: &[Run], after: &[Run]) -> Jud
         least,
         slowing,
         tasks_needed,
+        more,
+        by_input: inputs,
     });
     Judged {
         verdict,
@@ -156,8 +155,15 @@ fn paired(before: &[Run], after: &[Run]) -> Option<(Vec<Run>, Vec<Run>)> {
 
 /// Growth per reading of one series, and whether it slows down; nothing if it is too short.
 pub(in crate::analysis) fn growth_of(values: &[f64]) -> Option<(Rate, bool)> {
-    let run = Run { inputs: Vec::new(), values: values.to_vec(), places: Vec::new(), certain: false };
+    let run = Run { inputs: Vec::new(), values: values.to_vec(), places: Vec::new(), certain: false, read: values.len() };
     Growth::of(&[run]).map(|growth| (growth.rate, growth.slowing))
+}
+
+/// What each input retains in the first run of a side, where that differs.
+fn by_input(runs: &[Run]) -> Vec<InputRate> {
+    let Some(run) = runs.first().filter(|run| run.places.is_empty()) else { return Vec::new() };
+    // A table without inputs has one of its own for each task.
+    input_rates(run.inputs.iter().map(String::as_str).zip(run.values.iter().copied()))
 }
 
 /// The growth of one side, per task.
@@ -178,7 +184,7 @@ impl Growth {
     /// Nothing if one of the runs is too short.
     fn of(runs: &[Run]) -> Option<Growth> {
         let sent = runs.iter().map(Run::sent).min()?;
-        if !runs.iter().all(Run::is_plain) {
+        if !runs.iter().all(|run| run.is_plain() && !run.is_few()) {
             let found = Estimate::pooled(runs)?;
             let reach = student::quantile(1.0 - ERROR, found.freedom) * found.error;
             let (low, high) = (found.rate - reach, found.rate + reach);
@@ -210,14 +216,22 @@ impl Growth {
 }
 
 /// The difference, and whether it slows down as what fills does: a cache that one version has and the other
-/// has not.
-fn paired_difference(before: &Growth, after: &Growth) -> (Difference, bool) {
+/// has not. Nothing where the tasks are too few.
+fn paired_difference(before: &[Run], after: &[Run]) -> Option<(Difference, bool)> {
+    if before.iter().any(Run::is_few) {
+        let differences: Vec<Run> = before.iter().zip(after).map(|(before, after)| before.to(after)).collect();
+        let found = Estimate::pooled(&differences)?;
+        let reach = student::quantile(1.0 - ERROR, found.freedom) * found.error;
+        let (low, high) = (found.rate - reach, found.rate + reach);
+        return Some((Difference { per_task: found.rate, low, high, method: Method::Paired }, found.slowing));
+    }
+    let (before, after) = (Growth::of(before)?, Growth::of(after)?);
     let differences: Vec<f64> =
         before.increments.iter().zip(&after.increments).map(|(before, after)| after - before).collect();
     let mean = Mean::of(&differences);
     let (low, high) = mean.interval(ERROR);
     let difference = Difference { per_task: mean.value, low, high, method: Method::Paired };
-    (difference, slows(&differences, mean.value.signum()))
+    Some((difference, slows(&differences, mean.value.signum())))
 }
 
 fn welch_difference(before: &Growth, after: &Growth, method: Method) -> (Difference, bool) {
@@ -248,7 +262,8 @@ fn verdict(
     // What is asked here is only which of the two it is that grows.
     let grows = |side: &Growth| side.rate.per_task > least;
     let alike = alike(signal, before);
-    let gone = (SHARE * before.rate.per_task).clamp(least, signal.alike());
+    let most = signal.alike().max(REST * before.rate.per_task);
+    let gone = (SHARE * before.rate.per_task).clamp(least, most);
     if difference.low > least && grows(after) {
         if slows { (Change::NotEnoughData, true) } else { (Change::Worse, false) }
     } else if difference.high < -least && grows(before) {
@@ -275,6 +290,15 @@ fn least(signal: Signal, before: &[Run], after: &[Run]) -> f64 {
 
 fn alike(signal: Signal, before: &Growth) -> f64 {
     signal.alike().max(SHARE * before.rate.per_task.abs())
+}
+
+/// How to send more tasks than `run` did; nothing where it sent no input twice.
+fn more(run: &Run) -> Option<impl Fn(usize) -> More + use<>> {
+    let (inputs, in_blocks) = (run.recordings(), !run.places.is_empty());
+    (inputs > 0 && 2 * inputs <= run.values.len()).then_some(move |tasks: usize| match in_blocks {
+        true => More::Longer,
+        false => More::Repeats(tasks.div_ceil(inputs).saturating_sub(1)),
+    })
 }
 
 /// The width of the interval falls with the batch length, so nearly with the number of tasks.

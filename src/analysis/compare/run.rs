@@ -1,5 +1,7 @@
 //! One run of one signal, and the increments of its floors.
 
+use std::collections::BTreeSet;
+
 use super::figures::figures_of;
 use crate::analysis::block_points::with_floors;
 use crate::analysis::growth::increments_of_floors;
@@ -20,6 +22,8 @@ pub(super) struct Run {
     pub(super) places: Vec<f64>,
     /// The check ended early because every repeat kept too much.
     pub(super) certain: bool,
+    /// Tasks and blocks with a reading.
+    pub(super) read: usize,
 }
 
 impl Run {
@@ -38,7 +42,7 @@ impl Run {
         let values: Vec<f64> = tasks.iter().map(pick).collect::<Option<_>>()?;
         let inputs = tasks.iter().map(|task| task.input.clone()).collect();
         if read <= run.tasks.len() {
-            return Some(Run { inputs, values, places: Vec::new(), certain: run.ended_as_certain });
+            return Some(Run { inputs, values, places: Vec::new(), certain: run.ended_as_certain, read });
         }
         let quiet = |block| BlockReading { floor_rss_mb: None, floor_tasks: None, ..block };
         let blocks: Vec<BlockReading> =
@@ -49,6 +53,7 @@ impl Run {
             values: placed.iter().map(|placed| placed.mb).collect(),
             places: placed.iter().map(|placed| placed.at).collect(),
             certain: run.ended_as_certain,
+            read,
         })
     }
 
@@ -61,6 +66,32 @@ impl Run {
         self.places.is_empty() && !self.certain
     }
 
+    /// True if the tasks after warm-up do not make [`BATCHES`] batches with each recording in every batch: the growth
+    /// of single recordings is then known better than that of batches.
+    pub(super) fn is_few(&self) -> bool {
+        let recordings = self.recordings();
+        let repeated = recordings > 0 && 2 * recordings <= self.values.len();
+        self.certain
+            || (repeated && self.values.len().saturating_sub(warm_up(self.values.len())) < BATCHES * recordings.max(1)
+                && (recordings > 1 || increments(&self.values).is_none()))
+    }
+
+    /// Tasks and blocks with a reading.
+    pub(super) fn readings(&self) -> usize {
+        self.read
+    }
+
+    /// Different inputs.
+    pub(super) fn recordings(&self) -> usize {
+        self.inputs.iter().collect::<BTreeSet<_>>().len()
+    }
+
+    /// What the readings of `other` are above these, where both were sent the same.
+    pub(super) fn to(&self, other: &Run) -> Run {
+        let values = self.values.iter().zip(&other.values).map(|(before, after)| after - before).collect();
+        Run { inputs: self.inputs.clone(), values, places: Vec::new(), certain: false, read: self.read }
+    }
+
     /// Tasks that were sent, warm-up included.
     pub(super) fn sent(&self) -> usize {
         self.places.last().map_or(self.values.len(), |tasks| *tasks as usize)
@@ -69,9 +100,13 @@ impl Run {
 
 /// The increments of a run's floors per task, and the tasks that they are owed to.
 pub(super) fn increments(values: &[f64]) -> Option<(Vec<f64>, usize)> {
-    let warm_up = values.len().div_ceil(5).max(3);
-    let found = increments_of_floors(values.get(warm_up..)?, BATCHES)?;
+    let found = increments_of_floors(values.get(warm_up(values.len())..)?, BATCHES)?;
     Some((found.per_task, found.tasks))
+}
+
+/// Of so many tasks, those that are left out as warm-up.
+fn warm_up(tasks: usize) -> usize {
+    tasks.div_ceil(5).max(3)
 }
 
 /// True if increments in the direction of `sign` are much smaller in the second half.

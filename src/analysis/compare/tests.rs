@@ -1,6 +1,7 @@
 //! The rule on constants.
 
 mod blocks;
+mod few;
 
 use rstest::rstest;
 
@@ -113,7 +114,7 @@ fn noise_that_could_hide_a_leak_is_not_enough() {
 
 #[test]
 fn few_readings_or_another_worker_are_not_enough() {
-    let told = compare(&[run(7, |_| 0.0)], &[run(30, |_| 0.0)]);
+    let told = compare(&[run(3, |_| 0.0)], &[run(30, |_| 0.0)]);
     assert_eq!((told.verdict, told.signals[0].tasks_needed), (Change::NotEnoughData, Some(8)));
     let replaced = RunFigures { worker_changed: true, ..run(30, |_| 0.0) };
     let told = compare(&[run(30, |_| 0.0)], &[replaced]);

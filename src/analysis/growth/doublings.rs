@@ -108,6 +108,7 @@ fn open(tasks: f64, reason: Reason) -> Growth {
         detectable_mb_per_task: None,
         firm: false,
         per_second: None,
+        by_input: Vec::new(),
     }
 }
 

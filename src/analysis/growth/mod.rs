@@ -29,6 +29,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::by_input::InputRate;
 use crate::record::Verdict;
 
 pub use beside::growth;
@@ -158,6 +159,9 @@ pub struct Growth {
     /// Tasks per second at the pace that was seen, where that is known.
     #[serde(skip)]
     pub per_second: Option<f64>,
+    /// What each input retains, largest first, where inputs retain different amounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_input: Vec<InputRate>,
 }
 
 fn as_sentence<S: Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {

@@ -289,6 +289,7 @@ fn undecided(
             .map(|((low, high), rate)| (high - rate).max(rate - low).max(NOTHING_MB)),
         firm: false,
         per_second: None,
+        by_input: Vec::new(),
     }
 }
 

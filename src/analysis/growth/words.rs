@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::reason::{Grounds, Reason, Undecided, Unsettled};
-use super::{Answer, Growth};
+use super::{Answer, Growth, InputRate};
 use crate::units::round;
 
 impl fmt::Display for Reason {
@@ -91,6 +91,9 @@ fn still_few(rate_mb: f64, rise_mb: f64, runtime: bool) -> String {
     format!("{growth}: a leak, unless something larger than {} MB is still filling", figure(rise_mb))
 }
 
+/// Less than this per task is called nothing, in MB.
+const NOTHING_MB: f64 = 0.05;
+
 /// A rise of this many MB is mentioned, since a reader sees it too.
 const MENTIONED_MB: f64 = 10.0;
 
@@ -150,6 +153,9 @@ pub(super) fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
         return format!("{word}: {}", growth.reason);
     };
     match growth.answer {
+        Answer::Leak if !growth.by_input.is_empty() => {
+            format!("{word}: {} over {} tasks", by_input(&growth.by_input), grouped(growth.tasks))
+        }
         Answer::Leak => {
             let gate = gate_mb.filter(|gate| rate > 0.0 && rate < *gate).map_or(String::new(), |gate| {
                 format!(
@@ -173,6 +179,21 @@ pub(super) fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
         }
         Answer::Inconclusive => format!("{word}: {}", growth.reason),
     }
+}
+
+/// `+353 MB per long task, nothing per short task`.
+pub(crate) fn by_input(rates: &[InputRate]) -> String {
+    let rate = |rate: &InputRate| {
+        let amount = match rate.mb_per_task {
+            mb if mb < NOTHING_MB => "nothing".to_string(),
+            mb => signed_amount(mb),
+        };
+        match rate.input.as_str() {
+            "short" | "long" => format!("{amount} per {} task", rate.input),
+            input => format!("{amount} per task of {input}"),
+        }
+    };
+    rates.iter().map(rate).collect::<Vec<_>>().join(", ")
 }
 
 /// What so much per task comes to in a day at the pace that was seen.

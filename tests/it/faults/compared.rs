@@ -70,3 +70,41 @@ fn a_fix_is_proved_and_a_regression_caught() {
     let (code, object, stderr) = gate("--leak 15MB");
     assert_eq!((code, object["verdict"].as_str()), (Some(1), Some("fail")), "{stderr}");
 }
+
+/// The flow of `docs/src/prove-a-fix.md` with the settings that a user has: a leak of the long recordings only, whose
+/// check ends when that is known, and the version without it, which sends as many tasks as the comparison needs.
+#[test]
+#[parallel(machine)]
+fn two_default_runs_prove_a_fix() {
+    // `--leak-when long` is about recordings of more than 300 s.
+    let place = Place::new(4, 302);
+    let run = |arguments: &str, fault: &str| {
+        let mut command = place.highwater();
+        command.args("run --demo --short short.wav --long long.wav --only leak --json".split(' '));
+        command.args(arguments.split_whitespace()).arg("--").args(fault.split_whitespace());
+        let (code, stdout, stderr) = Running::start(&mut command).ended();
+        let object: Value = serde_json::from_str(stdout.last().unwrap()).unwrap();
+        (code, object, stderr)
+    };
+    let detail = |object: &Value, name: &str| {
+        let criteria = object["criteria"].as_array().unwrap();
+        criteria.iter().find(|found| found["name"] == name).unwrap()["detail"].as_str().unwrap().to_string()
+    };
+    let (code, before, stderr) = run("--results before", "--leak 210MB --leak-when long");
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(detail(&before, "leak.growth").contains("+200 MB per long task, nothing per short task"), "{before:#}");
+    assert!(!stderr.contains("certain"), "{stderr}");
+
+    let (code, after, stderr) = run("--results after --baseline before", "");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(detail(&after, "compare.growth").starts_with("fixed: memory grew by 200."), "{after:#}");
+
+    let mut compare = place.highwater();
+    compare.args("compare before after --expect fixed".split(' '));
+    let (code, said, stderr) = Running::start(&mut compare).ended();
+    assert_eq!(code, Some(0), "{said:?} {stderr}");
+    assert!(said[0].starts_with("FIXED: memory grew by 200."), "{said:?}");
+    assert!(said.iter().all(|line| !line.contains("-0 KB")), "{said:?}");
+    let rows = |row: &str| said.iter().filter(|line| line.starts_with(row)).count();
+    assert_eq!((rows("| growth of memory"), rows("| growth of shared memory")), (1, 1), "{said:?}");
+}
