@@ -281,7 +281,8 @@ mod tests {
                 ..task(input, 1, 0.2)
             }
         };
-        let found = growth_criterion_of(&run((0..12).map(single).collect(), Vec::new()), &LeakPlan::default());
+        let found =
+            growth_criterion_of(&run((0..12).map(single).collect(), Vec::new()), &LeakPlan::default());
         assert_eq!(found.verdict, Verdict::Fail, "{}", found.detail);
         assert_eq!(found.detail, "LEAK: +370 MB per long task, nothing per short task over 10 tasks");
     }

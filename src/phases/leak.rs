@@ -10,7 +10,8 @@ use super::schedule::{Bound, Known, Next, Progress};
 use super::settle::Settled;
 use super::task::batch_ids;
 use crate::analysis::{
-    Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_resources, run_figures,
+    Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_resources,
+    run_figures,
 };
 use crate::error::Result;
 use crate::plan::LeakPlan;

@@ -57,6 +57,16 @@ impl Rig {
         let stop = Stop::new(stop);
         let driver = Driver::new(target, &plan, Arc::clone(&recorder), workers.clone(), stop.clone());
         let memory = MemoryReader::new(sampler, &plan, Arc::clone(&recorder), stop, collector);
-        Ok(Rig { plan, inputs, baseline: Vec::new(), bad_input, arms: Arms::default(), driver, memory, recorder, workers })
+        Ok(Rig {
+            plan,
+            inputs,
+            baseline: Vec::new(),
+            bad_input,
+            arms: Arms::default(),
+            driver,
+            memory,
+            recorder,
+            workers,
+        })
     }
 }

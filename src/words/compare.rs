@@ -39,8 +39,9 @@ fn noun(signal: Signal) -> &'static str {
 
 /// The sentence behind a verdict.
 fn reason(judged: &JudgedChange) -> String {
-    let JudgedChange { signal, verdict, before, after, difference, least, slowing, tasks_needed: needed, .. } =
-        judged;
+    let JudgedChange {
+        signal, verdict, before, after, difference, least, slowing, tasks_needed: needed, ..
+    } = judged;
     let (signal, least) = (*signal, *least);
     let noun = noun(signal);
     let needed = || tasks_needed(needed.unwrap_or_default(), judged.more);
@@ -63,7 +64,11 @@ fn reason(judged: &JudgedChange) -> String {
             amount(signal, after.high.max(0.0)),
         ),
         Change::Better if after.low > least => {
-            format!("{noun} grew by {} before, and still grows by {} after", rate(Side::Before), rate(Side::After))
+            format!(
+                "{noun} grew by {} before, and still grows by {} after",
+                rate(Side::Before),
+                rate(Side::After)
+            )
         }
         Change::Better => format!(
             "{noun} grew by {} before and by less after, but a rest of up to {} cannot be excluded",

@@ -155,7 +155,13 @@ fn paired(before: &[Run], after: &[Run]) -> Option<(Vec<Run>, Vec<Run>)> {
 
 /// Growth per reading of one series, and whether it slows down; nothing if it is too short.
 pub(in crate::analysis) fn growth_of(values: &[f64]) -> Option<(Rate, bool)> {
-    let run = Run { inputs: Vec::new(), values: values.to_vec(), places: Vec::new(), certain: false, read: values.len() };
+    let run = Run {
+        inputs: Vec::new(),
+        values: values.to_vec(),
+        places: Vec::new(),
+        certain: false,
+        read: values.len(),
+    };
     Growth::of(&[run]).map(|growth| (growth.rate, growth.slowing))
 }
 
@@ -219,7 +225,8 @@ impl Growth {
 /// has not. Nothing where the tasks are too few.
 fn paired_difference(before: &[Run], after: &[Run]) -> Option<(Difference, bool)> {
     if before.iter().any(Run::is_few) {
-        let differences: Vec<Run> = before.iter().zip(after).map(|(before, after)| before.to(after)).collect();
+        let differences: Vec<Run> =
+            before.iter().zip(after).map(|(before, after)| before.to(after)).collect();
         let found = Estimate::pooled(&differences)?;
         let reach = student::quantile(1.0 - ERROR, found.freedom) * found.error;
         let (low, high) = (found.rate - reach, found.rate + reach);

@@ -72,7 +72,8 @@ impl Run {
         let recordings = self.recordings();
         let repeated = recordings > 0 && 2 * recordings <= self.values.len();
         self.certain
-            || (repeated && self.values.len().saturating_sub(warm_up(self.values.len())) < BATCHES * recordings.max(1)
+            || (repeated
+                && self.values.len().saturating_sub(warm_up(self.values.len())) < BATCHES * recordings.max(1)
                 && (recordings > 1 || increments(&self.values).is_none()))
     }
 

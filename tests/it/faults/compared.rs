@@ -92,7 +92,10 @@ fn two_default_runs_prove_a_fix() {
     };
     let (code, before, stderr) = run("--results before", "--leak 210MB --leak-when long");
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(detail(&before, "leak.growth").contains("+200 MB per long task, nothing per short task"), "{before:#}");
+    assert!(
+        detail(&before, "leak.growth").contains("+200 MB per long task, nothing per short task"),
+        "{before:#}"
+    );
     assert!(!stderr.contains("certain"), "{stderr}");
 
     let (code, after, stderr) = run("--results after --baseline before", "");

@@ -42,10 +42,7 @@ fn the_sides_need_not_have_sent_as_many() {
     let found = compare(&[before], &[after]);
     assert_eq!(found.verdict, Change::Fixed, "{}", found.reason);
     let said = found.reason.to_string();
-    assert!(
-        said.starts_with("memory grew by 370.") && said.contains(" MB per long task and "),
-        "{said}"
-    );
+    assert!(said.starts_with("memory grew by 370.") && said.contains(" MB per long task and "), "{said}");
 }
 
 #[test]
