@@ -79,6 +79,7 @@ impl Error {
         feature = "command",
         feature = "demo",
         feature = "https",
+        feature = "remote",
         feature = "rq"
     )))]
     pub(crate) fn without_feature(what: &str, feature: &str) -> Error {

@@ -8,7 +8,7 @@ use super::tree;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::planned_inputs;
 use crate::plan::{self, Plan, TargetKind};
-use crate::sampler::{ProcessSource, RoleFound, default_source, find_processes};
+use crate::sampler::{ProcessSource, RoleFound, find_processes, source_of};
 use crate::units::{FILE_MB, to_mb};
 use crate::{audio, service, session};
 
@@ -27,7 +27,7 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
     if let Some(secret) = service::secret(&plan).transpose() {
         checks.push(("secret", secret));
     }
-    match default_source() {
+    match source_of(&plan.processes) {
         Ok(mut source) => {
             checks.extend(processes(&plan, &mut *source).into_iter().map(|check| ("process", check)));
             checks.push(("reading", reading(&mut *source)));

@@ -29,7 +29,8 @@ pub(super) fn lines(root: &ProcessInfo, source: &mut dyn ProcessSource) -> Strin
 }
 
 fn line(process: &ProcessInfo, source: &mut dyn ProcessSource) -> String {
-    let age = source.clock().map(|clock| format!("up {}, ", span(clock.age_s(process.id))));
+    let clock = source.clock().filter(|_| !process.id.is_elsewhere());
+    let age = clock.map(|clock| format!("up {}, ", span(clock.age_s(process.id))));
     let rss =
         source.read(process.id, Wanted::MEMORY).map(|reading| format!("{:.0} MB", to_mb(reading.rss_bytes)));
     let command = process.command_line();
@@ -38,5 +39,8 @@ fn line(process: &ProcessInfo, source: &mut dyn ProcessSource) -> String {
         shown.push('…');
     }
     let (age, rss) = (age.unwrap_or_default(), rss.unwrap_or_else(|error| error.to_string()));
+    if process.id.is_elsewhere() {
+        return format!("{rss}  {shown}");
+    }
     format!("pid {}  {age}{rss}  {shown}", process.id.pid)
 }

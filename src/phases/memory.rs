@@ -30,6 +30,8 @@ pub(super) struct MemoryReader {
     /// How long reading the PSS may stall the worker; `None` not to read it.
     pss_budget: Option<Duration>,
     min_available_percent: f64,
+    /// The oldest that a reading of the worker may be, in seconds: a later one is waited for.
+    oldest_s: f64,
     /// Every role except the worker's.
     other_roles: Vec<String>,
     /// Whether the run has been warned that PSS is not read.
@@ -64,6 +66,7 @@ impl MemoryReader {
             settle: plan.settle.clone(),
             pss_budget: (budget_s > 0.0).then(|| Duration::from_secs_f64(budget_s)),
             min_available_percent: plan.guard.min_available_percent,
+            oldest_s: plan.processes.get(WORKER).map_or(0.0, crate::plan::ProcessPlan::oldest_s),
             other_roles: plan.processes.keys().filter(|role| *role != WORKER).cloned().collect(),
             pss_warned: AtomicBool::new(false),
             recorder,
@@ -163,9 +166,17 @@ impl MemoryReader {
         let look = LOOK.min(Duration::from_secs_f64(plan.quiet_s / LOOKS_WHILE_QUIET));
         loop {
             self.stop.check()?;
-            let rss = self.worker_rss().await?.map(to_mb);
+            let worker = self.snapshot().await?.roles.remove(WORKER).unwrap_or_default();
             let seconds = started.elapsed().as_secs_f64();
-            let Some(rss_mb) = rss else {
+            // A reading from before the wait says nothing of its end, and one that failed may succeed in a moment.
+            if worker.unread > 0 && seconds < plan.max_s
+                || worker.age_s > seconds && seconds < plan.max_s.max(self.oldest_s)
+            {
+                tokio::time::sleep(look).await;
+                continue;
+            }
+            let rss_mb = worker.rss_bytes.map(to_mb).filter(|_| worker.age_s <= seconds);
+            let Some(rss_mb) = rss_mb else {
                 return Ok(Settled { seconds: round(seconds, 2), ..Settled::nothing() });
             };
             if let Some(quiet) = state.reading(seconds, rss_mb) {

@@ -52,7 +52,7 @@ pub use leak::LeakPlan;
 pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
 pub use page::page;
 pub use preset::Preset;
-pub use process::{Count, ProcessPlan, RqPlan};
+pub use process::{Count, MetricsPlan, ProcessPlan, RqPlan};
 pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
 pub use sampling::{CollectKind, GuardPlan, SamplerPlan, SettlePlan};
 pub use setting::Override;

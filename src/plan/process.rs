@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// How the processes of one role are found.
 ///
@@ -55,6 +56,8 @@ pub struct ProcessPlan {
     /// The process is a worker of RQ.
     #[serde(skip_serializing_if = "RqPlan::is_empty")]
     pub rq: RqPlan,
+    /// The figures of the process come from an endpoint of metrics, wherever the process is.
+    pub metrics: MetricsPlan,
     /// How many processes, each with its descendants, may play the role. Unless given, several candidates are an
     /// error, except with `patterns` and with what names its processes exactly (`pid`, `pidfile`, `port`,
     /// `unit`, `cgroup`, `rq.url`).
@@ -86,6 +89,46 @@ impl RqPlan {
     }
 }
 
+/// The endpoint of metrics that has the figures of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsPlan {
+    /// Its address: Prometheus text or OpenMetrics, of a client library, process-exporter or cAdvisor. It is asked at
+    /// every boundary of a task, and each second.
+    #[schemars(example = "http://10.0.0.7:9256/metrics")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The labels that the figures must have, where there are several of a name. A value is equal, or, between slashes,
+    /// a regular expression.
+    #[schemars(example = &["groupname=asr-worker"])]
+    pub labels: Vec<String>,
+    /// A figure of the service's own that is judged in the place of its memory.
+    #[schemars(example = &"kv_blocks_in_use")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// The bytes that one unit of `series` stands for. Unless given, a name that ends in `_bytes` has bytes, and every
+    /// other unit counts as a megabyte.
+    #[schemars(range(max = 1e12), extend("exclusiveMinimum" = 0), example = 65536.0)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_bytes: Option<f64>,
+    /// The most time that an answer may take. Without one there is no reading, which fails `sampler.complete`.
+    #[default = 1.0]
+    #[schemars(range(min = 0.01, max = 60.0))]
+    pub timeout_s: f64,
+    /// The oldest that a figure with a time of its own may be.
+    #[default = 30.0]
+    #[schemars(range(max = 3600.0), extend("exclusiveMinimum" = 0))]
+    pub max_age_s: f64,
+}
+
+impl MetricsPlan {
+    /// The bytes that one unit of the judged series stands for.
+    pub fn bytes_of_one(&self) -> f64 {
+        let is_bytes = self.series.as_ref().is_some_and(|series| series.ends_with("_bytes"));
+        self.unit_bytes.unwrap_or(if is_bytes { 1.0 } else { crate::units::MB })
+    }
+}
+
 /// How many processes may play a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -112,6 +155,17 @@ impl ProcessPlan {
             && texts.iter().all(|text| text.is_none())
             && self.port.is_none()
             && self.rq.queue.is_none()
+            && !self.is_elsewhere()
+    }
+
+    /// True if the figures of its processes do not come from this machine's `/proc`.
+    pub fn is_elsewhere(&self) -> bool {
+        self.metrics.url.is_some()
+    }
+
+    /// The oldest that a reading of its memory may be, in seconds: 0 for one that is taken when it is asked for.
+    pub fn oldest_s(&self) -> f64 {
+        if self.metrics.url.is_some() { self.metrics.max_age_s } else { 0.0 }
     }
 
     /// True if several candidates are an error: what looks like the service
@@ -124,7 +178,8 @@ impl ProcessPlan {
             || self.port.is_some()
             || self.unit.is_some()
             || self.cgroup.is_some()
-            || self.rq.url.is_some();
+            || self.rq.url.is_some()
+            || self.is_elsewhere();
         match self.count {
             Some(count) => count == Count::One,
             None => !exact && self.patterns.is_empty(),

@@ -8,8 +8,20 @@ use super::setting::{Origin, Setting};
 
 /// The keys of a role that say how its processes are found. `rq.url` is not
 /// among them: it makes `rq.queue` more exact.
-pub(super) const FINDERS: [&str; 11] =
-    ["patterns", "argv", "program", "exe", "name", "pid", "pidfile", "port", "unit", "cgroup", "rq.queue"];
+pub(super) const FINDERS: [&str; 12] = [
+    "patterns",
+    "argv",
+    "program",
+    "exe",
+    "name",
+    "pid",
+    "pidfile",
+    "port",
+    "unit",
+    "cgroup",
+    "rq.queue",
+    "metrics.url",
+];
 
 /// The keys of one role that a layer gives a value to.
 #[derive(Debug, Default)]

@@ -69,14 +69,19 @@ fn add_table(text: &mut String, table: &Table, defaults: &Value) {
 fn add_roles(text: &mut String, defaults: &Value) {
     let roles = defaults["processes"].as_object().cloned().unwrap_or_default();
     let of_roles = || keys().iter().filter(|key| key.path[0] == "processes");
-    let (plain, rq): (Vec<&Key>, Vec<&Key>) = of_roles().partition(|key| key.path.len() == 3);
+    let (plain, below): (Vec<&Key>, Vec<&Key>) = of_roles().partition(|key| key.path.len() == 3);
     text.push_str("[processes.worker]\n");
     for key in plain {
         add_key(text, key, &role_path(key, "worker"), defaults);
     }
-    text.push_str("\n# The process is a worker of RQ.\n[processes.worker.rq]\n");
-    for key in rq {
-        add_key(text, key, &role_path(key, "worker"), defaults);
+    for table in tables().iter().filter(|table| table.path.len() == 3 && table.path[0] == "processes") {
+        let name = &table.path[2];
+        text.push('\n');
+        comment(text, &table.meaning);
+        let _ = writeln!(text, "[processes.worker.{name}]");
+        for key in below.iter().filter(|key| key.path[2] == *name) {
+            add_key(text, key, &role_path(key, "worker"), defaults);
+        }
     }
     let unset = serde_json::to_value(ProcessPlan::default()).unwrap_or_default();
     for (role, process) in roles.iter().filter(|(role, _)| *role != "worker") {
@@ -255,7 +260,12 @@ mod tests {
     fn optional_keys_are_shown_with_values_that_work() {
         // A pid excludes every other way to find a role, as one kind of body does the other.
         let alone = ["pid", "body", "bodies"];
-        let text = uncommented(|table, key| optional(table, key) && !alone.contains(&key));
+        // So do figures from elsewhere.
+        let elsewhere = |table: &str| table.ends_with(".metrics");
+        let text =
+            uncommented(|table, key| optional(table, key) && !alone.contains(&key) && !elsewhere(table));
+        let metrics = parse(&uncommented(|table, _| elsewhere(table))).processes["worker"].metrics.clone();
+        assert!(metrics.url.is_some() && metrics.series.is_some() && metrics.unit_bytes.is_some());
         let plan = parse(&text);
         assert!(plan.audio.short.is_some() && plan.audio.long.is_some() && plan.target.http.json.is_some());
         let worker = &plan.processes["worker"];

@@ -17,6 +17,7 @@ pub mod anatomy;
 mod client;
 mod counters;
 mod csv;
+mod elsewhere;
 mod event;
 mod find;
 mod lateness;
@@ -46,3 +47,16 @@ pub use source::default_source;
 pub use start::{Sampler, SamplerOptions};
 pub use summary::{ProcessSummary, RoleSummary, SamplerSummary};
 pub use ticker::Ticker;
+
+use std::collections::BTreeMap;
+
+use crate::Result;
+use crate::plan::ProcessPlan;
+
+/// The source for these roles: that of this machine, and what has the figures of processes elsewhere.
+///
+/// # Errors
+/// Those of [`default_source`]; [`crate::ErrorKind::Config`] for figures that cannot be asked for.
+pub fn source_of(roles: &BTreeMap<String, ProcessPlan>) -> Result<Box<dyn ProcessSource>> {
+    elsewhere::Elsewhere::over(default_source()?, roles)
+}

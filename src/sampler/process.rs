@@ -17,6 +17,17 @@ pub struct ProcessId {
     pub start_ticks: u64,
 }
 
+impl ProcessId {
+    /// The first number that Linux gives to no process (`PID_MAX_LIMIT`): from here on they stand for processes of which
+    /// only figures are known.
+    pub const FIRST_ELSEWHERE: u32 = 1 << 22;
+
+    /// True for a process whose figures do not come from this machine's `/proc`; its pid is a number of highwater's.
+    pub fn is_elsewhere(self) -> bool {
+        self.pid >= ProcessId::FIRST_ELSEWHERE
+    }
+}
+
 impl fmt::Display for ProcessId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.pid)
@@ -93,7 +104,7 @@ pub struct Reading {
     /// (`resident` − `shared` of statm on Linux), in bytes, without swapped pages.
     /// `None` where the system does not report it cheaply.
     pub private_bytes: Option<u64>,
-    /// CPU time; always present if [`Wanted::cpu`] was set.
+    /// CPU time; present if [`Wanted::cpu`] was set and the source knows it.
     pub cpu: Option<CpuTime>,
     /// Number of threads, where the system reports it cheaply.
     pub threads: Option<u32>,
@@ -144,6 +155,8 @@ pub struct ProcessFacts {
     pub cgroup: HashMap<u32, String>,
     /// The processes that hold a socket listening on a port, or why none is known.
     pub listeners: BTreeMap<u16, Result<Vec<u32>, String>>,
+    /// The processes of the roles whose figures come from elsewhere, by role, or why there is none. Given unasked.
+    pub elsewhere: BTreeMap<String, Result<Vec<u32>, String>>,
 }
 
 /// Figures that are read only at the boundaries of tasks, since they cost
@@ -225,6 +238,11 @@ pub trait ProcessSource: Send {
     /// See [`ReadError`]. A process that has ended is never a reading of 0 bytes; if only its
     /// memory was wanted, it may be [`ReadError::Exiting`] before it is [`ReadError::Gone`].
     fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError>;
+
+    /// How old the latest reading of `id` is, in seconds: more than 0 where a source passes on what another has read.
+    fn age_s(&mut self, _id: ProcessId) -> f64 {
+        0.0
+    }
 
     /// The machine's memory now.
     ///

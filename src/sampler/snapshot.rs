@@ -36,6 +36,8 @@ pub struct RoleReading {
     pub cpu_seconds: f64,
     /// Its live processes, roots first, by pid.
     pub processes: Vec<ProcessReading>,
+    /// How old the oldest of the readings is, in seconds: more than 0 where a source passes on what another has read.
+    pub age_s: f64,
 }
 
 /// The footprint of one role's tree at the boundary of a task.
@@ -78,8 +80,10 @@ pub struct ProcessReading {
     pub rss_bytes: u64,
     /// Private resident memory, in bytes, where known.
     pub private_bytes: Option<u64>,
-    /// CPU time so far, user and system, in seconds.
+    /// CPU time so far, user and system, in seconds; 0 where it is not known.
     pub cpu_seconds: f64,
+    /// False where the source does not know CPU time.
+    pub knows_cpu: bool,
     /// CPU use since the last tick, in percent of one core; if ticks are less than 0.1 s apart,
     /// since the last tick that is at least 0.1 s ago.
     pub cpu_percent: f64,
@@ -93,6 +97,6 @@ impl RoleReading {
     pub(crate) fn new(mut processes: Vec<ProcessReading>, unread: usize, cpu_seconds: f64) -> RoleReading {
         processes.sort_by_key(|process| (!process.is_root, process.id));
         let sum = processes.iter().map(|process| process.rss_bytes).reduce(|sum, rss| sum + rss);
-        RoleReading { rss_bytes: sum.filter(|_| unread == 0), unread, cpu_seconds, processes }
+        RoleReading { rss_bytes: sum.filter(|_| unread == 0), unread, cpu_seconds, processes, age_s: 0.0 }
     }
 }

@@ -8,7 +8,7 @@ mod auth;
 mod client;
 #[cfg(feature = "command")]
 mod command;
-#[cfg(feature = "collect")]
+#[cfg(any(feature = "collect", feature = "remote"))]
 mod endpoint;
 mod error;
 mod http;
@@ -33,7 +33,7 @@ use bytes::Bytes;
 pub use asr::AsrTarget;
 #[cfg(feature = "command")]
 pub use command::CommandTarget;
-#[cfg(feature = "collect")]
+#[cfg(any(feature = "collect", feature = "remote"))]
 pub(crate) use endpoint::Endpoint;
 pub use error::{Cause, LastStatus, Stage, TaskError, TimeLimit};
 pub use http::HttpTarget;

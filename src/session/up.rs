@@ -8,7 +8,7 @@ use super::embedded::{self, Embedded};
 use super::reach::reach;
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::sampler::{Sampler, SamplerOptions, default_source};
+use crate::sampler::{Sampler, SamplerOptions, source_of};
 use crate::service::{self, AnyTarget};
 
 /// A service that has said that it is well.
@@ -63,5 +63,6 @@ pub(crate) fn start_sampler(plan: &Plan, csv: Option<PathBuf>) -> Result<Sampler
         csv,
         ..SamplerOptions::new(plan.processes.clone())
     };
-    Sampler::start(options, default_source()?)
+    let source = source_of(&options.roles)?;
+    Sampler::start(options, source)
 }

@@ -24,6 +24,7 @@ mod module_order;
 mod readings;
 mod real_stack;
 mod real_stack_limits;
+mod remote;
 mod report;
 mod resume;
 mod sampler;

@@ -46,6 +46,8 @@ const PURE: &[&str] = &[
     "src/readings/steps.rs",
     "src/readings/table.rs",
     "src/readings/text.rs",
+    "src/sampler/elsewhere/exposition.rs",
+    "src/sampler/elsewhere/figures.rs",
     "src/sampler/anatomy/names.rs",
     "src/sampler/anatomy/smaps.rs",
     "src/sampler/process.rs",

@@ -19,7 +19,7 @@ use super::judge::{self, Judged};
 use super::{output, signals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Override, Plan};
-use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOptions, default_source};
+use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOptions, source_of};
 use args::WatchArgs;
 use show::Show;
 use tally::Tally;
@@ -34,7 +34,8 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     let by_pid_only = roles.values().all(|role| !role.explicit_pids().is_empty());
     let csv = csv_path(args, &plan);
     let options = SamplerOptions { interval: args.interval, csv: csv.clone(), ..SamplerOptions::new(roles) };
-    let sampler = Sampler::start(options, default_source()?)?;
+    let source = source_of(&options.roles)?;
+    let sampler = Sampler::start(options, source)?;
     roles::check_any(&sampler)?;
     let show = Show::new(args.json, csv, args.interval);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -88,7 +88,10 @@ fn used(rig: &Rig, before: &Snapshot, after: &Snapshot) -> BTreeMap<String, Role
     };
     // A role without a process at both ends has no figures, not figures of 0.
     let there = |name: &str, reading: &RoleReading| {
-        reading.rss_bytes.is_some() || before.roles.get(name).is_some_and(|role| role.rss_bytes.is_some())
+        // What a source does not know is absent, too.
+        let known = reading.processes.iter().all(|process| process.knows_cpu);
+        let before = before.roles.get(name).is_some_and(|role| role.rss_bytes.is_some());
+        known && (reading.rss_bytes.is_some() || before)
     };
     after.roles.iter().filter(|(name, reading)| there(name, reading)).map(role).collect()
 }

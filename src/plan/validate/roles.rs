@@ -44,6 +44,7 @@ pub(super) fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violat
         }
         found.extend(texts(role, process));
         found.extend(rq(role, process));
+        found.extend(metrics(role, process));
     }
     found
 }
@@ -75,6 +76,47 @@ fn texts(role: &str, process: &ProcessPlan) -> Vec<Violation> {
                 Violation::new(&[&key], message)
                     .hint("text between slashes is one; without them it must be equal"),
             );
+        }
+    }
+    found
+}
+
+fn metrics(role: &str, process: &ProcessPlan) -> Vec<Violation> {
+    let metrics = &process.metrics;
+    let key = |field: &str| format!("processes.{role}.metrics.{field}");
+    let Some(url) = &metrics.url else {
+        let asks = metrics.series.is_some() || !metrics.labels.is_empty();
+        let message = format!("`processes.{role}.metrics` has no `url`, the address of the metrics");
+        return if asks { vec![Violation::new(&[&key("url")], message)] } else { Vec::new() };
+    };
+    let mut found = Vec::new();
+    #[cfg(not(feature = "remote"))]
+    {
+        let error = crate::Error::without_feature(&format!("`{}`", key("url")), "remote");
+        let hint = error.hint_text().unwrap_or_default().to_string();
+        found.push(Violation::new(&[&key("url")], error.to_string()).hint(hint));
+    }
+    if !names_a_variable(url) {
+        found.extend(super::target::url_violation(&key("url"), url));
+    }
+    let alone = ProcessPlan { metrics: super::super::MetricsPlan::default(), ..process.clone() };
+    if !alone.says_nothing() {
+        let message =
+            format!("`processes.{role}` has `metrics.url` and says how to find a process here as well");
+        let hint = "the figures of a role come from one place: leave one of the two out";
+        found.push(Violation::new(&[&key("url")], message).hint(hint));
+    }
+    for label in &metrics.labels {
+        let value = label.split_once('=').filter(|(name, _)| !name.trim().is_empty());
+        let wrong = match value {
+            None => Some("is not of the form `name=value`".to_string()),
+            Some((_, value)) => {
+                Word::new(value).err().map(|error| format!("is not a regular expression: {error}"))
+            }
+        };
+        if let Some(wrong) = wrong {
+            let message = format!("`{label}` in `{}` {wrong}", key("labels"));
+            found.push(Violation::new(&[&key("labels")], message).hint("for example `groupname=asr-worker`"));
         }
     }
     found
@@ -162,6 +204,38 @@ mod tests {
         assert_eq!(
             complaint(|worker| worker.port = Some(0)),
             "`processes.worker.port` must be a whole number from 1 to 65535, got `0`"
+        );
+    }
+
+    #[test]
+    #[cfg(feature = "remote")]
+    fn metrics_have_an_address_and_are_the_only_place_of_a_role() {
+        let complaint = |change: fn(&mut ProcessPlan)| {
+            complaint(|worker| {
+                *worker = ProcessPlan::default();
+                worker.metrics.url = Some("http://h:9256/metrics".into());
+                change(worker);
+            })
+        };
+        assert_eq!(
+            complaint(|worker| worker.port = Some(1)),
+            "`processes.worker` has `metrics.url` and says how to find a process here as well"
+        );
+        assert_eq!(
+            complaint(|worker| worker.metrics.labels = vec!["asr".into()]),
+            "`asr` in `processes.worker.metrics.labels` is not of the form `name=value`"
+        );
+        assert_eq!(
+            complaint(|worker| worker.metrics.url = Some("h:9256".into())),
+            "`processes.worker.metrics.url` must be an `http://` or `https://` URL, got `h:9256`"
+        );
+        assert_eq!(
+            complaint(|worker| {
+                worker.metrics.url = None;
+                worker.metrics.series = Some("blocks".into());
+                worker.port = Some(1);
+            }),
+            "`processes.worker.metrics` has no `url`, the address of the metrics"
         );
     }
 

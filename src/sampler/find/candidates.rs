@@ -58,6 +58,9 @@ fn judge(
     family: &Family<'_>,
     own_pid: u32,
 ) -> Result<(), Rejection> {
+    if process.id.is_elsewhere() {
+        return Err(Rejection { reason: "its figures belong to another role".to_string(), nearness: 0 });
+    }
     selector.check(process)?;
     let rejected = |reason: String| Err(Rejection { reason, nearness: 100 });
     let pid = process.id.pid;

@@ -23,6 +23,7 @@ pub(super) fn sought(plan: &ProcessPlan) -> String {
     say("the pid in", plan.pidfile.as_ref());
     say("the unit", plan.unit.as_ref());
     say("the control group", plan.cgroup.as_ref());
+    say("the metrics at", plan.metrics.url.as_ref());
     if let Some(port) = plan.port {
         parts.push(format!("a socket that listens on port {port}"));
     }
@@ -40,7 +41,8 @@ fn quoted(words: &[String]) -> String {
 }
 
 /// Why the evidence names no process.
-pub(super) fn trouble(plan: &ProcessPlan, evidence: &Evidence) -> Option<String> {
+pub(super) fn trouble(role: &str, plan: &ProcessPlan, evidence: &Evidence) -> Option<String> {
+    let elsewhere = evidence.facts.elsewhere.get(role).and_then(|pids| pids.as_ref().err().cloned());
     let pidfile = plan.pidfile.as_ref().and_then(|path| match evidence.pidfiles.get(path)? {
         Ok(pid) => Some(format!("`{path}` names the process {pid}, which is not what the role asks for")),
         Err(reason) => Some(reason.clone()),
@@ -61,7 +63,7 @@ pub(super) fn trouble(plan: &ProcessPlan, evidence: &Evidence) -> Option<String>
             Err(reason) => Some(reason.clone()),
         }
     });
-    pidfile.or(port).or(registry)
+    elsewhere.or(pidfile).or(port).or(registry)
 }
 
 pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
@@ -78,6 +80,14 @@ pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
             format!("there is no live process {pid} for the role `{role}`"),
         )
         .hint(format!("correct `processes.{role}.pid`, or leave it out and say how to find the process"));
+    }
+    if plan.is_elsewhere() {
+        let trouble = found.trouble.as_deref().unwrap_or("there is no such process");
+        return Error::new(
+            ErrorKind::ProcessNotFound,
+            format!("no figures for the role `{role}`: {trouble}"),
+        )
+        .hint(format!("`curl {}` shows what highwater gets", plan.metrics.url.as_deref().unwrap_or("URL")));
     }
     let only_patterns = sought(&ProcessPlan { patterns: plan.patterns.clone(), ..ProcessPlan::default() });
     let message = match &found.trouble {

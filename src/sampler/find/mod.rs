@@ -132,7 +132,13 @@ pub fn find(
     for (role, plan) in order {
         let selector = Selector::new(plan, evidence);
         let explicit = plan.explicit_pids();
-        let candidates: Vec<_> = if explicit.is_empty() {
+        let candidates: Vec<_> = if plan.is_elsewhere() {
+            let pids = evidence.facts.elsewhere.get(role).and_then(|pids| pids.as_ref().ok());
+            processes
+                .iter()
+                .filter(|process| pids.is_some_and(|pids| pids.contains(&process.id.pid)))
+                .collect()
+        } else if explicit.is_empty() {
             candidates::candidates(processes, &selector, &family, own_pid)
         } else {
             processes.iter().filter(|process| explicit.contains(&process.id.pid)).collect()
@@ -149,11 +155,11 @@ pub fn find(
         }
         taken.extend(roots.iter().chain(surplus.iter().map(|one| &one.process)).map(|process| process.id));
         let nothing = roots.is_empty() && surplus.is_empty();
-        let near_misses = match nothing && explicit.is_empty() {
+        let near_misses = match nothing && explicit.is_empty() && !plan.is_elsewhere() {
             true => candidates::near_misses(processes, &selector, &family, own_pid, &taken),
             false => Vec::new(),
         };
-        let trouble = if nothing { explain::trouble(plan, evidence) } else { None };
+        let trouble = if nothing { explain::trouble(role, plan, evidence) } else { None };
         let role_found = RoleFound { plan: plan.clone(), roots, surplus, near_misses, trouble };
         found.insert(role.clone(), role_found);
     }
@@ -175,7 +181,7 @@ pub(super) fn may_match(changed: &[ProcessInfo], roles: &BTreeMap<String, Proces
 /// a socket or a registry decides.
 pub(super) fn depends_on_evidence(plan: &ProcessPlan) -> bool {
     let texts = [&plan.pidfile, &plan.exe, &plan.unit, &plan.cgroup, &plan.rq.url];
-    plan.port.is_some() || texts.iter().any(|text| text.is_some())
+    plan.port.is_some() || plan.is_elsewhere() || texts.iter().any(|text| text.is_some())
 }
 
 impl Found {

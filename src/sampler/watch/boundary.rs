@@ -95,7 +95,11 @@ impl Watch {
                 threads: sum(&alive, |(process, _)| process.threads.map(u64::from)),
                 processes: Some(alive.len() as u64),
                 zombies: sum(&alive, |(_, details)| details.zombies),
-                cpu_s: Some(round(reading.cpu_seconds, 2)),
+                // What a source does not know is absent, and not 0.
+                cpu_s: alive
+                    .iter()
+                    .all(|(process, _)| process.knows_cpu)
+                    .then(|| round(reading.cpu_seconds, 2)),
             },
             peak_bytes: alive.iter().filter_map(|(_, details)| details.peak_bytes).max(),
             pss,

@@ -75,6 +75,8 @@ struct Seen {
     cpu_s: f64,
     /// How far one of its processes rose above its reading for a moment, in bytes.
     excess: u64,
+    /// The age of its oldest reading.
+    age_s: f64,
 }
 
 /// The processes of all roles.
@@ -177,6 +179,9 @@ impl Watch {
                     series.push_process(id, moment.at, reading.rss_bytes, excess);
                     let seen = seen.entry(&tracked.role).or_default();
                     seen.excess = excess.max(seen.excess);
+                    if id.is_elsewhere() {
+                        seen.age_s = self.source.age_s(id).max(seen.age_s);
+                    }
                     seen.readings.push(tracked.reading(&reading, cpu_percent));
                 }
                 Err(ReadError::Gone) => gone.push(id),
@@ -199,12 +204,14 @@ impl Watch {
         let mut roles = BTreeMap::new();
         let mut rising = false;
         for (name, role) in &mut self.roles {
-            let Seen { readings, unread, cpu_s, excess } = seen.remove(name.as_str()).unwrap_or_default();
+            let Seen { readings, unread, cpu_s, excess, age_s } =
+                seen.remove(name.as_str()).unwrap_or_default();
             if look == Look::Tick {
                 let alive = readings.len() + unread;
                 role.summary.sampling.count(alive, unread, &mut role.unread_in_a_row);
             }
-            let reading = RoleReading::new(readings, unread, role.ended_cpu_s + cpu_s);
+            let reading =
+                RoleReading { age_s, ..RoleReading::new(readings, unread, role.ended_cpu_s + cpu_s) };
             series.push_role(name, moment.at, reading.rss_bytes, excess);
             let highest = reading.rss_bytes.map(|rss| rss + excess);
             role.summary.rss_max_bytes = role.summary.rss_max_bytes.max(highest);
@@ -245,10 +252,15 @@ impl Watch {
             Err(ReadError::Gone | ReadError::Exiting) => return false,
             Err(error) => tracing::warn!(pid = id.pid, role, "cannot measure a process: {error}"),
         }
-        let age_s = self.source.clock().map_or(0.0, |clock| clock.age_s(id));
+        // The start of a process elsewhere is on another clock.
+        let clock = self.source.clock().filter(|_| !id.is_elsewhere());
+        let age_s = clock.map_or(0.0, |clock| clock.age_s(id));
         self.tallies.tracked(&info, seen, age_s);
         self.fresh.push(id);
-        let is_new = self.source.clock().is_some() && age_s < (seen - self.began).as_secs_f64();
+        let is_new = match id.is_elsewhere() {
+            true => seen > self.began,
+            false => clock.is_some() && age_s < (seen - self.began).as_secs_f64(),
+        };
         self.tracked.insert(id, Tracked::new(role, info, is_root, is_new));
         true
     }

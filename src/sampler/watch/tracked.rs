@@ -134,6 +134,7 @@ impl Tracked {
             rss_bytes: reading.rss_bytes,
             private_bytes: reading.private_bytes,
             cpu_seconds: self.cpu_seconds(),
+            knows_cpu: self.cpu.is_some(),
             cpu_percent,
             threads: self.threads,
         }

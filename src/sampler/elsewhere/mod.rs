@@ -1,0 +1,208 @@
+//! Processes whose figures do not come from this machine's `/proc`: their roles get them from an [`Origin`].
+//!
+//! [`Elsewhere`] is a [`ProcessSource`] over the one of this machine. To it, each subject of an origin is a process with a
+//! pid that no process of this machine can have. So everything that works with processes (search, restarts, series,
+//! CSV, verdict) works with these as well, and knows nothing of origins.
+
+mod exposition;
+mod figures;
+mod line;
+#[cfg(feature = "remote")]
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use self::line::Line;
+use super::process::{
+    Clock, CpuTime, Details, MachineMemory, Newborns, ProcessFacts, ProcessId, ProcessInfo, ProcessSource,
+    Proportional, Question, ReadError, Reading, Wanted,
+};
+use crate::Result;
+use crate::plan::ProcessPlan;
+
+/// The figures of one process, or of a group of them that counts as one. What is not known is absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Figures {
+    /// Its name, for people.
+    pub(super) name: String,
+    /// What tells it from the others of its origin.
+    pub(super) key: String,
+    /// When it started, in seconds since 1970. Another start is another process.
+    pub(super) started_s: Option<f64>,
+    /// How old the figures were when they arrived, in seconds.
+    pub(super) age_s: f64,
+    /// Resident memory in bytes, or what is judged in its place.
+    pub(super) rss_bytes: u64,
+    /// The part of it that no other process shares and no file backs.
+    pub(super) private_bytes: Option<u64>,
+    /// What is swapped out.
+    pub(super) swap_bytes: Option<u64>,
+    /// The highest resident memory so far.
+    pub(super) peak_bytes: Option<u64>,
+    /// Open file descriptors.
+    pub(super) fds: Option<u64>,
+    /// Threads.
+    pub(super) threads: Option<u64>,
+    /// CPU time so far, in seconds.
+    pub(super) cpu_s: Option<f64>,
+    /// How many processes the kernel has killed in it for want of memory.
+    pub(super) oom_kills: Option<u64>,
+}
+
+/// Where the figures of a role come from, if not from `/proc`.
+pub(super) trait Origin: Send {
+    /// What it is, for people: an address, a container.
+    fn name(&self) -> String;
+
+    /// The figures now, of each process or group; empty if there is none.
+    ///
+    /// # Errors
+    /// A sentence that says why there are no figures.
+    fn read(&mut self) -> std::result::Result<Vec<Figures>, String>;
+
+    /// The longest that an answer may take. Reading goes on without one that takes longer.
+    fn patience(&self) -> Duration;
+
+    /// The oldest that a figure may be, in seconds; an older one is no reading.
+    fn oldest_s(&self) -> f64;
+}
+
+/// The source of this machine, and the origins of the roles that have one.
+pub(super) struct Elsewhere {
+    local: Box<dyn ProcessSource>,
+    lines: Vec<Line>,
+}
+
+impl Elsewhere {
+    /// `local` alone where no role needs more.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] for an origin that cannot be asked, or whose feature is missing.
+    pub(super) fn over(
+        local: Box<dyn ProcessSource>,
+        roles: &BTreeMap<String, ProcessPlan>,
+    ) -> Result<Box<dyn ProcessSource>> {
+        let mut lines = Vec::new();
+        for (role, plan) in roles {
+            if let Some(origin) = origin(plan)? {
+                lines.push(Line::start(role, origin)?);
+            }
+        }
+        Ok(if lines.is_empty() { local } else { Box::new(Elsewhere { local, lines }) })
+    }
+
+    fn line(&mut self, id: ProcessId) -> Option<&mut Line> {
+        self.lines.iter_mut().find(|line| line.has(id))
+    }
+}
+
+/// Where the figures of this role come from; absent for `/proc`.
+fn origin(plan: &ProcessPlan) -> Result<Option<Box<dyn Origin>>> {
+    if plan.metrics.url.is_none() {
+        return Ok(None);
+    }
+    #[cfg(feature = "remote")]
+    {
+        Ok(Some(Box::new(metrics::Metrics::of_plan(&plan.metrics)?)))
+    }
+    #[cfg(not(feature = "remote"))]
+    Err(crate::Error::without_feature("`metrics.url` of a role", "remote"))
+}
+
+impl ProcessSource for Elsewhere {
+    fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
+        let mut all = self.local.list()?;
+        for line in &mut self.lines {
+            line.look();
+            all.extend(line.infos());
+        }
+        Ok(all)
+    }
+
+    fn changes(&mut self) -> io::Result<Option<Vec<ProcessInfo>>> {
+        let Some(mut changed) = self.local.changes()? else { return Ok(None) };
+        for line in &mut self.lines {
+            line.look();
+            changed.extend(line.take_new());
+        }
+        Ok(Some(changed))
+    }
+
+    fn read(&mut self, id: ProcessId, wanted: Wanted) -> std::result::Result<Reading, ReadError> {
+        if !id.is_elsewhere() {
+            return self.local.read(id, wanted);
+        }
+        let line = self.line(id).ok_or(ReadError::Gone)?;
+        let figures = line.figures(id, wanted.cpu)?;
+        Ok(Reading {
+            rss_bytes: figures.rss_bytes,
+            private_bytes: figures.private_bytes,
+            cpu: figures.cpu_s.map(|own_s| CpuTime { own_s, reaped_s: 0.0 }),
+            threads: figures.threads.and_then(|threads| u32::try_from(threads).ok()),
+            peak_bytes: figures.peak_bytes,
+        })
+    }
+
+    fn age_s(&mut self, id: ProcessId) -> f64 {
+        self.line(id).map_or(0.0, |line| line.age_s(id))
+    }
+
+    fn machine(&mut self) -> io::Result<MachineMemory> {
+        self.local.machine()
+    }
+
+    fn newborns(&mut self, is_parent: &dyn Fn(u32) -> bool) -> Newborns {
+        self.local.newborns(is_parent)
+    }
+
+    fn children(&mut self, parents: &[ProcessId]) -> Vec<ProcessInfo> {
+        self.local.children(parents)
+    }
+
+    fn facts(&mut self, processes: &[ProcessInfo], question: Question<'_>) -> ProcessFacts {
+        let mut facts = self.local.facts(processes, question);
+        let answers = self.lines.iter().map(|line| (line.role().to_string(), line.pids()));
+        facts.elsewhere = answers.collect();
+        facts
+    }
+
+    fn clock(&mut self) -> Option<Clock> {
+        self.local.clock()
+    }
+
+    fn track(&mut self, id: ProcessId) -> std::result::Result<(), ReadError> {
+        if !id.is_elsewhere() {
+            return self.local.track(id);
+        }
+        self.line(id).map(|_| ()).ok_or(ReadError::Gone)
+    }
+
+    fn untrack(&mut self, id: ProcessId) {
+        if !id.is_elsewhere() {
+            self.local.untrack(id);
+        }
+    }
+
+    fn details(&mut self, id: ProcessId) -> std::result::Result<Details, ReadError> {
+        if !id.is_elsewhere() {
+            return self.local.details(id);
+        }
+        // Those of the reading that has just been taken.
+        let figures = self.line(id).and_then(|line| line.latest(id)).ok_or(ReadError::Gone)?;
+        Ok(Details {
+            swap_bytes: figures.swap_bytes,
+            shmem_bytes: None,
+            peak_bytes: figures.peak_bytes,
+            fds: figures.fds,
+            zombies: None,
+        })
+    }
+
+    fn pss(&mut self, id: ProcessId) -> std::result::Result<Option<Proportional>, ReadError> {
+        if id.is_elsewhere() { Ok(None) } else { self.local.pss(id) }
+    }
+}
