@@ -216,6 +216,11 @@ mod collect;
 mod collect;
 pub mod console;
 pub mod error;
+#[cfg(feature = "command")]
+mod generator;
+#[cfg(not(feature = "command"))]
+#[path = "generator/absent.rs"]
+mod generator;
 mod inputs;
 pub mod journal;
 pub mod phases;

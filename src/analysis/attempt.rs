@@ -97,6 +97,7 @@ pub fn attempts(run: &RunData) -> Vec<Attempt<'_>> {
             Event::ServiceLog { matches, first, problem: None } => {
                 last.facts.log = Some((*matches, first.clone()));
             }
+            Event::GeneratorEnded(load) => last.facts.generator = Some(load),
             Event::OwnLoad(own) => last.facts.own = Some(*own),
             Event::LevelEnded(end) => {
                 last.end(end);

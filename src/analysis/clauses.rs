@@ -3,7 +3,9 @@
 use super::facts::{LevelFacts, ProcessEnd};
 use super::stats::{percentile, wilson};
 use crate::plan::{Figure, RampPlan};
-use crate::record::{Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, TaskRecord};
+use crate::record::{
+    Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, GeneratorLoad, TaskRecord,
+};
 use crate::units::{few, time};
 
 /// A clause that was asked.
@@ -121,9 +123,30 @@ fn oom(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     held(on, ClauseKind::Oom, "no process was killed".to_string())
 }
 
+/// What the program that made the load says of its requests.
+fn requests(load: &GeneratorLoad, wanted: f64, at: Option<f64>) -> Answer {
+    let (kind, on) = (ClauseKind::TasksSucceed, wanted > 0.0);
+    let (all, failed) = load.tasks();
+    let good = all - failed;
+    let broke = |what: String| Answer::of(on, kind, what, true).at(at);
+    match (&load.problem, load.requests) {
+        // A generator fails by its own thresholds, too, which say more than a share.
+        (Some(problem), _) => broke(format!("the load generator: {problem}")),
+        (None, Some(0)) => broke("the load generator sent no request".to_string()),
+        (None, None) => held(on, kind, "the load generator ended well".to_string()),
+        (None, Some(_)) if f64::from(good) < wanted * f64::from(all) => {
+            broke(format!("{failed} of {all} requests of the load generator failed"))
+        }
+        (None, Some(_)) => held(on, kind, format!("{good} of {all}")),
+    }
+}
+
 fn tasks(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     let kind = ClauseKind::TasksSucceed;
     let wanted = plan.stable.min_success;
+    if let Some(load) = facts.generator {
+        return requests(load, wanted, facts.load_s);
+    }
     let good = facts.tasks.iter().filter(|(task, _)| task.succeeded()).count() as u32;
     let (all, on) = (facts.sent, wanted > 0.0);
     let failed: Vec<&(&TaskRecord, Option<f64>)> =
@@ -203,6 +226,9 @@ fn latency(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     let times: Vec<f64> =
         sorted_of(facts.tasks.iter().filter(|(task, _)| task.succeeded()), |task| task.processing_time);
     let found = figure(&times, plan.stable.latency_of);
+    // A generator tells percentiles, and not the longest.
+    let told = facts.generator.and_then(|load| load.p95_s).filter(|_| plan.stable.latency_of == Figure::P95);
+    let found = found.or(told.map(|seconds| (seconds, "p95 ")));
     let first = facts
         .tasks
         .iter()

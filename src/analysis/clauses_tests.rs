@@ -3,7 +3,8 @@ use super::super::fixtures::task;
 use super::super::level::judge_level;
 use crate::plan::{Figure, RampPlan};
 use crate::record::{
-    ClauseAnswer, ClauseKind, ExitKind, Footprint, LevelMemory, OwnReading, TaskRecord, TaskStatus,
+    ClauseAnswer, ClauseKind, ExitKind, Footprint, GeneratorLoad, LevelMemory, OwnReading, TaskRecord,
+    TaskStatus,
 };
 
 fn bad() -> TaskRecord {
@@ -33,6 +34,28 @@ fn check(facts: &LevelFacts<'_>, plan: &RampPlan, expect: Option<(ClauseKind, &s
     let broke = verdict.broke.as_ref().map(|clause| (clause.clause, clause.detail.as_str()));
     assert_eq!(broke, expect, "{verdict:#?}");
     assert_eq!(verdict.invalid, None);
+}
+
+#[test]
+fn what_a_load_generator_says_decides_in_the_place_of_tasks() {
+    let judge = |load: &GeneratorLoad, change: fn(&mut RampPlan)| {
+        let mut plan = RampPlan::default();
+        change(&mut plan);
+        let facts = LevelFacts { generator: Some(load), load_s: Some(9.0), ..LevelFacts::default() };
+        let answer = super::tasks(&facts, &plan);
+        (answer.state.figure, answer.broke.is_some())
+    };
+    let whole = |_: &mut RampPlan| ();
+    let load = GeneratorLoad { requests: Some(400), failed: Some(0), ..GeneratorLoad::default() };
+    assert_eq!(judge(&load, whole), ("400 of 400".to_string(), false));
+    let some = GeneratorLoad { failed: Some(8), ..load.clone() };
+    assert_eq!(judge(&some, whole), ("8 of 400 requests of the load generator failed".to_string(), true));
+    assert!(!judge(&some, |plan| plan.stable.min_success = 0.9).1);
+    let none = GeneratorLoad { requests: Some(0), ..GeneratorLoad::default() };
+    assert!(judge(&none, whole).1, "no request is no success");
+    assert!(!judge(&GeneratorLoad::default(), whole).1);
+    let crossed = GeneratorLoad { problem: Some("it ended with exit status 99".into()), ..load };
+    assert!(judge(&crossed, whole).0.contains("exit status 99") && judge(&crossed, whole).1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{ExitKind, FullLoad, LevelMemory, OwnReading, RoleLoad, TaskRecord};
+use crate::record::{ExitKind, FullLoad, GeneratorLoad, LevelMemory, OwnReading, RoleLoad, TaskRecord};
 
 /// What is known of one attempt at a level. Times are seconds from its first task.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct LevelFacts<'a> {
     pub roles: BTreeMap<String, RoleLoad>,
     /// highwater and the machine meanwhile.
     pub own: Option<OwnReading>,
+    /// The load that another program made in the place of highwater.
+    pub generator: Option<&'a GeneratorLoad>,
     /// The run ended during the level, and a later one went on from there, counting it as broken.
     pub given_up: bool,
 }

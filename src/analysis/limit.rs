@@ -11,8 +11,8 @@ use super::search::{Picture, Spent, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};
 use crate::plan::RampPlan;
 use crate::record::{
-    Clause, ClauseKind, ClauseState, CutShort, Event, FullLoad, LevelMemory, Limit, LimitWithin, NoLimit,
-    OwnReading, Phase, RecoveryProblem, RoleLoad, RunData, TaskRecord,
+    Clause, ClauseKind, ClauseState, CutShort, Event, FullLoad, GeneratorLoad, LevelMemory, Limit,
+    LimitWithin, NoLimit, OwnReading, Phase, RecoveryProblem, RoleLoad, RunData, TaskRecord,
 };
 
 /// One attempt at a level, with what the tables show of it.
@@ -117,13 +117,20 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         summary(&tasks().filter(|task| task.succeeded()).filter_map(of).collect::<Vec<f64>>())
     };
     let succeeded = tasks().filter(|task| task.succeeded()).count();
+    let made = facts.generator.map(GeneratorLoad::tasks);
+    let (all, succeeded) =
+        made.map_or((facts.tasks.len(), succeeded), |(all, failed)| (all as usize, (all - failed) as usize));
+    let told = facts.generator.and_then(|load| load.per_s);
+    let counted = facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds);
+    // One run of a program of which nothing is known is no throughput.
+    let unknown = facts.generator.is_some_and(|load| load.requests.is_none());
     let judged = attempt.complete || facts.given_up;
     let LevelVerdict { clauses, broke, invalid } =
         if judged { judge_level(facts, plan) } else { LevelVerdict::default() };
     Level {
         concurrency: facts.concurrency,
         attempt: facts.attempt,
-        tasks: facts.tasks.len(),
+        tasks: all,
         succeeded,
         rtf: figures(|task| task.rtf),
         seconds: figures(|task| task.processing_time),
@@ -132,7 +139,7 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         full: facts.full,
         throughput: match facts.full {
             Some(full) => Some(f64::from(full.tasks) / full.seconds),
-            None => facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds),
+            None => told.or(counted.filter(|_| !unknown)),
         },
         memory: facts.memory,
         roles: facts.roles.clone(),

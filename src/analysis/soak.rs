@@ -113,10 +113,20 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
     let over_cap_s = cap.and_then(|cap| {
         rounds.iter().find(|round| round.peak_mb.is_some_and(|peak| peak > cap)).map(|round| round.seconds)
     });
+    let made = run.events.iter().rev().find_map(|record| match &record.event {
+        Event::GeneratorEnded(load) => Some(load),
+        _ => None,
+    });
+    let own = (tasks.len() as u32, tasks.iter().filter(|task| !task.succeeded()).count() as u32);
+    let (all, failed) = match made.filter(|_| tasks.is_empty()) {
+        // Whatever share of the requests went well: a generator that failed is no success.
+        Some(load) => (load.tasks().0, load.tasks().1.max(u32::from(load.problem.is_some()))),
+        None => own,
+    };
     Some(Soak {
         concurrency: tasks.first().map_or(plan.soak.concurrency, |task| task.concurrency),
-        tasks: tasks.len() as u32,
-        failed: tasks.iter().filter(|task| !task.succeeded()).count() as u32,
+        tasks: all.max(failed),
+        failed,
         seconds: rounds.last().map_or(0.0, |round| round.seconds),
         latency: summary(&good),
         mb_per_task: slope(|round| f64::from(round.tasks)),

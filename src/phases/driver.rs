@@ -1,5 +1,6 @@
 //! Drives one task from its submission to its end.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,17 @@ impl Driver {
     /// [`crate::ErrorKind::Interrupted`].
     pub(super) fn check_stop(&self) -> Result<()> {
         self.stop.check()
+    }
+
+    /// The result of `work`, unless the run is to stop before: `work` is given up then.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Interrupted`].
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            done = work => Ok(done),
+            interrupted = self.stop.requested() => Err(interrupted),
+        }
     }
 
     /// Asks the service whether it is well; the error says what is wrong.

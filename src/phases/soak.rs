@@ -9,6 +9,8 @@ use super::slots::Slots;
 use super::task::Together;
 use crate::analysis::{RoundStart, round_over, soak_over};
 use crate::error::Result;
+use crate::generator::Generator;
+use crate::plan::SoakPlan;
 use crate::record::{CutShort, Event, Phase, SoakRound};
 use crate::resume::Earlier;
 use crate::units::round;
@@ -32,7 +34,10 @@ pub async fn soak(rig: &Rig, earlier: Earlier) -> Result<()> {
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Soak, tasks }).await?;
     let before = drain(rig).await?;
     let busy = rig.memory.busy();
-    let cut_short = hold(rig, &before, &earlier).await?;
+    let cut_short = match Generator::of_plan(&rig.plan) {
+        Some(generator) => generated(rig, &generator).await?,
+        None => hold(rig, &before, &earlier).await?,
+    };
     drop(busy);
     // The CSV shows what memory does without load; the verdict is about memory under load.
     rig.memory.settled(before.rss_mb.map(|mb| mb + rig.plan.leak.baseline_tolerance_mb)).await?;
@@ -95,6 +100,46 @@ async fn hold(rig: &Rig, before: &Settled, earlier: &Earlier) -> Result<Option<C
         present.end(rig, done, before_s + started.elapsed().as_secs_f64()).await?;
     }
     Ok(cut_short)
+}
+
+/// Lets another program make the load; returns why it ended early, if it did.
+///
+/// How many requests there were is known at its end only: the rounds count seconds in their place.
+async fn generated(rig: &Rig, generator: &Generator) -> Result<Option<CutShort>> {
+    let plan = &rig.plan.soak;
+    // As many seconds as are asked for make the rounds, whatever runs at once.
+    let rounds = SoakPlan { concurrency: 1, tasks: 0, ..plan.clone() };
+    let mark = rig.workers.mark();
+    let started = Instant::now();
+    let running = rig.driver.unless_stopped(generator.run(plan.concurrency, plan.for_s));
+    tokio::pin!(running);
+    let mut present = Present::new(1, RoundStart { tasks: 0, seconds: 0.0 });
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            load = &mut running => {
+                rig.recorder.event(Event::GeneratorEnded(load??)).await?;
+                return Ok(None);
+            }
+            _ = look.tick() => {}
+        }
+        present.look(rig).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        if let Some(cap) = present.over_cap(plan.cap_mb) {
+            // The round that went above the cap shows by how much.
+            present.end(rig, seconds as u32, seconds).await?;
+            return Ok(Some(cap));
+        }
+        if round_over(&rounds, present.start, seconds as u32, seconds) {
+            present = present.end(rig, seconds as u32, seconds).await?;
+            if let Some(shortage) = rig.memory.shortage().await? {
+                return Ok(Some(shortage));
+            }
+        }
+        if let Some((pid, how)) = rig.workers.since(mark).0.first() {
+            return Ok(Some(CutShort::WorkerEnded { pid: *pid, how: *how }));
+        }
+    }
 }
 
 /// The current round.

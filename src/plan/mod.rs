@@ -15,6 +15,7 @@ mod build;
 mod env;
 mod file;
 mod fill;
+mod generator;
 mod key;
 mod keys;
 mod layer;
@@ -47,6 +48,7 @@ use smart_default::SmartDefault;
 
 pub use env::CONFIG_VARIABLE;
 pub(crate) use fill::{Filled, from_environment};
+pub use generator::LoadPlan;
 pub use layer::layer;
 pub use leak::LeakPlan;
 pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
@@ -105,6 +107,8 @@ pub struct Plan {
     pub leak: LeakPlan,
     /// The concurrency ramp: levels of tasks outstanding at once.
     pub ramp: RampPlan,
+    /// Load that another program makes, for the ramp and the soak.
+    pub load: LoadPlan,
     /// The soak: one level, held for a time. `highwater soak` does only this.
     pub soak: SoakPlan,
     /// When highwater stops for the sake of the machine.

@@ -139,6 +139,7 @@ fn paths_and_limits(plan: &Plan) -> Vec<Violation> {
                 .hint("to find a plain word, give just that word: `ERROR`"),
         );
     }
+    found.extend(plan.load.command.as_ref().and_then(|command| not_empty("load.command", command)));
     let mut not_below = |high: (&str, f64), low: (&str, f64)| {
         if high.1 < low.1 {
             let message = format!("`{}` ({}) must not be below `{}` ({})", high.0, high.1, low.0, low.1);

@@ -77,6 +77,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rss_mb: Option<f64>,
     },
+    /// Another program has made the load of a level or of a soak.
+    GeneratorEnded(super::GeneratorLoad),
     /// A monitored process ended.
     ProcessExited {
         /// The role it played.

@@ -184,6 +184,49 @@ pub struct FullLoad {
     pub drain_s: f64,
 }
 
+/// What a load generator did at a level or in a soak.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorLoad {
+    /// What it was asked to do at once.
+    pub concurrency: u32,
+    /// How long it ran, in seconds.
+    pub seconds: f64,
+    /// What went wrong with it; absent if it ended well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Whose summary was read: `k6`, `Locust`, `oha`, `ghz`, `script`; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Requests that it sent, by its summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
+    /// Those of them that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<u64>,
+    /// Requests per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_s: Option<f64>,
+    /// The median time of a request, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_s: Option<f64>,
+    /// The 95th percentile of that time, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_s: Option<f64>,
+}
+
+impl GeneratorLoad {
+    /// The load in tasks: how many there were, and how many of them failed. The run is one task where nothing else is
+    /// known.
+    pub fn tasks(&self) -> (u32, u32) {
+        let whole = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let failed = self.failed.map_or(0, whole);
+        match self.requests {
+            Some(requests) => (whole(requests), failed.min(whole(requests))),
+            None => (1, u32::from(self.problem.is_some())),
+        }
+    }
+}
+
 /// What the processes of one role used during a level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoleLoad {

@@ -31,7 +31,8 @@ pub use failure::{Cause, FailureKind, Stage};
 pub use figures::{RunFigures, TaskFigures};
 pub use footprint::Footprint;
 pub use level::{
-    Clause, ClauseAnswer, ClauseKind, ClauseState, FullLoad, LevelEnd, LevelMemory, RoleLoad, Tally,
+    Clause, ClauseAnswer, ClauseKind, ClauseState, FullLoad, GeneratorLoad, LevelEnd, LevelMemory, RoleLoad,
+    Tally,
 };
 pub use own::{OwnReading, SoakRound};
 pub(crate) use reasons::as_sentence;

@@ -19,6 +19,7 @@ mod durability;
 mod faults;
 mod fixture;
 mod full_levels;
+mod generator;
 mod limits;
 mod module_order;
 mod readings;

@@ -13,6 +13,7 @@ Examples:
   highwater watch --pid 4711 --pid 4712    these two
   highwater watch 'rq worker' --for 8h     a working day under real traffic, with a verdict per hour
   highwater watch nginx --for 10m --interval 100ms --csv nginx.csv
+  highwater watch worker -- k6 run load.js  while k6 makes load, with a verdict when it ends
   highwater watch worker --for 30s --json | jq 'select(.event == \"sample\") | .rss_mb'
 
 A process is watched with its descendants, including those that appear later. The end of
@@ -20,10 +21,11 @@ a process is reported at once, with its exit code or signal if the kernel report
 RSS counts shared pages in each process. Private memory is anonymous memory, resident or
 swapped out. Peak is the highest RSS since the process started.
 
-With `--for`, a watch ends with a verdict for each role: does the memory of its processes grow per hour
+With `--for` or a command, a watch ends with a verdict for each role: does the memory of its processes grow per hour
 under the traffic that the service has? Ctrl+C ends a watch with its summary.
 
-Exit codes: 0 without `--for`; with it 0 nothing accumulates, 1 a role leaks, 2 inconclusive; 3 could not watch";
+Exit codes: 0 without `--for` and without a command; with one of them 0 nothing accumulates, 1 a role leaks or
+the command fails, 2 inconclusive; 3 could not watch";
 
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct WatchArgs {
@@ -54,6 +56,10 @@ pub(in crate::cli) struct WatchArgs {
     /// Print JSON lines on stdout: samples, events, and the summary at the end
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) json: bool,
+
+    /// Start this, watch while it runs, and judge when it ends
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(in crate::cli) command: Vec<String>,
 
     /// The configuration file [default: highwater.toml, if there is one]
     #[arg(long, value_name = "FILE", env = "HIGHWATER_CONFIG", help_heading = "Configuration")]

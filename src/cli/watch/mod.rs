@@ -48,25 +48,76 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
         events,
         tally: Tally::default(),
         traces: Traces::default(),
+        problem: None,
         show,
         by_pid_only,
         interval: args.interval,
     };
-    let Watched { mut tally, traces, mut show, why } = runtime.block_on(watching.run(args))?;
+    let Watched { mut tally, traces, mut show, why, problem } = runtime.block_on(watching.run(args))?;
     let summary = sampler.stop()?;
     tally.missed_ticks = summary.missed_ticks;
     // Without `--for` the watch ends whenever somebody has seen enough, which is no test.
-    let verdicts = if args.for_time.is_some() { traces.verdicts() } else { Vec::new() };
+    let judged = args.for_time.is_some() || !args.command.is_empty();
+    let verdicts = if judged { traces.verdicts() } else { Vec::new() };
     show.summary(&tally, &verdicts, &why);
+    if let Some(problem) = &problem {
+        output::say_error(format_args!("{problem}"));
+    }
     if let Some(error) = &summary.csv_first_error {
         return Err(Error::new(ErrorKind::Io, "rows of the CSV are missing")
             .source(std::io::Error::other(error.clone()))
             .hint("free some space, or choose another file with `--csv FILE`"));
     }
-    Ok(match args.for_time {
-        Some(_) => judge::worst(verdicts.iter().map(Judged::exit_code).collect()),
-        None => 0,
+    if !judged {
+        return Ok(0);
+    }
+    let verdict = judge::worst(verdicts.iter().map(Judged::exit_code).collect());
+    // What was not seen, by a command that failed or was cut short or through holes, is no pass.
+    let cut_short = !args.command.is_empty() && why != COMMAND_ENDED;
+    let holes =
+        |role: &crate::sampler::RoleSummary| HOLES * role.sampling.unread_ticks > role.sampling.alive_ticks;
+    Ok(match verdict {
+        _ if problem.is_some() => 1,
+        0 if cut_short || summary.roles.values().any(holes) => 2,
+        verdict => verdict,
     })
+}
+
+/// A role that could not be read at one tick in so many, or more often, may have done anything meanwhile.
+const HOLES: u64 = 20;
+
+/// Why a watch over a command should end.
+const COMMAND_ENDED: &str = "the command ended";
+
+/// The output of the command that is shown when it has ended: the last 64 KB.
+#[cfg(feature = "command")]
+const MOST_OUTPUT: usize = 64 << 10;
+
+/// Runs the command to its end; what went wrong with it, if something did. Without one it never ends.
+#[cfg(feature = "command")]
+async fn run_command(argv: &[String]) -> Result<Option<String>> {
+    if argv.is_empty() {
+        return std::future::pending().await;
+    }
+    let unusable = |error: std::io::Error| {
+        Error::new(ErrorKind::Config, format!("cannot run `{}`", argv[0])).source(error)
+    };
+    let ended = crate::programs::Group::start(argv, &[], None).map_err(unusable)?;
+    let ended = ended.finish(&[], MOST_OUTPUT).await.map_err(unusable)?;
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    if !said.trim().is_empty() {
+        output::say_error(format_args!("{}", said.trim_end()));
+    }
+    let words = ended.last_words().map_or_else(String::new, |words| format!(": {words}"));
+    Ok((!ended.status.success()).then(|| format!("`{}` ended with {}{words}", argv[0], ended.how())))
+}
+
+#[cfg(not(feature = "command"))]
+async fn run_command(argv: &[String]) -> Result<Option<String>> {
+    if argv.is_empty() {
+        return std::future::pending().await;
+    }
+    Err(Error::without_feature("a command after `--`", "command"))
 }
 
 /// The file for the rows; none with `--no-csv`.
@@ -84,6 +135,7 @@ struct Watching {
     events: Receiver<ProcessEvent>,
     tally: Tally,
     traces: Traces,
+    problem: Option<String>,
     show: Show,
     by_pid_only: bool,
     interval: Duration,
@@ -96,6 +148,8 @@ struct Watched {
     show: Show,
     /// Why it ended.
     why: String,
+    /// What went wrong with the command.
+    problem: Option<String>,
 }
 
 impl Watching {
@@ -115,6 +169,8 @@ impl Watching {
             }
         };
         tokio::pin!(end);
+        let command = run_command(&args.command);
+        tokio::pin!(command);
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.look(started).await?,
@@ -122,6 +178,10 @@ impl Watching {
                     if let Ok(event) = event {
                         self.happened(&event, started);
                     }
+                }
+                ended = &mut command => {
+                    self.problem = ended?;
+                    return self.finish(started, COMMAND_ENDED.to_string()).await;
                 }
                 () = &mut end => return self.finish(started, "the time was up".to_string()).await,
                 () = stop.cancelled() => {
@@ -151,7 +211,7 @@ impl Watching {
             }
         }
         self.tally.elapsed_s = started.elapsed().as_secs_f64();
-        Ok(Watched { tally: self.tally, traces: self.traces, show: self.show, why })
+        Ok(Watched { tally: self.tally, traces: self.traces, show: self.show, why, problem: self.problem })
     }
 
     async fn look(&mut self, started: Instant) -> Result<()> {

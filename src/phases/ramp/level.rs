@@ -9,6 +9,7 @@ use super::own::OwnWatch;
 use super::service_log::ServiceLog;
 use crate::analysis::{self, Level, WORKER, attempts};
 use crate::error::{Error, ErrorKind, Result};
+use crate::generator::Generator;
 use crate::phases::rig::Rig;
 use crate::phases::task::Together;
 use crate::record::{Event, LevelEnd, LevelMemory, Phase, RoleLoad};
@@ -29,7 +30,10 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
     let started = Instant::now();
     let busy = rig.memory.busy();
     let together = Together { phase: Phase::Concurrency, concurrency, attempt, before: &before, mark };
-    let Loaded { sent, load_s, full } = load(rig, &together).await?;
+    let Loaded { sent, load_s, full } = match Generator::of_plan(&rig.plan) {
+        Some(generator) => generated(rig, &generator, concurrency).await?,
+        None => load(rig, &together).await?,
+    };
     drop(busy);
     let own = own.end();
     let roles = used(rig, &idle, &rig.memory.snapshot().await?);
@@ -71,6 +75,14 @@ pub(super) async fn level(rig: &Rig, concurrency: u32, attempt: u32, why: Option
     end.invalid = level.invalid.clone();
     rig.recorder.event(Event::LevelEnded(Box::new(end))).await?;
     Ok(level)
+}
+
+/// Lets another program make the load of the level, and records what it says of it.
+async fn generated(rig: &Rig, generator: &Generator, concurrency: u32) -> Result<Loaded> {
+    let load = rig.driver.unless_stopped(generator.run(concurrency, rig.plan.load.for_s)).await??;
+    let loaded = Loaded { sent: load.tasks().0, load_s: load.seconds, full: None };
+    rig.recorder.event(Event::GeneratorEnded(load)).await?;
+    Ok(loaded)
 }
 
 /// The CPU time and the peak of each role between two snapshots.

@@ -146,6 +146,10 @@ async fn probe(
     patience_s: f64,
 ) -> Result<Option<RecoveryProblem>> {
     let before = &drain(rig).await?;
+    if rig.plan.load.command.is_some() {
+        // Its service may take no task of highwater's own.
+        return Ok(None);
+    }
     let input = rig.inputs.get(rig.plan.ramp.audio);
     let test_id = batch_ids(&rig.recorder, &input.stem, 1, false).remove(0);
     let announced = Event::RecoveryProbe { number: probes.sent + 1, test_id: test_id.clone() };
