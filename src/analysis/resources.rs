@@ -4,12 +4,12 @@
 //! must be told from a leak is a pool that fills and a connection that happens to
 //! be open. So the lowest counts are compared, and growth that has stopped is none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::finding::{CountEvidence, CountStanding, Evidence, Finding, Unit};
 use super::leak_tasks::LeakTasks;
 use crate::plan::LeakPlan;
-use crate::record::{CriterionId, Event, Footprint, RunData, Verdict};
+use crate::record::{CriterionId, Event, FIRST_ELSEWHERE, Footprint, RunData, Verdict};
 
 use super::WORKER;
 
@@ -68,7 +68,26 @@ pub(super) fn resource_criteria(
         return Vec::new();
     }
     let roles = roles(run, leak);
-    RESOURCES.iter().map(|resource| criterion(resource, &roles, worker_changed, plan)).collect()
+    let elsewhere = elsewhere(run);
+    let criterion = |resource: &Resource| {
+        // What the source of a role never knows is not asked of it.
+        let told = |(role, held): &&(String, Held)| {
+            !elsewhere.contains(role.as_str())
+                || held.iter().any(|(_, held)| held.as_ref().and_then(resource.count).is_some())
+        };
+        let told: Vec<&(String, Held)> = roles.iter().filter(told).collect();
+        (!told.is_empty()).then(|| criterion(resource, &told, worker_changed, plan))
+    };
+    RESOURCES.iter().filter_map(criterion).collect()
+}
+
+/// The roles whose figures did not come from `/proc`.
+fn elsewhere(run: &RunData) -> BTreeSet<&str> {
+    let found = run.events.iter().filter_map(|record| match &record.event {
+        Event::ProcessFound { role, pid, .. } if *pid >= FIRST_ELSEWHERE => Some(role.as_str()),
+        _ => None,
+    });
+    found.collect()
 }
 
 /// True if a count of the worker leaves it open whether it leaks, and more tasks may tell.
@@ -118,7 +137,7 @@ fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Held)> {
 
 fn criterion(
     resource: &Resource,
-    roles: &[(String, Held)],
+    roles: &[&(String, Held)],
     worker_changed: bool,
     plan: &LeakPlan,
 ) -> Finding {

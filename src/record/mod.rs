@@ -40,6 +40,6 @@ pub use reasons::{CannotTell, CutShort, LimitWithin, NoLimit, RampBound, Recover
 pub use retained::{MemoryFigures, Retained};
 pub use run::{Damage, ResourceRow, RunData};
 pub use sampling::{RoleSampling, Sampling};
-pub use seen::ProcessSeen;
+pub use seen::{FIRST_ELSEWHERE, ProcessSeen};
 pub use task::{Phase, TaskRecord, TaskStatus};
 pub use verdict::{Criterion, Judgement, Limit, Verdict};

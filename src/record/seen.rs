@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The first number that Linux gives to no process (`PID_MAX_LIMIT`): from here on, a pid stands for a process whose figures
+/// came from elsewhere than `/proc`.
+pub const FIRST_ELSEWHERE: u32 = 1 << 22;
+
 use super::exit::ExitKind;
 
 /// One process that was watched, as it stood when it or the watching ended.

@@ -20,7 +20,7 @@ pub struct ProcessId {
 impl ProcessId {
     /// The first number that Linux gives to no process (`PID_MAX_LIMIT`): from here on they stand for processes of which
     /// only figures are known.
-    pub const FIRST_ELSEWHERE: u32 = 1 << 22;
+    pub const FIRST_ELSEWHERE: u32 = crate::record::FIRST_ELSEWHERE;
 
     /// True for a process whose figures do not come from this machine's `/proc`; its pid is a number of highwater's.
     pub fn is_elsewhere(self) -> bool {

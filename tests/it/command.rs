@@ -45,7 +45,8 @@ fn run(fault: &str) -> (Vec<Value>, Option<i32>, String) {
     let (code, lines, stderr) = Running::start(&mut place.run(arguments, fault)).ended();
     let files = std::fs::read_dir(place.path("results")).unwrap().map(|entry| entry.unwrap().path());
     let tasks = files.into_iter().find(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("memory_leak_stress_test_"))
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with("memory_leak_stress_test_") && name.ends_with(".jsonl")
     });
     (tasks.map(|path| json_lines(&path)).unwrap_or_default(), code, lines.join("\n") + &stderr)
 }

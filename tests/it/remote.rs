@@ -176,11 +176,12 @@ async fn a_leak_elsewhere_is_found_and_so_is_one_of_the_services_own_figures() {
     let mut plan = plan(&exporter, home.path());
     let worker = plan.processes.get_mut("worker").unwrap();
     worker.metrics.series = Some("blocks_in_use".to_string());
+    worker.metrics.unit_bytes = Some(8.0 * 1_048_576.0);
     let measured = check(plan).await;
     let growth = measured.assessment.judgement.criterion("leak.growth").unwrap();
     assert_eq!(growth.verdict, Verdict::Fail, "{}", growth.detail);
     let tasks: Vec<Value> = json_lines(&measured.paths.tasks);
-    assert!(tasks.iter().all(|task| task["worker_rss_delta_mb"] == 1.0), "{tasks:?}");
+    assert!(tasks.iter().all(|task| task["worker_rss_delta_mb"] == 8.0), "{tasks:?}");
 }
 
 #[rstest]

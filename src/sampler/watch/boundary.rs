@@ -93,7 +93,11 @@ impl Watch {
                 shmem_mb: mb(shmem),
                 fds: sum(&alive, |(_, details)| details.fds),
                 threads: sum(&alive, |(process, _)| process.threads.map(u64::from)),
-                processes: Some(alive.len() as u64),
+                // One that stands for a group says nothing of how many there are.
+                processes: alive
+                    .iter()
+                    .all(|(process, _)| !process.id.is_elsewhere())
+                    .then_some(alive.len() as u64),
                 zombies: sum(&alive, |(_, details)| details.zombies),
                 // What a source does not know is absent, and not 0.
                 cpu_s: alive
