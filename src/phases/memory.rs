@@ -104,11 +104,6 @@ impl MemoryReader {
         self.sampler.observe().await
     }
 
-    /// RSS of the worker role now, in bytes; absent if no worker is alive.
-    pub(super) async fn worker_rss(&self) -> Result<Option<u64>> {
-        Ok(self.snapshot().await?.roles.get(WORKER).and_then(|role| role.rss_bytes))
-    }
-
     /// The footprint of the worker role's tree now; absent if no worker is alive.
     ///
     /// With `pss` also its PSS, if that can be read within its budget. Ask for it only while no

@@ -241,6 +241,7 @@ pub(super) mod tests {
                 is_root,
                 rss_bytes: mib * MIB,
                 private_bytes: Some(mib * MIB / 2),
+                knows_cpu: true,
                 cpu_seconds,
                 cpu_percent: 0.0,
                 threads: Some(3),
