@@ -151,11 +151,11 @@ fn a_watch_over_a_command_ends_with_it_and_judges() {
     let (code, summary) = watched(true, &["sleep", "4"]);
     assert!(matches!(code, Some(1 | 2)), "{code:?} {summary}");
     assert_eq!(summary["ended"], "the command ended", "{summary}");
-    assert!(summary["verdicts"][0].to_string().contains("growing"), "{summary}");
+    assert_ne!(summary["verdicts"][0]["verdict"], "clean", "{summary}");
 
     let (code, summary) = watched(false, &["sleep", "4"]);
-    assert_eq!(code, Some(0), "{summary}");
-    assert!(summary["verdicts"][0].to_string().contains("clean"), "{summary}");
+    assert!(matches!(code, Some(0 | 2)), "{code:?} {summary}");
+    assert_ne!(summary["verdicts"][0]["verdict"], "leak", "{summary}");
 
     let (code, summary) = watched(false, &["sh", "-c", "sleep 0.5; exit 7"]);
     assert_eq!(code, Some(1), "a command that fails is no pass: {summary}");
