@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Demo,
     /// The run was asked to stop.
     Interrupted,
+    /// The service refused the first task outright: what is sent does not fit it.
+    Refused,
 }
 
 impl ErrorKind {

@@ -11,7 +11,7 @@ use super::note::{Interruption, Note};
 use super::probe::{self, ConditionGrowth, conditions};
 use super::soak::{Soak, soak};
 use super::soak_criteria::soak_criteria;
-use super::{WORKER, in_flight, knee, late, ramp_criteria, resources, sampling, works};
+use super::{WORKER, answers, in_flight, knee, late, ramp_criteria, resources, sampling, works};
 use crate::plan::Plan;
 use crate::record::{CriterionId, Event, Limit, Moment, RunData, Verdict};
 
@@ -97,6 +97,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         findings.extend(ramp_criteria::ramp_criteria(limit, levels, &plan.ramp));
         notes.extend(limit::flaky_note(levels, &plan.ramp));
         notes.extend(knee::knee_note(levels).or_else(|| knee::plateau_note(levels)));
+        notes.extend(answers::answers_note(levels));
     }
     notes.extend(retries(run));
     notes.extend(run.events.iter().filter_map(|record| match &record.event {

@@ -30,6 +30,9 @@ pub struct Level {
     pub rtf: Option<Summary>,
     /// Seconds from submission to result of those that succeeded.
     pub seconds: Option<Summary>,
+    /// Sizes of their answers in bytes, where these are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_bytes: Option<Summary>,
     /// Seconds that they waited in the service before they were processed, where that is known.
     pub queue_seconds: Option<Summary>,
     /// Seconds from the first submission to the last result.
@@ -134,6 +137,7 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         succeeded,
         rtf: figures(|task| task.rtf),
         seconds: figures(|task| task.processing_time),
+        answer_bytes: figures(|task| task.answer_bytes.map(|bytes| bytes as f64)),
         queue_seconds: figures(|task| task.queue_seconds),
         load_s: facts.load_s,
         full: facts.full,

@@ -4,6 +4,7 @@
 //! functions decide live whether a level held, judge a run at its end, and
 //! judge it again from a journal that is a year old.
 
+mod answers;
 mod arms;
 mod attempt;
 mod attribution;

@@ -57,6 +57,15 @@ pub enum Note {
         /// Tasks per second there.
         held_throughput: f64,
     },
+    /// The answers of a level are suddenly much faster or smaller than those of all levels below it.
+    Answers {
+        /// At this level.
+        at: u32,
+        /// The median time of its tasks and the shortest median below, in seconds, if it is faster.
+        faster: Option<(f64, f64)>,
+        /// The median size of its answers and the smallest median below, in bytes, if they are smaller.
+        smaller: Option<(f64, f64)>,
+    },
     /// Tasks were sent again after a failure.
     Retries {
         /// Tasks that were.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::PlanArgs;
+use super::args::DoctorArgs;
 use super::output::say;
 use super::tree;
 use crate::error::{Error, ErrorKind, Result};
@@ -15,8 +15,8 @@ use crate::{audio, service, session};
 /// A run writes a few hundred bytes per task and second, so this lasts for weeks.
 const DISK_MB: f64 = 100.0;
 
-pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
-    let loaded = plan::load_with_origin(args.config.as_deref(), &args.overrides())?;
+pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
+    let loaded = plan::load_with_origin(args.plan.config.as_deref(), &args.plan.overrides())?;
     let configuration = match &loaded.file {
         Some(file) => file.display().to_string(),
         None => "defaults (no highwater.toml here; `highwater init` writes one)".to_string(),
@@ -35,6 +35,9 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
         Err(error) => checks.push(("reading", Err(error))),
     }
     checks.push(("audio", recordings(&plan)));
+    if args.trial {
+        checks.push(("trial", trial(&plan)));
+    }
     checks.push(("results", results(&plan.results)));
     checks.push(("disk", disk(&plan.results)));
 
@@ -51,16 +54,44 @@ pub(super) fn doctor(args: &PlanArgs) -> Result<u8> {
             }
         }
     }
-    say!("{}", if healthy { "ready: `highwater run`" } else { "not ready" });
+    let flags = repeated(std::env::args().skip_while(|argument| argument != "doctor").skip(1));
+    match (healthy, args.trial) {
+        (false, _) => say!("not ready"),
+        (true, true) => say!("ready: `highwater run{flags}`"),
+        (true, false) => say!(
+            "everything is there; no task was sent yet: `highwater doctor{flags} --trial` sends one, \
+             `highwater run{flags}` tests the service"
+        ),
+    }
     Ok(if healthy { 0 } else { ErrorKind::Config.exit_code() })
 }
 
+/// The arguments after `doctor`, as a shell takes them, without `--trial`: the run needs them too.
+fn repeated(arguments: impl Iterator<Item = String>) -> String {
+    let plain = |argument: &str| {
+        !argument.is_empty()
+            && argument.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c))
+    };
+    let quoted = |argument: String| match plain(&argument) {
+        true => format!(" {argument}"),
+        false => format!(" '{}'", argument.replace('\'', r"'\''")),
+    };
+    arguments.filter(|argument| argument != "--trial").map(quoted).collect()
+}
+
+fn trial(plan: &Plan) -> Result<String> {
+    runtime()?.block_on(session::try_task(plan))
+}
+
 fn service(plan: &Plan) -> Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    runtime()?.block_on(session::check_service(plan))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
-    runtime.block_on(session::check_service(plan))
+        .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))
 }
 
 /// One check for each role: the tree that was found and why, or what is missing.
@@ -150,4 +181,18 @@ fn disk(directory: &Path) -> Result<String> {
 #[cfg(not(unix))]
 fn disk(_directory: &Path) -> Result<String> {
     Ok("not checked on this system".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_repeated_as_a_shell_takes_them() {
+        let given = ["--preset", "http", "--trial", "--json-body", r#"{"text": "it's"}"#, "--health", ""];
+        assert_eq!(
+            repeated(given.map(String::from).into_iter()),
+            r#" --preset http --json-body '{"text": "it'\''s"}' --health ''"#
+        );
+    }
 }

@@ -5,11 +5,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Override, Plan};
 
 /// Keys that say which service is tested and how it is found. The embedded service says that itself.
-const OF_A_SERVICE: [&str; 10] = [
+const OF_A_SERVICE: [&str; 13] = [
     "preset",
     "target.url",
     "target.kind",
     "target.health",
+    "target.health_pointer",
+    "target.health_equals",
+    "target.success.",
     "target.auth_env",
     "target.auth_header",
     "target.asr.",
@@ -37,6 +40,9 @@ pub(super) fn misplaced(target: &Target<'_>, plan: &PlanArgs) -> Result<()> {
     let flags = [
         ("--url", plan.url.is_some()),
         ("--preset", plan.preset.is_some()),
+        ("--path", plan.path.is_some()),
+        ("--json-body", plan.json_body.is_some()),
+        ("--health", plan.health.is_some()),
         ("--worker-pid", plan.worker_pid.is_some()),
         ("--worker-pidfile", plan.worker_pidfile.is_some()),
         ("--worker-port", plan.worker_port.is_some()),

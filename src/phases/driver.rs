@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::recorder::Recorder;
@@ -10,7 +11,7 @@ use super::workers::{Mark, Workers};
 use crate::error::Result;
 use crate::plan::{Plan, TargetPlan};
 use crate::record::{Event, TaskStatus};
-use crate::service::{AnyTarget, Completion, Input, TaskError, TimeLimit, Unwell};
+use crate::service::{AnyTarget, Completion, Input, TaskError, TimeLimit, Unwell, trial};
 use crate::units::round;
 
 /// If other workers are left after one was lost, tasks that ran on those can still end well: they get
@@ -44,6 +45,9 @@ pub(super) struct Driver {
     recorder: Arc<Recorder>,
     workers: Workers,
     stop: Stop,
+    /// The first task of the run is its trial, and has not ended yet.
+    on_trial: AtomicBool,
+    plan: Plan,
 }
 
 impl Driver {
@@ -55,7 +59,8 @@ impl Driver {
         stop: Stop,
     ) -> Driver {
         let (limits, exit_grace_s) = (plan.target.clone(), plan.ramp.exit_grace_s);
-        Driver { target, limits, exit_grace_s, recorder, workers, stop }
+        let (on_trial, plan) = (AtomicBool::new(true), plan.clone());
+        Driver { target, limits, exit_grace_s, recorder, workers, stop, on_trial, plan }
     }
 
     /// Fails once the run has been asked to stop.
@@ -104,7 +109,8 @@ impl Driver {
     /// As [`Driver::drive`], without an event at its start and its end.
     ///
     /// # Errors
-    /// As [`Driver::drive`].
+    /// As [`Driver::drive`]; [`crate::ErrorKind::Refused`] if it is the first task of the run, and the service
+    /// refuses it in a way that no repetition changes.
     pub(super) async fn drive_in_block(&self, input: &Input, test_id: &str, mark: Mark) -> Result<Ended> {
         let started = Instant::now();
         let mut retries = 0;
@@ -128,6 +134,12 @@ impl Driver {
                 _ => break result,
             }
         };
+        if self.on_trial.swap(false, Ordering::Relaxed)
+            && let Err(error) = &result
+            && let Some(refused) = trial::refused(error, &self.plan)
+        {
+            return Err(refused);
+        }
         Ok(Ended { started, seconds: started.elapsed().as_secs_f64(), result, retries })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, ProcessPlan, RqPlan, TargetKind};
+use super::{Plan, ProcessPlan, RqPlan, SuccessPlan, TargetKind};
 
 /// A kind of service, with the roles and endpoints that it usually has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +15,8 @@ pub enum Preset {
     /// `/api/v1/health`. Its worker is RQ's, of the queue `asr-queue`; a `uvicorn` (role `api`) and an
     /// `asr-backend` (role `backend`) are watched where they run.
     AsrRq,
-    /// A speech server with the interface of OpenAI's transcriptions; it is healthy where `/v1/models` answers.
+    /// A speech server with the interface of OpenAI's transcriptions; it is healthy where `/v1/models` answers, and
+    /// an empty text is no success.
     Openai,
     /// A service that does one task per HTTP request, without a health endpoint.
     Http,
@@ -39,6 +40,9 @@ impl Preset {
             Preset::Openai => {
                 target.kind = TargetKind::Openai;
                 target.health = "/v1/models".to_string();
+                // A recording with speech has words: an empty text is a failure under another name.
+                target.success =
+                    SuccessPlan { pointer: "/text".to_string(), not_empty: true, ..SuccessPlan::default() };
             }
             Preset::Http => target.kind = TargetKind::Http,
         }
@@ -105,6 +109,8 @@ mod tests {
             let plan = layer(Some((Path::new("a.toml"), lines)), [], &[]).unwrap();
             assert_eq!(plan.preset, Some(preset));
             assert!(lines.lines().count() <= 30, "{preset:?}");
+            let matter = lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+            assert!(preset != Preset::Http || matter <= 10, "{matter} lines");
             // What is commented out is valid as well; a comment in words has a space after the `#`.
             let shown = |line: &str| match line.strip_prefix('#') {
                 Some(key) if !key.starts_with(' ') => format!("{key}\n"),

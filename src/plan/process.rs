@@ -1,8 +1,12 @@
 //! How the processes of a role are found, as data.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
+
+use super::from_environment;
 
 /// How the processes of one role are found.
 ///
@@ -81,6 +85,33 @@ pub struct RqPlan {
     #[schemars(example = "redis://localhost:6379/0")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+}
+
+/// The role of the Redis whose registry of workers is asked.
+pub(crate) const REDIS: &str = "redis";
+
+/// The port of Redis where its URL names none.
+const REDIS_PORT: u16 = 6379;
+
+/// The port of a Redis on this machine; `None` for one elsewhere, and for a socket that is no port.
+fn local_redis_port(url: &str) -> Option<u16> {
+    let place = url.strip_prefix("redis://")?.split(['/', '?', '#']).next()?;
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (place, REDIS_PORT),
+    };
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]").then_some(port)
+}
+
+/// Watches the Redis of `rq.url` as a role of its own if it is on this machine; a plan that has such a role knows better.
+pub(crate) fn watch_local_redis(roles: &mut BTreeMap<String, ProcessPlan>) {
+    let urls = roles.values().filter_map(|role| role.rq.url.as_deref());
+    let port = urls.filter_map(|url| local_redis_port(&from_environment(url))).next();
+    if let Some(port) = port.filter(|_| !roles.contains_key(REDIS)) {
+        let redis = ProcessPlan { port: Some(port), optional: true, ..ProcessPlan::default() };
+        roles.insert(REDIS.to_string(), redis);
+    }
 }
 
 impl RqPlan {
@@ -184,5 +215,32 @@ impl ProcessPlan {
             Some(count) => count == Count::One,
             None => !exact && self.patterns.is_empty(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_redis_is_a_role_of_its_own() {
+        let ports = [
+            ("redis://localhost", Some(6379)),
+            ("redis://:secret@127.0.0.1:6380/0", Some(6380)),
+            ("redis://[::1]/1", Some(6379)),
+            ("redis://db.example.org:6379/0", None),
+            ("unix:///run/redis.sock", None),
+        ];
+        for (url, port) in ports {
+            assert_eq!(local_redis_port(url), port, "{url}");
+        }
+        let rq = RqPlan { queue: Some("q".to_string()), url: Some("redis://localhost:7000".to_string()) };
+        let worker = ProcessPlan { rq, ..ProcessPlan::default() };
+        let mut roles = BTreeMap::from([("worker".to_string(), worker)]);
+        watch_local_redis(&mut roles);
+        assert_eq!((roles[REDIS].port, roles[REDIS].optional), (Some(7000), true));
+        roles.insert(REDIS.to_string(), ProcessPlan { pid: Some(7), ..ProcessPlan::default() });
+        watch_local_redis(&mut roles);
+        assert_eq!(roles[REDIS].pid, Some(7));
     }
 }

@@ -37,7 +37,7 @@ pub struct RampPlan {
     /// No level begins after this time; 0 for no bound.
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub max_s: f64,
-    /// True tries a level that broke once more, unless a process died.
+    /// True tries a level that broke once more, unless the kernel killed a process for want of memory.
     #[default = true]
     pub repeat_broken: bool,
     /// True tries the level below the limit once more.
@@ -56,7 +56,8 @@ pub struct RampPlan {
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub hold_s: f64,
     /// Tasks shorter than this say little in one batch: the level then goes on to three tasks for each task
-    /// outstanding at once, and to `short_tasks` at least. 0 for off.
+    /// outstanding at once, and to `short_tasks` at least; with tasks up to five times as long, to three for each.
+    /// 0 for off.
     #[default = 0.2]
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub short_s: f64,

@@ -36,6 +36,14 @@ pub struct TargetPlan {
     /// The path that answers 2xx while the service is healthy; empty if there is none, and then it is enough
     /// that the service takes connections.
     pub health: String,
+    /// A JSON pointer into the answer of `health`, such as `/redis_connected`: the value there must be as
+    /// `health_equals` says. Empty to judge by the status alone.
+    pub health_pointer: String,
+    /// The value at `health_pointer` of a healthy service, or all of its answer where that is empty. Left out, the
+    /// value at the pointer must be true.
+    #[schemars(example = &"ok")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_equals: Option<serde_json::Value>,
     /// The most time that a task may take from submission to result.
     #[default = 600.0]
     #[schemars(range(max = WEEK_S), extend("exclusiveMinimum" = 0))]
@@ -71,6 +79,8 @@ pub struct TargetPlan {
     /// The word before the secret in that header; empty for none.
     #[default = "Bearer"]
     pub auth_scheme: String,
+    /// What the answer of a task must hold to be a success, whatever its status.
+    pub success: SuccessPlan,
     /// A PEM file with certificates of authorities that are trusted in addition to the system's; empty for none.
     pub ca_file: String,
     /// `kind = "asr"`: submit a multipart upload, then poll.
@@ -81,6 +91,33 @@ pub struct TargetPlan {
     pub http: HttpPlan,
     /// `kind = "command"`: the run of a program is one task.
     pub command: CommandPlan,
+}
+
+/// What the answer of a task must hold to be a success: conditions on one value of it, all of which must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct SuccessPlan {
+    /// A JSON pointer to that value, such as `/result/text`; empty for the whole answer. The value must be there.
+    pub pointer: String,
+    /// True if it must not be null, an empty list or object, or a text of nothing but spaces.
+    pub not_empty: bool,
+    /// The value that it must have.
+    #[schemars(example = &"done")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equals: Option<serde_json::Value>,
+    /// A regular expression that must match somewhere in its text; empty for none.
+    pub matches: String,
+    /// The least that it may be: a number itself, a text by its characters, a list by its entries.
+    #[schemars(example = 10.0, range(min = 0.0, max = 1e12))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+}
+
+impl SuccessPlan {
+    /// True if anything is asked of an answer.
+    pub fn asks(&self) -> bool {
+        self != &SuccessPlan::default()
+    }
 }
 
 /// The submit-and-poll contract of a speech-recognition service.

@@ -155,6 +155,9 @@ pub struct TaskRecord {
     /// How often the task was sent again after a failure; absent for 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
+    /// The size of the answer of a task that succeeded, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_bytes: Option<u64>,
 }
 
 impl TaskRecord {
@@ -195,6 +198,7 @@ impl TaskRecord {
             attempt: None,
             queue_seconds: None,
             retries: None,
+            answer_bytes: None,
         }
     }
 

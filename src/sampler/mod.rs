@@ -16,6 +16,7 @@ mod allowance;
 pub mod anatomy;
 mod client;
 mod counters;
+mod cpu;
 mod csv;
 mod elsewhere;
 mod event;
@@ -37,6 +38,7 @@ pub use client::SamplerClient;
 pub(crate) use counters::Counters;
 pub use csv::HEADER as CSV_HEADER;
 pub use event::{EventKind, ProcessEvent};
+pub(crate) use find::silent_redis;
 pub use find::{Candidate, Evidence, Found, NearMiss, RoleFound, RqWorker, find, find_processes};
 pub use process::{
     Clock, CpuTime, Details, MachineMemory, Newborns, ProcessFacts, ProcessId, ProcessInfo, ProcessSource,

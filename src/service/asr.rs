@@ -8,11 +8,13 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::client::{self, Client, Lane, Outgoing, Part};
+use super::health::Health;
 use super::looks::Looks;
 use super::multipart;
 use super::poll::poll_delay;
 use super::queue::QueueWatch;
 use super::stream::Messages;
+use super::success::Success;
 use super::{Completion, Input, Target, TaskError, Unwell, base, json};
 use crate::plan::{AsrPlan, TargetPlan};
 
@@ -27,7 +29,8 @@ pub struct AsrTarget {
     client: Client,
     looks: Arc<Looks>,
     base: String,
-    health: String,
+    health: Health,
+    success: Option<Success>,
     /// The headers of a request for a stream of statuses.
     stream_headers: Option<HeaderMap>,
     plan: AsrPlan,
@@ -52,7 +55,8 @@ impl AsrTarget {
             stream_headers,
             looks: Arc::new(Looks::new(plan.asr.max_polls_per_s)),
             base: base(&plan.url),
-            health: filled.health,
+            health: Health::of_plan(&filled)?,
+            success: Success::of_plan(&filled.success)?,
             plan: filled.asr,
         })
     }
@@ -215,7 +219,11 @@ impl AsrTarget {
         Some(if is(&plan.done) {
             let told =
                 (!plan.queue_field.is_empty()).then(|| result.get(&plan.queue_field)?.as_f64()).flatten();
+            if let Some(Err(error)) = self.success.as_ref().map(|success| success.check(result)) {
+                return Some(Err(error));
+            }
             Ok(Completion {
+                answer_bytes: Some(result.to_string().len() as u64),
                 task_id: Some(task_id.to_string()),
                 audio_seconds: result.get(&plan.duration_field).and_then(Value::as_f64),
                 queue_seconds: told.or_else(|| queue.seconds()),

@@ -10,6 +10,8 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::client::Client;
+use super::health::Health;
+use super::success::Success;
 use super::{Cause, Completion, Input, Stage, Target, TaskError, Unwell};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{CommandPlan, TargetPlan};
@@ -25,8 +27,10 @@ type Files = Vec<(String, Arc<NamedTempFile>)>;
 pub struct CommandTarget {
     url: String,
     /// Who is asked for the service's health; absent if there is no endpoint for that.
-    client: Option<(Client, String)>,
+    client: Option<(Client, Health)>,
     plan: CommandPlan,
+    /// The conditions of `target.success`.
+    conditions: Option<Success>,
     success: Option<Regex>,
     duration: Option<Regex>,
     /// The number of the last task.
@@ -56,11 +60,12 @@ impl CommandTarget {
         };
         let client = match filled.health.as_str() {
             "" => None,
-            health => Some((Client::of_plan(plan)?, health.to_string())),
+            _ => Some((Client::of_plan(plan)?, Health::of_plan(&filled)?)),
         };
         Ok(CommandTarget {
             url: filled.url.trim_end_matches('/').to_string(),
             client,
+            conditions: Success::of_plan(&filled.success)?,
             success: pattern("success_pattern", &command.success_pattern)?,
             duration: pattern("duration_pattern", &command.duration_pattern)?,
             plan: command,
@@ -131,6 +136,12 @@ impl CommandTarget {
         if let Some(pattern) = self.success.as_ref().filter(|pattern| !pattern.is_match(output)) {
             return Err(TaskError::malformed(format!("the output does not match `{pattern}`")));
         }
+        if let Some(conditions) = &self.conditions {
+            match &json {
+                Some(json) => conditions.check(json)?,
+                None => conditions.check_bytes(output.as_bytes())?,
+            }
+        }
         let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
         let found = match &self.duration {
             Some(pattern) => pattern.captures(output).and_then(|groups| groups.get(1)?.as_str().parse().ok()),
@@ -138,7 +149,7 @@ impl CommandTarget {
             None => at(&self.plan.duration_pointer).and_then(number),
         };
         let audio_seconds = found.filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
-        Ok(Completion { audio_seconds, ..Completion::default() })
+        Ok(Completion { audio_seconds, answer_bytes: Some(output.len() as u64), ..Completion::default() })
     }
 }
 

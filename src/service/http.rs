@@ -8,6 +8,8 @@ use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::client::{Client, Outgoing, Part};
+use super::health::Health;
+use super::success::Success;
 use super::template::{Template, Variation};
 use super::{Completion, Input, Target, TaskError, Unwell, base, client, json, multipart};
 use crate::error::{Error, ErrorKind};
@@ -18,7 +20,8 @@ use crate::plan::{HttpPlan, TargetPlan};
 pub struct HttpTarget {
     client: Client,
     base: String,
-    health: String,
+    health: Health,
+    success: Option<Success>,
     method: Method,
     headers: HeaderMap,
     /// Headers whose values differ from task to task.
@@ -77,7 +80,8 @@ impl HttpTarget {
             path,
             client,
             base: base(&plan.url),
-            health: filled.health,
+            health: Health::of_plan(&filled)?,
+            success: Success::of_plan(&filled.success)?,
             method,
             body,
             content_type: (!named).then_some(kind),
@@ -184,6 +188,9 @@ impl HttpTarget {
                 return Err(TaskError::malformed(format!("the answer has nothing at `{pointer}`")));
             }
         }
-        Ok(Completion::default())
+        if let Some(success) = &self.success {
+            success.check_bytes(&answer.body)?;
+        }
+        Ok(Completion { answer_bytes: Some(answer.body.len() as u64), ..Completion::default() })
     }
 }

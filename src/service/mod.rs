@@ -11,6 +11,7 @@ mod command;
 #[cfg(any(feature = "collect", feature = "remote"))]
 mod endpoint;
 mod error;
+mod health;
 mod http;
 mod inputs;
 mod looks;
@@ -20,7 +21,9 @@ mod poll;
 mod queue;
 mod spread;
 mod stream;
+mod success;
 mod template;
+pub(crate) mod trial;
 mod unwell;
 mod variations;
 
@@ -72,6 +75,8 @@ pub struct Completion {
     pub audio_seconds: Option<f64>,
     /// How long the task waited in the service's queue, in seconds, if known.
     pub queue_seconds: Option<f64>,
+    /// The size of the answer in bytes, if known.
+    pub answer_bytes: Option<u64>,
 }
 
 /// A service under test.

@@ -4,6 +4,8 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::client::{self, Client, Outgoing, Part};
+use super::health::Health;
+use super::success::Success;
 use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
 use crate::plan::{OpenAiPlan, TargetPlan};
 
@@ -13,7 +15,8 @@ pub struct OpenAiTarget {
     client: Client,
     /// Where it is, as the plan has it: without the values of variables.
     endpoint: String,
-    health: String,
+    health: Health,
+    success: Option<Success>,
     plan: OpenAiPlan,
 }
 
@@ -28,7 +31,8 @@ impl OpenAiTarget {
         Ok(OpenAiTarget {
             client: Client::of_plan(plan)?,
             endpoint: format!("{}{}", base(&plan.url), plan.openai.path),
-            health: filled.health,
+            health: Health::of_plan(&filled)?,
+            success: Success::of_plan(&filled.success)?,
             plan: filled.openai,
         })
     }
@@ -96,8 +100,15 @@ impl OpenAiTarget {
                 None => TaskError::malformed("the transcription has no `text`"),
             });
         }
+        if let Some(success) = &self.success {
+            success.check(&transcription)?;
+        }
         let audio_seconds = transcription.get("duration").and_then(seconds);
-        Ok(Completion { audio_seconds, ..Completion::default() })
+        Ok(Completion {
+            audio_seconds,
+            answer_bytes: Some(answer.body.len() as u64),
+            ..Completion::default()
+        })
     }
 }
 

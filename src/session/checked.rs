@@ -1,7 +1,7 @@
 //! The first step of every run: is its plan valid?
 
 use crate::error::Result;
-use crate::plan::{Plan, Preset, TargetKind, validate};
+use crate::plan::{Plan, Preset, TargetKind, validate, watch_local_redis};
 
 /// The plan as it is run, if it is valid: made in code or of texts, it passes the same checks.
 ///
@@ -15,13 +15,18 @@ pub(crate) fn checked(mut plan: Plan, embedded: bool) -> Result<Plan> {
         // A program reaches it by its URL.
         if plan.target.kind != TargetKind::Command {
             plan.target.kind = preset.target.kind;
+            plan.target.success = preset.target.success;
         }
         plan.target.url = preset.target.url;
         plan.target.health = preset.target.health;
+        plan.target.health_pointer = preset.target.health_pointer;
+        plan.target.health_equals = preset.target.health_equals;
         plan.target.asr = preset.target.asr;
         // A secret of another service is none of its business.
         plan.target.auth_env = String::new();
         plan.processes = preset.processes;
+    } else {
+        watch_local_redis(&mut plan.processes);
     }
     validate(&plan)?;
     Ok(plan)

@@ -14,7 +14,7 @@ pub use builder::SessionBuilder;
 pub(crate) use checked::checked;
 pub(crate) use embedded::Embedded;
 pub use files::write_report;
-pub use reach::check_service;
+pub use reach::{check_service, try_task};
 pub(crate) use up::{Up, start_sampler};
 
 use crate::assessment::{Assessment, assess};

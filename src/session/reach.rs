@@ -1,10 +1,12 @@
 //! Is the service there, and well?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Plan, TargetKind, TargetPlan};
-use crate::service::{self, AnyTarget, Unwell};
+use crate::inputs::planned_inputs;
+use crate::plan::{AudioKind, Plan, TargetKind, TargetPlan};
+use crate::service::{self, AnyTarget, Unwell, trial};
+use crate::units::time;
 
 /// How long a service may take to answer its first health check, in steps of [`HEALTH_STEP`].
 const HEALTH_TRIES: u32 = 5;
@@ -43,25 +45,59 @@ pub(super) async fn reach(target: &dyn AnyTarget, subject: &str, plan: Option<&T
         }
         tokio::time::sleep(HEALTH_STEP).await;
     }
-    let hint = hint(unwell.status);
+    let hint = hint(unwell.status, plan);
     Err(Error::new(ErrorKind::Unreachable, format!("{subject} is not ready: {unwell}")).hint(hint))
 }
 
+/// Sends one task to the service that a plan describes, and says how it ended.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] or [`ErrorKind::Unreachable`] with what came back and a hint.
+pub async fn try_task(plan: &Plan) -> Result<String> {
+    let target = service::of_plan(plan)?;
+    let inputs = planned_inputs(plan)?;
+    let started = Instant::now();
+    let limit = Duration::from_secs_f64(plan.target.timeout_s);
+    let ended = tokio::time::timeout(limit, target.perform(inputs.get(AudioKind::Short))).await;
+    let failed = |what: String| {
+        Error::new(ErrorKind::Unreachable, format!("one task did not succeed: {what}"))
+            .hint("the service's log should tell why")
+    };
+    match ended {
+        Ok(Ok(done)) => {
+            let size = done.answer_bytes.map_or(String::new(), |bytes| format!(", answer of {bytes} bytes"));
+            Ok(format!("one task succeeded in {}{size}", time(started.elapsed().as_secs_f64())))
+        }
+        Ok(Err(error)) => Err(trial::refused(&error, plan).unwrap_or_else(|| failed(error.to_string()))),
+        Err(_) => Err(failed(format!("no result within {} s", plan.target.timeout_s))),
+    }
+}
+
 /// What to do about a service that is not well: one that answers need not be started.
-fn hint(status: Option<u16>) -> &'static str {
+fn hint(status: Option<u16>, plan: Option<&TargetPlan>) -> String {
     match status {
         Some(404 | 405) => {
-            "it is up, but has no such path: set `target.health` to the one it has, or to `\"\"` if it has none"
+            let path = "it is up, but has no such path: name the one it has with `--health PATH`, or `--health ''` if \
+                        it has none (`target.health`)";
+            match plan.map(|plan| plan.kind) {
+                // What follows would send recordings to a service that may have nothing to do with speech.
+                Some(TargetKind::Asr | TargetKind::Openai) => format!(
+                    "{path}\nif it is no speech recogniser: `--preset http --path PATH --json-body '{{…}}' --health PATH`"
+                ),
+                _ => path.to_string(),
+            }
         }
         Some(401 | 403) => {
-            "it is up, and asks for a secret: name the variable that holds it with `target.auth_env`, or set \
-             `target.health` to a path that needs none"
+            "it is up, and asks for a secret: name the variable that holds it with `target.auth_env`, or \
+                            set `target.health` to a path that needs none"
+                .to_string()
         }
-        Some(_) => "it is up, and says that it is not well: its log should tell why",
+        Some(_) => "it is up, and says that it is not well: its log should tell why".to_string(),
         None => {
             "start the service, or say where it is with `--url URL` (or `target.url` in `highwater.toml`)\n\
-             `--preset http` and `--preset openai` are for services that are addressed in another way\n\
-             `highwater run --demo` needs no service: it tests the embedded one"
+                 `--preset http` and `--preset openai` are for services that are addressed in another way\n\
+                 `highwater run --demo` needs no service: it tests the embedded one"
+                .to_string()
         }
     }
 }
@@ -72,9 +108,12 @@ mod tests {
 
     #[test]
     fn the_hint_is_about_what_is_wrong() {
-        assert!(hint(Some(404)).starts_with("it is up, but has no such path"));
-        assert!(hint(Some(401)).contains("target.auth_env"));
-        assert!(hint(Some(503)).contains("not well"));
-        assert!(hint(None).starts_with("start the service"));
+        let (http, asr) = (Some(Plan::http("http://a", "/").target), Some(Plan::asr("http://a").target));
+        assert!(hint(Some(404), http.as_ref()).starts_with("it is up, but has no such path"));
+        assert!(!hint(Some(404), http.as_ref()).contains("--preset"));
+        assert!(hint(Some(404), asr.as_ref()).contains("--preset http --path PATH"));
+        assert!(hint(Some(401), None).contains("target.auth_env"));
+        assert!(hint(Some(503), None).contains("not well"));
+        assert!(hint(None, None).starts_with("start the service"));
     }
 }

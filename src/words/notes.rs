@@ -5,7 +5,7 @@ use std::fmt;
 use super::numbers::{count, mb, signed_mb};
 use crate::analysis::{Interruption, Kept, LateFree, Note, Rate};
 use crate::record::Damage;
-use crate::units::{round, significant};
+use crate::units::{round, significant, time};
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,6 +60,19 @@ impl fmt::Display for Note {
                 significant(*throughput),
                 significant(*held_throughput)
             ),
+            Note::Answers { at, faster, smaller } => {
+                let pairs = [
+                    faster.map(|(here, below)| format!("they took {} (median; {} below)", time(here), time(below))),
+                    smaller.map(|(here, below)| format!("they have {here:.0} bytes (median; {below:.0} below)")),
+                ];
+                let what: Vec<String> = pairs.into_iter().flatten().collect();
+                write!(
+                    f,
+                    "the answers at c={at} are unlike those at the levels below it: {}. If these are refusals with a \
+                     status of success, `target.success` tells them from results",
+                    what.join(", and ")
+                )
+            }
             Note::Retries { tasks, of, retries } => write!(
                 f,
                 "{tasks} of {} {} sent again after a failure, {} in all (`target.retries`)",

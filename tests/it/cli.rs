@@ -434,7 +434,7 @@ fn doctor_finds_the_embedded_service_well() {
         &format!("  pid {worker}  up "),
         "(2 s, ",
         "can be written",
-        "ready: `highwater run`",
+        "everything is there; no task was sent yet: `highwater doctor --url http://127.0.0.1:",
     ] {
         assert!(ended.stdout.contains(part), "`{part}` is missing in: {}", ended.stdout);
     }

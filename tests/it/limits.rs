@@ -318,6 +318,14 @@ fn a_soak_gives_the_leak_verdict_under_load_with_its_rates() {
     assert!(found["mb_per_hour"].as_f64().unwrap() > rate, "{found}");
     assert!(found["hours_to_cap"].as_f64().unwrap() > 0.0, "{found}");
 
+    let (exit, capped, stderr) = soak("--concurrency 2 --for 600s --cap-mb 300", "--leak 20MB --wait 100ms");
+    assert_eq!(exit, Some(1), "{stderr}");
+    assert!(stderr.contains("is above the cap of 300 MB (`soak.cap_mb`)"), "{stderr}");
+    let found = soak_of(&capped);
+    assert!(found["peak_mb"].as_f64() > Some(300.0) && found["seconds"].as_f64() < Some(300.0), "{found}");
+    let cap = capped["criteria"].as_array().unwrap().iter().find(|one| one["name"] == "soak.cap").unwrap();
+    assert_eq!(cap["verdict"], "fail", "{cap}");
+
     let (_, clean, stderr) = soak("--concurrency 2 --tasks 120", "");
     let found = soak_of(&clean);
     assert_ne!(found["verdict"], "fail", "{stderr}");

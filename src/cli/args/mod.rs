@@ -65,7 +65,7 @@ pub(super) enum Command {
     #[command(after_help = JUDGE_HELP)]
     Judge(JudgeArgs),
     /// Check everything that a run needs, and say what to do where something is missing
-    Doctor(PlanArgs),
+    Doctor(DoctorArgs),
     /// Write a commented highwater.toml
     Init(InitArgs),
     /// Run the embedded speech service, with real faults planted on request
@@ -105,6 +105,16 @@ pub(super) struct ReportArgs {
     /// Print the report as JSON instead of Markdown
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) plan: PlanArgs,
+
+    /// Also send one task: a run is sure to begin only where it succeeds
+    #[arg(long)]
+    pub(super) trial: bool,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,18 @@ pub(in crate::cli) struct PlanArgs {
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Service")]
     pub(in crate::cli) preset: Option<PresetArg>,
 
+    /// The path that a plain HTTP service takes tasks at (--preset http) [default: /]
+    #[arg(long, value_name = "PATH", help_heading = "Service")]
+    pub(in crate::cli) path: Option<String>,
+
+    /// The JSON that is sent to it; `{{uuid}}` and `{{random 200}}` in it make every request a new one
+    #[arg(long, value_name = "JSON", value_parser = json, help_heading = "Service")]
+    pub(in crate::cli) json_body: Option<serde_json::Value>,
+
+    /// The path that answers 2xx while the service is healthy; '' if there is none
+    #[arg(long, value_name = "PATH", help_heading = "Service")]
+    pub(in crate::cli) health: Option<String>,
+
     /// The worker process, instead of finding it by its command line
     #[arg(long, value_name = "PID", help_heading = "Service", group = "worker")]
     pub(in crate::cli) worker_pid: Option<u32>,
@@ -104,6 +116,11 @@ pub(super) fn assignment(text: &str) -> Result<Override, String> {
     }
 }
 
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("it is no JSON: {error}, e.g. `{{\"text\": \"hello\"}}`"))
+}
+
 /// The overrides that flags stand for.
 pub(in crate::cli) type Overrides = Vec<Override>;
 
@@ -117,6 +134,9 @@ impl PlanArgs {
         put(&mut overrides, "results", self.results.as_ref());
         put(&mut overrides, "target.url", self.url.as_ref());
         put(&mut overrides, "preset", self.preset.map(Preset::from));
+        put(&mut overrides, "target.http.path", self.path.as_ref());
+        put(&mut overrides, "target.http.json", self.json_body.as_ref());
+        put(&mut overrides, "target.health", self.health.as_ref());
         put(&mut overrides, "processes.worker.pid", self.worker_pid);
         put(&mut overrides, "processes.worker.pidfile", self.worker_pidfile.as_ref());
         put(&mut overrides, "processes.worker.port", self.worker_port);

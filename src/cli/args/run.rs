@@ -160,7 +160,13 @@ mod tests {
             "--url",
             "http://h",
             "--preset",
-            "openai",
+            "http",
+            "--path",
+            "/summarise",
+            "--json-body",
+            r#"{"text": "item {{n}}", "options": {"deep": [1, true]}}"#,
+            "--health",
+            "",
             "--worker-pid",
             "7",
             "--max-delta-mb",
@@ -198,6 +204,9 @@ mod tests {
         let Command::Run(run) = Cli::try_parse_from(args).unwrap().command else { panic!() };
         let plan = crate::plan::layer(None, [], &run.overrides()).unwrap();
         assert_eq!((plan.leak.repeats, plan.ramp.max, plan.processes["worker"].pid), (3, 4, Some(7)));
+        assert_eq!((&*plan.target.http.path, &*plan.target.health), ("/summarise", ""));
+        let body = serde_json::json!({"text": "item {{n}}", "options": {"deep": [1, true]}});
+        assert_eq!(plan.target.http.json, Some(body));
         assert_eq!(plan.baseline, Some("b.jsonl".into()));
         assert_eq!(plan.ramp.search, crate::plan::SearchKind::Bisect);
         assert!(!plan.ramp.enabled && plan.leak.enabled && plan.ramp.stop_at_rtf);

@@ -103,14 +103,21 @@ impl<'a> Course<'a> {
     }
 }
 
+/// Up to so many times `ramp.short_s`, opening the connections of a batch can take as long as its tasks: the level
+/// then has a time without its fill and its drain, too.
+const BRIEF: f64 = 5.0;
+
 /// The number of tasks that a level sends at least: whole rounds of its concurrency.
 ///
 /// The first task to end says whether they are short. A decision for each task would let some places run
 /// empty while others go on.
 fn goal(plan: &RampPlan, concurrency: u32, first_task_s: f64) -> u32 {
     let rounds = plan.rounds.saturating_mul(concurrency);
-    if first_task_s >= plan.short_s {
+    if first_task_s >= BRIEF * plan.short_s {
         return rounds;
+    }
+    if first_task_s >= plan.short_s {
+        return rounds.max(concurrency.saturating_mul(3));
     }
     let enough = plan.short_tasks.checked_next_multiple_of(concurrency).unwrap_or(plan.short_tasks);
     rounds.max(concurrency.saturating_mul(3)).max(enough)
@@ -148,6 +155,7 @@ mod tests {
         let sent = |concurrency, task_s: f64| level(&plan, concurrency, |_| task_s).sent;
         assert_eq!((sent(1, 5.0), sent(7, 5.0)), (1, 7));
         assert_eq!((sent(1, 0.1), sent(7, 0.1), sent(8, 0.1)), (20, 21, 24));
+        assert_eq!((sent(1, 0.5), sent(7, 0.5), sent(7, 1.0)), (3, 21, 7));
         let off = RampPlan { short_s: 0.0, ..RampPlan::default() };
         assert_eq!(level(&off, 1, |_| 0.1).sent, 1);
     }

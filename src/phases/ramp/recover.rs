@@ -9,8 +9,9 @@ use crate::error::Result;
 use crate::phases::line::{MemoryAround, TaskPlace, task_line};
 use crate::phases::rig::Rig;
 use crate::phases::task::batch_ids;
+use crate::plan::REDIS;
 use crate::record::{Condition, Event, Phase, RecoveryProblem};
-use crate::sampler::Snapshot;
+use crate::sampler::{Snapshot, silent_redis};
 use crate::units::round;
 
 /// Time between two looks.
@@ -124,6 +125,11 @@ async fn at_rest(rig: &Rig, roles: &BTreeSet<String>) -> Result<Option<RecoveryP
     let alive = present(&snapshot);
     if let Some(role) = roles.iter().find(|role| *role != WORKER && !alive.contains(*role)) {
         return Ok(Some(RecoveryProblem::RoleGone { role: role.clone() }));
+    }
+    let plans = rig.plan.processes.clone();
+    let redis = tokio::task::spawn_blocking(move || silent_redis(&plans));
+    if redis.await.ok().flatten().is_some() {
+        return Ok(Some(RecoveryProblem::RoleGone { role: REDIS.to_string() }));
     }
     if !alive.contains(WORKER) {
         return Ok(Some(RecoveryProblem::NoWorker));

@@ -8,7 +8,7 @@ use crate::plan::words::Word;
 use crate::plan::words::names_a_variable;
 
 /// What says how a role is found, in a hint.
-const WAYS: &str = "by `program`, `argv`, `port`, `pidfile`, `pid`, `rq.queue` or `unit`; `highwater init` \
+const WAYS: &str = "by `program`, `argv`, `port`, `pidfile`, `pid` or `unit`; `highwater init` \
     writes a file that explains them. A flag does it too: `--worker-port`, `--worker-pidfile`, `--worker-pid`";
 
 /// Every role can be found, by what can be looked for.

@@ -17,6 +17,14 @@ pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
     if !target.health.is_empty() {
         found.extend(url_path("target.health", &target.health));
     }
+    found.extend(pointer("target.health_pointer", &target.health_pointer, "/redis_connected"));
+    found.extend(pointer("target.success.pointer", &target.success.pointer, "/result/text"));
+    if let Err(error) = regex::Regex::new(&target.success.matches) {
+        let key = "target.success.matches";
+        let what = error.to_string().lines().last().unwrap_or_default().trim().to_string();
+        let message = format!("`{key}` is not a regular expression: {what}");
+        found.push(Violation::new(&[key], message).hint("to find a plain word, give just that word: `done`"));
+    }
     found.extend(auth(target));
     found.extend(asr(&target.asr, target.kind == TargetKind::Asr));
     found.extend(openai(&target.openai));
@@ -261,12 +269,17 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
         let key = "target.http.success_status";
         found.push(Violation::new(&[key], format!("`{key}` must not be empty")).hint("for example `[200]`"));
     }
-    if !http.success_pointer.is_empty() && !http.success_pointer.starts_with('/') {
-        let key = "target.http.success_pointer";
-        let message = format!("`{key}` must begin with `/`, got `{}`", http.success_pointer);
-        found.push(Violation::new(&[key], message).hint("a JSON pointer, for example `/result/text`"));
-    }
+    found.extend(pointer("target.http.success_pointer", &http.success_pointer, "/result/text"));
     found
+}
+
+/// A JSON pointer is empty or begins with a slash.
+fn pointer(key: &str, pointer: &str, example: &str) -> Option<Violation> {
+    let wrong = !pointer.is_empty() && !pointer.starts_with('/');
+    wrong.then(|| {
+        let message = format!("`{key}` must begin with `/`, got `{pointer}`");
+        Violation::new(&[key], message).hint(format!("a JSON pointer, for example `{example}`"))
+    })
 }
 
 #[cfg(test)]
@@ -367,6 +380,14 @@ mod tests {
         assert_eq!(
             complaint(|plan| plan.target.http.success_pointer = "text".into()),
             "`target.http.success_pointer` must begin with `/`, got `text`"
+        );
+        assert_eq!(
+            complaint(|plan| plan.target.success.pointer = "text".into()),
+            "`target.success.pointer` must begin with `/`, got `text`"
+        );
+        assert!(
+            complaint(|plan| plan.target.success.matches = "(".into())
+                .starts_with("`target.success.matches` is not a regular expression")
         );
     }
 

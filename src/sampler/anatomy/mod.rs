@@ -21,7 +21,8 @@ const NAMES: usize = 20;
 pub fn anatomy(pids: &[u32], with_memory: bool) -> Anatomy {
     let mut anatomy = Anatomy::default();
     if !with_memory {
-        anatomy.unread = Some("reading it would stall the processes for too long".to_string());
+        anatomy.unread =
+            Some("reading it would stall the processes for longer than `sampler.pss_budget_s`".to_string());
     }
     for &pid in pids {
         add(&mut anatomy, &Path::new("/proc").join(pid.to_string()), with_memory);

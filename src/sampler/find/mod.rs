@@ -28,7 +28,7 @@ pub use self::rq::RqWorker;
 use self::select::Selector;
 use super::process::{ProcessInfo, ProcessSource, Wanted};
 use super::source;
-use crate::plan::ProcessPlan;
+use crate::plan::{ProcessPlan, from_environment};
 use crate::{Error, ErrorKind, Result};
 
 /// The result of a search, by role.
@@ -175,6 +175,13 @@ pub(super) fn may_match(changed: &[ProcessInfo], roles: &BTreeMap<String, Proces
         !changed.is_empty() && depends_on_evidence(plan)
             || changed.iter().any(|process| selector.check(process).is_ok())
     })
+}
+
+/// Why a Redis that is asked for workers (`rq.url`) gives no sign of life; `None` if each of them does. Blocks for
+/// seconds at most.
+pub(crate) fn silent_redis(roles: &BTreeMap<String, ProcessPlan>) -> Option<String> {
+    let urls = roles.values().filter_map(|role| role.rq.url.as_deref());
+    urls.filter_map(|url| redis::answers(&from_environment(url)).err()).next()
 }
 
 /// True if another process could take the role although no process is new, because a file,

@@ -4,48 +4,69 @@ use std::time::{Duration, Instant};
 
 use super::Watch;
 use crate::record::Footprint;
+use crate::sampler::cpu::cpu_time;
 use crate::sampler::process::{Details, ProcessId, Proportional, ReadError};
 use crate::sampler::snapshot::{Boundary, Pss, RoleReading};
 use crate::units::{round, to_mb};
 
-/// The cost of reading PSS, learned from earlier readings.
+/// The cost of reading PSS: the median of the last readings, in CPU time.
 ///
-/// Reading stalls the process, so the cost is estimated before.
+/// Reading stalls the process, so the cost is estimated before. A reading that is slow once, as on a machine that is
+/// busy for a moment, does not decide.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PssCost {
-    seconds_per_gib: f64,
+    /// Seconds of CPU time per GiB, the last readings; estimates as long as there are fewer.
+    readings: [f64; READINGS],
+    /// Where the next reading goes.
+    next: usize,
+    /// Readings that the estimate has prevented in a row.
+    prevented: u32,
 }
 
 /// The first estimate: 7 to 8 ms per GB were measured on a current machine.
 const FIRST_GUESS_S_PER_GIB: f64 = 0.008;
+/// The number of readings whose median is the estimate.
+const READINGS: usize = 5;
+/// After the estimate has prevented so many readings, one is tried again.
+const TRIED_AGAIN_AFTER: u32 = 8;
 /// The size below which a process says nothing about the cost of a gigabyte.
 const INFORMATIVE_GIB: f64 = 0.05;
 const GIB: f64 = 1_073_741_824.0;
 
 impl Default for PssCost {
     fn default() -> PssCost {
-        PssCost { seconds_per_gib: FIRST_GUESS_S_PER_GIB }
+        PssCost { readings: [FIRST_GUESS_S_PER_GIB; READINGS], next: 0, prevented: 0 }
     }
 }
 
 impl PssCost {
     /// The estimated time to read a tree of `bytes`, in seconds.
     fn estimate(self, bytes: u64) -> f64 {
-        bytes as f64 / GIB * self.seconds_per_gib
+        let mut sorted = self.readings;
+        sorted.sort_by(f64::total_cmp);
+        bytes as f64 / GIB * sorted[READINGS / 2].max(FIRST_GUESS_S_PER_GIB)
     }
 
-    /// Learns that reading `bytes` took `seconds`. The estimate only rises.
+    /// Learns that reading `bytes` took `seconds` of CPU time.
     fn learn(&mut self, bytes: u64, seconds: f64) {
         let gib = bytes as f64 / GIB;
         if gib >= INFORMATIVE_GIB {
-            self.seconds_per_gib = self.seconds_per_gib.max(seconds / gib);
+            self.readings[self.next] = seconds / gib;
+            self.next = (self.next + 1) % READINGS;
         }
     }
 
-    /// Lowers the estimate each time it prevented a reading, so that PSS is tried again
-    /// on a machine that was only busy for a moment.
+    /// Counts a reading that the estimate prevented; now and then it forgets the slowest one, so that PSS is tried
+    /// again.
     fn relax(&mut self) {
-        self.seconds_per_gib = (self.seconds_per_gib + FIRST_GUESS_S_PER_GIB) / 2.0;
+        self.prevented += 1;
+        if self.prevented < TRIED_AGAIN_AFTER {
+            return;
+        }
+        self.prevented = 0;
+        if let Some(slowest) = self.readings.iter_mut().max_by(|a, b| a.total_cmp(b)) {
+            *slowest = FIRST_GUESS_S_PER_GIB;
+        }
     }
 }
 
@@ -119,21 +140,22 @@ impl Watch {
             self.pss_cost.relax();
             return (Pss::TooExpensive { estimate_s: estimate }, Vec::new());
         }
-        let started = Instant::now();
+        // CPU time: on a busy machine the clock goes on while nothing is read.
+        let started = cpu_time(Instant::now());
         let mut found = Vec::with_capacity(sizes.len());
         for &(id, rss) in sizes {
-            let left = budget.saturating_sub(started.elapsed()).as_secs_f64();
+            let read = cpu_time(Instant::now());
+            let left = budget.saturating_sub(read.saturating_sub(started)).as_secs_f64();
             if self.pss_cost.estimate(rss) > left {
-                // The machine is busier than estimated: no figure is better than a longer stall.
+                // It costs more than estimated: no figure is better than a longer stall.
                 return (Pss::TooExpensive { estimate_s: self.pss_cost.estimate(whole) }, Vec::new());
             }
-            let read = Instant::now();
             match self.source.pss(id) {
                 Ok(Some(pss)) => found.push(pss),
                 Err(ReadError::Gone | ReadError::Exiting) => {}
                 Ok(None) | Err(_) => return (Pss::Unread, Vec::new()),
             }
-            self.pss_cost.learn(rss, read.elapsed().as_secs_f64());
+            self.pss_cost.learn(rss, cpu_time(Instant::now()).saturating_sub(read).as_secs_f64());
         }
         (Pss::Read, found)
     }
@@ -144,16 +166,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cost_of_pss_is_learned_upwards() {
+    fn the_cost_of_pss_is_the_median_of_several_readings() {
         let mut cost = PssCost::default();
         assert_eq!(cost.estimate(4 << 30), 0.032);
-        cost.learn(1 << 30, 0.001);
         cost.learn(1 << 20, 1.0);
-        assert_eq!(cost.estimate(4 << 30), 0.032, "a cheap read or a small process teaches nothing");
-        cost.learn(1 << 30, 0.05);
-        assert_eq!(cost.estimate(4 << 30), 0.2);
-        (0..20).for_each(|_| cost.relax());
-        assert!((cost.estimate(4 << 30) - 0.032).abs() < 0.001, "and tried again in the end");
+        assert_eq!(cost.estimate(4 << 30), 0.032, "a small process teaches nothing");
+        // One reading of 142 ms on a process of 78 MB, and a second one.
+        cost.learn(78 << 20, 0.142);
+        cost.learn(78 << 20, 0.142);
+        assert_eq!(cost.estimate(78 << 20), 0.008 * 78.0 / 1024.0, "two of five are not the median");
+        cost.learn(78 << 20, 0.142);
+        assert!((cost.estimate(78 << 20) - 0.142).abs() < 1e-9, "three are");
+    }
+
+    #[test]
+    fn an_expensive_pss_is_tried_again_later() {
+        let mut cost = PssCost::default();
+        (0..3).for_each(|_| cost.learn(1 << 30, 0.5));
+        let prevented = (0..100)
+            .take_while(|_| {
+                let expensive = cost.estimate(1 << 30) > 0.1;
+                cost.relax();
+                expensive
+            })
+            .count();
+        assert_eq!(prevented as u32, TRIED_AGAIN_AFTER);
+        cost.learn(1 << 30, 0.5);
+        assert!(cost.estimate(1 << 30) > 0.1, "still slow: one reading shows it");
     }
 
     #[test]

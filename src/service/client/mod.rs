@@ -36,6 +36,7 @@ use self::connection::{Connection, Hear};
 use self::limits::{Limits, RequestLimits};
 use self::origin::Origin;
 use super::auth::Auth;
+use super::health::Health;
 use super::{Cause, Completion, TaskError, Unwell};
 use crate::error::Result;
 use crate::plan::{Filled, TargetPlan};
@@ -157,7 +158,8 @@ impl Client {
     }
 
     /// Asks the health endpoint; the error says what is wrong.
-    pub(super) async fn health(&self, path: &str) -> std::result::Result<(), Unwell> {
+    pub(super) async fn health(&self, health: &Health) -> std::result::Result<(), Unwell> {
+        let path = health.path.as_str();
         if path.is_empty() {
             return Ok(());
         }
@@ -168,10 +170,7 @@ impl Client {
         };
         let asked = lane.send(&request, Part::Whole);
         match tokio::time::timeout(Duration::from_secs_f64(HEALTH_LIMIT_S), asked).await {
-            Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(()),
-            Ok(Ok(Answer { status, .. })) => {
-                Err(Unwell { problem: format!("GET {path} answered HTTP {status}"), status: Some(status) })
-            }
+            Ok(Ok(answer)) => health.check(answer.status, &answer.body, |text| self.0.auth.scrub(text)),
             Ok(Err(TaskError::Transport { message, .. })) => Err(format!("GET {path}: {message}").into()),
             Ok(Err(error)) => Err(format!("GET {path}: {error}").into()),
             Err(_) => Err(format!("GET {path}: no answer within {HEALTH_LIMIT_S} s").into()),

@@ -57,8 +57,10 @@ async fn openai_sends_model_format_and_file_and_reads_the_duration() {
 
 #[tokio::test]
 async fn openai_failures_are_told_apart() {
-    let short = transcribed(json!({"text": ""})).await.unwrap();
-    assert_eq!(short.audio_seconds, None, "`json` has no duration, and silence no text");
+    let short = transcribed(json!({"text": "the tide"})).await.unwrap();
+    assert_eq!(short.audio_seconds, None, "`json` has no duration");
+    let silent = transcribed(json!({"text": " "})).await.unwrap_err();
+    assert_eq!(silent.to_string(), "malformed answer: `/text` is empty (`target.success`)");
     let failed = transcribed(json!({"error": {"message": "cannot decode"}})).await.unwrap_err();
     assert_eq!(failed.to_string(), "failed by the service: cannot decode");
     let malformed = transcribed(json!({"segments": []})).await.unwrap_err();
