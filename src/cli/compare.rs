@@ -9,7 +9,8 @@ use super::output::say;
 use crate::analysis::{Change, Comparison, compare as compare_runs};
 use crate::baseline::read_figures;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::comparison_text;
+use crate::record::RunFigures;
+use crate::report::{comparison_comment, comparison_text};
 
 pub(super) const CODES: &str = "\
 Verdicts and exit codes:
@@ -66,6 +67,14 @@ pub(super) struct CompareArgs {
     /// Print one JSON object instead of text
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
+
+    /// Print a comment for a pull request
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    pub(super) markdown: bool,
+
+    /// The page with pictures [default: compare_….html beside the results of the version after]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) html: Option<PathBuf>,
 }
 
 pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
@@ -73,19 +82,63 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
     let after = read_figures(&args.after)?;
     let comparison = compare_runs(&before, &after);
     let code = exit_code(&comparison, args.expect);
+    let page = page(args, &before, &after, &comparison)?;
     if args.json {
         let mut object = serde_json::to_value(&comparison).map_err(|error| {
             Error::new(ErrorKind::Data, "the comparison cannot be expressed in JSON").source(error)
         })?;
         object["exit_code"] = json!(code);
         say!("{object}");
+    } else if args.markdown {
+        say!("{}", comparison_comment(&comparison).trim_end());
     } else {
         say!("{}", comparison_text(&comparison).trim_end());
         if let (Some(expected), 1, true) = (args.expect, code, comparison.verdict != Change::Worse) {
             say!("\n`{}` was expected: exit code 1", expected.least().word());
         }
+        if let Some(page) = page {
+            say!("\npictures: {page}");
+        }
     }
     Ok(code)
+}
+
+/// Writes the page of a comparison: to the file that was named, or else beside results of highwater's own.
+#[cfg(feature = "html")]
+fn page(
+    args: &CompareArgs,
+    before: &[RunFigures],
+    after: &[RunFigures],
+    comparison: &Comparison,
+) -> Result<Option<String>> {
+    use crate::{journal, report, session};
+
+    let beside = || {
+        if args.after.is_dir() {
+            return journal::find_runs(&args.after).is_ok().then(|| args.after.join("compare.html"));
+        }
+        let stem = args.after.file_stem().unwrap_or_default().to_string_lossy();
+        journal::is_results(&args.after).then(|| args.after.with_file_name(format!("compare_{stem}.html")))
+    };
+    let text = || report::compared_page(before, after, comparison);
+    match (&args.html, beside()) {
+        (Some(path), _) => session::write_report(path, &text()).map(|()| Some(path.display().to_string())),
+        // Results may lie where nothing can be written; the comparison is no worse for that.
+        (None, Some(path)) => {
+            Ok(session::write_report(&path, &text()).is_ok().then(|| path.display().to_string()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Without `html` there are no pictures.
+#[cfg(not(feature = "html"))]
+fn page(args: &CompareArgs, _: &[RunFigures], _: &[RunFigures], _: &Comparison) -> Result<Option<String>> {
+    match args.html {
+        None => Ok(None),
+        Some(_) => Err(Error::new(ErrorKind::Config, "highwater was built without pictures")
+            .hint("build it with the feature `html`, which is on by default")),
+    }
 }
 
 /// A verdict that is known to fall short of the expectation fails; an unknown difference is not a failure.

@@ -2,16 +2,20 @@
 
 mod args;
 mod compare;
+mod completions;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod duration;
+mod github;
 mod init;
 mod judge;
+mod junit;
 mod misplaced;
 mod output;
 mod printed;
 mod report;
+mod results;
 mod run;
 mod signals;
 mod soak;
@@ -51,6 +55,9 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => watch::watch(&args),
         Command::Soak(args) => soak::soak(&args),
         Command::Report(args) => report::report(&args),
+        Command::Results(args) => results::results(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Judge(args) => judge::judge(&args),
         Command::Doctor(args) => doctor::doctor(&args),

@@ -1,8 +1,9 @@
 //! `highwater report`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::ReportArgs;
+use super::junit;
 use super::output::say;
 use super::printed::printed;
 use crate::assessment::{Assessment, assess};
@@ -10,35 +11,113 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Override, Plan};
 use crate::record::{Event, RunData};
-use crate::report::markdown;
-use crate::session::write_report;
+use crate::report::{markdown, markdown_full, methods};
+use crate::session::write_reports;
+
+/// A run with what it came to.
+struct Judged {
+    paths: RunPaths,
+    run: RunData,
+    assessment: Assessment,
+}
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8> {
-    let files = if args.path.is_dir() { journal::find_runs(&args.path)? } else { vec![args.path.clone()] };
+    let many = args.path.as_ref().is_some_and(|path| path.is_dir());
+    let files = match &args.path {
+        Some(path) if many => journal::find_runs(path)?,
+        Some(path) => vec![path.clone()],
+        None => newest(Path::new("results"))?,
+    };
     let mut overrides = args.set.clone();
     overrides.extend(args.thresholds.overrides());
-    let mut assessed: Vec<(RunPaths, Assessment)> = Vec::new();
+    let mut judged_runs: Vec<Judged> = Vec::new();
     for file in &files {
         let run = journal::read(file)?;
-        let assessment = assess(&run, &plan_of(&run, &overrides)?);
+        let assessment = judged(&run, &overrides)?;
         let paths = RunPaths::beside(file);
-        write_report(&paths.report, &markdown(&assessment))?;
-        assessed.push((paths, assessment));
+        write_reports(&paths, &run, &assessment)?;
+        judged_runs.push(Judged { paths, run, assessment });
+    }
+    if let Some(path) = &args.junit {
+        junit::write(path, &judged_runs.iter().map(|one| &one.assessment).collect::<Vec<_>>())?;
+    }
+    if let Some(directory) = &args.svg {
+        pictures(directory, &judged_runs)?;
     }
     if args.json {
-        print_json(&assessed, args.path.is_dir())?;
-    } else {
-        for (paths, assessment) in &assessed {
-            say!("{}\n<!-- written to {} -->", markdown(assessment), paths.report.display());
+        print_json(&judged_runs, many)?;
+    } else if args.svg.is_none() || args.methods || args.full {
+        for one in &judged_runs {
+            let text = match (args.methods, args.full) {
+                (true, _) => methods(&one.run, &one.assessment),
+                (_, true) => markdown_full(&one.assessment),
+                (false, false) => markdown(&one.assessment),
+            };
+            match args.methods {
+                true => say!("{}", text.trim_end()),
+                false => say!("{text}\n<!-- written to {} -->", written(&one.paths)),
+            }
         }
     }
+    let assessed = judged_runs.iter().map(|one| &one.assessment);
     // The worst of all: 130 only if no verdict is worse than "interrupted".
-    let worst = assessed.iter().map(|(_, found)| found.judgement.verdict).max();
-    let interrupted = assessed.iter().any(|(_, found)| found.judgement.interrupted.is_some());
+    let worst = assessed.clone().map(|found| found.judgement.verdict).max();
+    let interrupted = assessed.clone().any(|found| found.judgement.interrupted.is_some());
     Ok(match worst {
-        Some(verdict) if assessed.len() > 1 || !interrupted => verdict.exit_code(),
+        Some(verdict) if judged_runs.len() > 1 || !interrupted => verdict.exit_code(),
         _ => 130,
     })
+}
+
+/// The newest run in `directory`.
+fn newest(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut runs = journal::find_runs(directory)?;
+    Ok(runs.split_off(runs.len() - 1))
+}
+
+fn written(paths: &RunPaths) -> String {
+    if cfg!(feature = "html") {
+        format!("{} and {}", paths.report.display(), paths.page.display())
+    } else {
+        paths.report.display().to_string()
+    }
+}
+
+/// The assessment of a run by its own plan, with the thresholds that were given overridden.
+pub(super) fn judged(run: &RunData, overrides: &[Override]) -> Result<Assessment> {
+    Ok(assess(run, &plan_of(run, overrides)?))
+}
+
+/// Writes the pictures of each run; of several, each has a directory of its own.
+#[cfg(feature = "html")]
+fn pictures(directory: &Path, runs: &[Judged]) -> Result<()> {
+    use std::fs;
+
+    use super::output::say_error;
+
+    for one in runs {
+        let stem = one.paths.tasks.file_stem().unwrap_or_default();
+        let place: PathBuf = if runs.len() > 1 { directory.join(stem) } else { directory.to_path_buf() };
+        let unwritable = |error: std::io::Error| {
+            Error::new(ErrorKind::Io, format!("cannot write pictures to `{}`", place.display()))
+                .source(error)
+                .hint("name a directory that can be written")
+        };
+        fs::create_dir_all(&place).map_err(unwritable)?;
+        for (name, text) in crate::report::svg_files(&one.run, &one.assessment) {
+            let path = place.join(name);
+            fs::write(&path, text).map_err(unwritable)?;
+            say_error(format_args!("{}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Without `html` there are no pictures.
+#[cfg(not(feature = "html"))]
+fn pictures(_: &Path, _: &[Judged]) -> Result<()> {
+    Err(Error::new(ErrorKind::Config, "highwater was built without pictures")
+        .hint("build it with the feature `html`, which is on by default"))
 }
 
 /// The plan of the run, with the thresholds that were given overridden.
@@ -76,9 +155,9 @@ fn judged_tables(plan: &serde_json::Value) -> Option<String> {
     toml::to_string(&tables).ok()
 }
 
-fn print_json(assessed: &[(RunPaths, Assessment)], many: bool) -> Result<()> {
+fn print_json(runs: &[Judged], many: bool) -> Result<()> {
     let values: Vec<serde_json::Value> =
-        assessed.iter().map(|(paths, assessment)| printed(assessment, paths)).collect::<Result<_>>()?;
+        runs.iter().map(|one| printed(&one.assessment, &one.paths)).collect::<Result<_>>()?;
     match values.as_slice() {
         [only] if !many => say!("{only}"),
         all => say!("{}", serde_json::Value::from(all.to_vec())),

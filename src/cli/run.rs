@@ -1,6 +1,7 @@
 //! `highwater run`.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -9,11 +10,12 @@ use super::args::{InFlight, RunArgs};
 use super::misplaced::{Target, misplaced, unused};
 use super::output::say;
 use super::printed::printed;
-use super::signals;
-use crate::analysis::Note;
+use super::{github, junit, signals};
+use crate::analysis::{Answer, Note};
 use crate::assessment::Assessment;
 use crate::console::{Console, Screen, Stream};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::RunPaths;
 use crate::plan::{self, Plan};
 use crate::record::{CriterionId, Verdict};
 use crate::resume::Resume;
@@ -37,7 +39,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8> {
         }
     };
     unused(args, &plan)?;
-    conduct(&target, plan, timeout_given, resume)
+    conduct(&target, plan, timeout_given, resume, args.junit.as_deref())
 }
 
 /// Runs a plan from its start to its report; returns the exit code.
@@ -46,6 +48,7 @@ pub(super) fn conduct(
     mut plan: Plan,
     timeout_given: bool,
     resume: Option<Resume>,
+    junit: Option<&Path>,
 ) -> Result<u8> {
     if target.demo && !timeout_given {
         plan.target.timeout_s = DEMO_TIMEOUT_S;
@@ -57,6 +60,9 @@ pub(super) fn conduct(
         .build()
         .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
     let outcome = runtime.block_on(drive(target, plan, resume))?;
+    if let Some(path) = junit {
+        junit::write(path, &[&outcome.assessment])?;
+    }
     if target.json {
         say!("{}", printed(&outcome.assessment, &outcome.paths)?);
     }
@@ -106,6 +112,28 @@ fn tell(console: &Console, outcome: &Outcome) {
         console.say(&line);
     }
     console.say(&format!("report: {}", outcome.paths.report.display()));
+    if cfg!(feature = "html") {
+        console.say(&format!("pictures: {}", outcome.paths.page.display()));
+    }
+    if let Some(next) = next(assessment, &outcome.paths) {
+        console.say(&next);
+    }
+    github::tell(console, assessment, &outcome.paths);
+}
+
+/// Where to go from here, where something is to be done.
+fn next(assessment: &Assessment, paths: &RunPaths) -> Option<String> {
+    if assessment.judgement.interrupted.is_some() {
+        return Some(format!("next: `highwater run --resume {}` goes on from here", paths.events.display()));
+    }
+    let leaks = assessment.growth.as_ref().is_some_and(|growth| growth.answer == Answer::Leak);
+    leaks.then(|| {
+        format!(
+            "next: when it is fixed, `highwater run --only leak --results after` and `highwater compare {} after --expect \
+             fixed`",
+            paths.tasks.display()
+        )
+    })
 }
 
 /// The last word on a run. What decides the verdict is worth showing twice; what is open was explained where it came

@@ -17,9 +17,10 @@ pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
             return Err(Error::new(ErrorKind::Config, "the run was not stopped in a soak")
                 .hint("continue it with `highwater run --resume`"));
         }
-        return conduct(&target, resume.plan(&args.overrides())?, true, Some(resume));
+        let plan = resume.plan(&args.overrides())?;
+        return conduct(&target, plan, true, Some(resume), args.junit.as_deref());
     }
     let loaded = plan::load_with_origin(args.plan.config.as_deref(), &args.overrides())?;
     let timeout_given = loaded.given.iter().any(|key| key == "target.timeout_s");
-    conduct(&target, loaded.plan, timeout_given, None)
+    conduct(&target, loaded.plan, timeout_given, None, args.junit.as_deref())
 }

@@ -22,6 +22,8 @@ pub struct RunPaths {
     pub resources: PathBuf,
     /// The report in Markdown.
     pub report: PathBuf,
+    /// The report as a page with pictures, where highwater was built with `html`.
+    pub page: PathBuf,
 }
 
 impl RunPaths {
@@ -64,6 +66,7 @@ impl RunPaths {
                 events: directory.join(format!("{stem}.events.jsonl")),
                 resources: directory.join(format!("{stem}.resources.csv")),
                 report: tasks.with_extension("md"),
+                page: tasks.with_extension("html"),
             },
         }
     }
@@ -93,6 +96,7 @@ impl RunPaths {
             events: directory.join(format!("events_{stamp}.jsonl")),
             resources: directory.join(format!("system_resources_{stamp}.csv")),
             report: directory.join(format!("{TASKS_PREFIX}{stamp}.md")),
+            page: directory.join(format!("{TASKS_PREFIX}{stamp}.html")),
         }
     }
 }

@@ -13,6 +13,6 @@ mod write;
 pub(crate) use files::is_results;
 pub use files::{RunPaths, find_runs};
 pub use lines::parse_lines;
-pub use read::read;
+pub use read::{read, read_samples};
 pub use write::Journal;
 pub(crate) use write::is_being_written;

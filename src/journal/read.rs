@@ -111,6 +111,15 @@ fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The rows of a CSV of samples, whatever its name; damaged rows are left out.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if it cannot be read.
+pub fn read_samples(path: &Path) -> Result<Vec<ResourceRow>> {
+    let bytes = optional(path)?.unwrap_or_default();
+    Ok(parse_resources(&path.to_string_lossy(), &bytes).0)
+}
+
 fn parse_resources(file: &str, bytes: &[u8]) -> (Vec<ResourceRow>, Vec<Damage>) {
     let mut rows = Vec::new();
     let mut damage = Vec::new();

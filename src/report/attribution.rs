@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use super::doc::Doc;
 use super::figures::put;
 use crate::analysis::Attribution;
 
 /// The section: what grew where, each with what that usually is.
-pub(super) fn section(text: &mut String, attribution: Option<&Attribution>) {
+pub(super) fn section(text: &mut Doc, attribution: Option<&Attribution>) {
     let Some(found) = attribution else { return };
     put!(text, "## Where the worker grew\n\nBetween warm-up and the end of the leak check.\n");
     for grown in &found.memory {

@@ -1,42 +1,57 @@
 //! A comparison in words: the verdict first, then the figures beside each other.
 
+use std::fmt::Write;
+
+use super::doc::Doc;
+use super::figures::put;
+use super::table::ABSENT;
 use super::table::Column::{Left, Right};
-use super::table::{ABSENT, table};
 use crate::analysis::{Beside, Comparison, Method, Rate, Signal, SignalComparison};
 
 /// The comparison as text that is also Markdown.
 pub fn comparison_text(comparison: &Comparison) -> String {
-    let mut text = format!("{}: {}\n", comparison.verdict.word().to_uppercase(), comparison.reason);
+    let mut text = Doc::default();
+    section(&mut text, comparison);
+    text.markdown()
+}
+
+/// The comparison as a part of a report.
+pub(super) fn section(text: &mut Doc, comparison: &Comparison) {
+    put!(text, "{}: {}", comparison.verdict.word().to_uppercase(), comparison.reason);
     for signal in &comparison.signals {
         if signal.reason != comparison.reason {
-            text.push_str(&format!("{}: {}\n", signal.verdict.word(), signal.reason));
+            put!(text, "{}: {}", signal.verdict.word(), signal.reason);
         }
     }
-    text.push_str(&format!(
-        "\nbefore: {}\nafter:  {}\n\n",
+    put!(
+        text,
+        "\nbefore: {}\nafter:  {}\n",
         comparison.before_files.join(", "),
         comparison.after_files.join(", ")
-    ));
+    );
     let mut rows: Vec<Vec<String>> = comparison.signals.iter().map(signal_row).collect();
     rows.extend(beside_rows(&comparison.beside));
-    text.push_str(&table(&[Left(""), Right("before"), Right("after"), Right("difference")], &rows));
+    text.table(&[Left(""), Right("before"), Right("after"), Right("difference")], &rows);
     if let Some(difference) = comparison.signals.iter().find_map(|signal| signal.difference) {
-        text.push_str(match difference.method {
-            Method::Paired => {
-                "\nIn brackets: 98 % intervals. The same inputs were sent in the same order, so the \
-                 difference was taken batch by batch.\n"
-            }
-            Method::Rates => {
-                "\nIn brackets: 98 % intervals. Tasks were sent in blocks, or a check ended early, so the difference is \
-                 that of two rates, each from the readings that its own verdict was made from.\n"
-            }
-            Method::Welch => {
-                "\nIn brackets: 98 % intervals. The inputs were not the same in the same order, so the \
-                 difference is that of two means; send both versions the same to see more.\n"
-            }
-        });
+        put!(text, "{}", method(difference.method));
     }
-    text
+}
+
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::Paired => {
+            "In brackets: 98 % intervals. The same inputs were sent in the same order, so the difference was taken batch \
+             by batch."
+        }
+        Method::Rates => {
+            "In brackets: 98 % intervals. Tasks were sent in blocks, or a check ended early, so the difference is that of \
+             two rates, each from the readings that its own verdict was made from."
+        }
+        Method::Welch => {
+            "In brackets: 98 % intervals. The inputs were not the same in the same order, so the difference is that of \
+             two means; send both versions the same to see more."
+        }
+    }
 }
 
 fn signal_row(found: &SignalComparison) -> Vec<String> {

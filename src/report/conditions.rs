@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
+use super::doc::Doc;
 use super::figures::put;
+use super::table::ABSENT;
 use super::table::Column::{Left, Right};
-use super::table::{ABSENT, table};
 use crate::analysis::{ConditionGrowth, Growth, Rate};
 use crate::units::round;
 
 /// The section, where there were probes: a row for the leak check, then one for each condition.
-pub(super) fn section(text: &mut String, check: Option<&Growth>, conditions: &[ConditionGrowth]) {
+pub(super) fn section(text: &mut Doc, check: Option<&Growth>, conditions: &[ConditionGrowth]) {
     if conditions.is_empty() {
         return;
     }
@@ -25,7 +26,7 @@ pub(super) fn section(text: &mut String, check: Option<&Growth>, conditions: &[C
     ];
     let rows: Vec<Vec<String>> =
         check.map(leak_check).into_iter().chain(conditions.iter().map(row)).collect();
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
 }
 
 fn leak_check(growth: &Growth) -> Vec<String> {

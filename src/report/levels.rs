@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::doc::{Doc, Extent};
 use super::figures::{digits, figure, put};
+use super::table::ABSENT;
 use super::table::Column::{Left, Right};
-use super::table::{ABSENT, table};
 use crate::analysis::{Level, Scalability};
 use crate::assessment::Assessment;
 use crate::record::{ClauseAnswer, ClauseKind};
 use crate::units::significant;
 
-pub(super) fn section(text: &mut String, report: &Assessment) {
+pub(super) fn section(text: &mut Doc, report: &Assessment, extent: Extent) {
     if report.levels.is_empty() {
         return;
     }
@@ -21,7 +22,9 @@ pub(super) fn section(text: &mut String, report: &Assessment) {
         "So many tasks of a level are outstanding at once. Before, after and peak are worker RSS in MB, of the"
     );
     put!(text, "level as a whole; RTF and seconds are those of the tasks that succeeded.\n");
-    let rows: Vec<Vec<String>> = report.levels.iter().map(row).collect();
+    let broken = |place: usize| if report.levels[place].broke.is_some() { 1.0 } else { 0.0 };
+    let shown = extent.rows(report.levels.len(), broken);
+    let rows: Vec<Vec<String>> = shown.iter().map(|place| row(&report.levels[*place])).collect();
     let columns = [
         Left("level"),
         Left("outcome"),
@@ -35,7 +38,15 @@ pub(super) fn section(text: &mut String, report: &Assessment) {
         Right("after"),
         Right("peak"),
     ];
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
+    if shown.len() < report.levels.len() {
+        put!(
+            text,
+            "{} of {} attempts: the first, the last, and those that broke.\n",
+            shown.len(),
+            report.levels.len()
+        );
+    }
     for level in &report.levels {
         if let Some(reason) = &level.invalid {
             put!(text, "{} is INVALID, not broken: {reason}\n", name(level));
@@ -60,12 +71,17 @@ pub(super) fn section(text: &mut String, report: &Assessment) {
             spent.seconds
         );
     }
-    clauses(text, &report.levels);
-    lessons(text, report);
+    if extent == Extent::Full {
+        clauses(text, &report.levels);
+        lessons(text, report);
+    }
+    if let Some(law) = &report.scalability {
+        prediction(text, law, report);
+    }
 }
 
 /// What the ramp teaches beside the limit: throughput, latency, memory for each task, and how they scale.
-fn lessons(text: &mut String, report: &Assessment) {
+fn lessons(text: &mut Doc, report: &Assessment) {
     if report.levels.iter().all(|level| level.throughput.is_none()) {
         return;
     }
@@ -97,15 +113,12 @@ fn lessons(text: &mut String, report: &Assessment) {
         Right("own wait %"),
         Right("CPU pressure %"),
     ];
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
     by_role(text, &report.levels);
-    if let Some(law) = &report.scalability {
-        prediction(text, law, report);
-    }
 }
 
 /// What each role used: which of them becomes the bottleneck.
-fn by_role(text: &mut String, levels: &[Level]) {
+fn by_role(text: &mut Doc, levels: &[Level]) {
     let roles: BTreeSet<&String> = levels.iter().flat_map(|level| level.roles.keys()).collect();
     if roles.is_empty() {
         return;
@@ -136,7 +149,7 @@ fn by_role(text: &mut String, levels: &[Level]) {
         .collect();
     let columns: Vec<_> =
         std::iter::once(Left("level")).chain(titles.iter().map(|title| Right(title))).collect();
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
 }
 
 fn lesson(level: &Level) -> Vec<String> {
@@ -169,7 +182,7 @@ fn lesson(level: &Level) -> Vec<String> {
 }
 
 /// The law's words are a prediction, and say so.
-fn prediction(text: &mut String, law: &Scalability, report: &Assessment) {
+fn prediction(text: &mut Doc, law: &Scalability, report: &Assessment) {
     let peak = match law.peak {
         Some(peak) => {
             let high = peak.high.map_or("or never".to_string(), |high| format!("to {high:.1}"));
@@ -234,7 +247,7 @@ fn row(level: &Level) -> Vec<String> {
 }
 
 /// Every clause that is asked for, at every level; those that are not, in a line.
-fn clauses(text: &mut String, levels: &[Level]) {
+fn clauses(text: &mut Doc, levels: &[Level]) {
     let mut asked: Vec<ClauseKind> = Vec::new();
     let mut off: Vec<ClauseKind> = Vec::new();
     for state in levels.iter().flat_map(|level| &level.clauses) {
@@ -264,7 +277,7 @@ fn clauses(text: &mut String, levels: &[Level]) {
         .collect();
     let columns: Vec<_> =
         std::iter::once(Left("level")).chain(asked.iter().map(|kind| Left(kind.title()))).collect();
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
     let off: Vec<&str> = off.iter().filter(|kind| !asked.contains(kind)).map(|kind| kind.title()).collect();
     if !off.is_empty() {
         put!(text, "Not asked for: {}.\n", off.join(", "));

@@ -3,43 +3,66 @@
 use std::fmt::Write;
 
 use super::attribution;
-use super::comparison::comparison_text;
+use super::comparison;
 use super::conditions;
+use super::doc::{Doc, Extent};
 use super::figures::{digits, figure, put};
 use super::levels;
 use super::processes;
 use super::soak;
+use super::table::ABSENT;
 use super::table::Column::{Left, Right};
-use super::table::{ABSENT, table};
 use super::tree;
 use crate::analysis::Note;
 use crate::assessment::{Assessment, JudgedAgainst, LeakTask};
 use crate::record::{Limit, TaskRecord, TaskStatus};
 use crate::words::{self, sentence_case};
 
-/// The report as a Markdown document.
+/// The report as a short Markdown document: the verdict, the criteria, and a table for each phase.
 pub fn markdown(report: &Assessment) -> String {
-    let mut text = String::new();
+    let mut text = Doc::default();
     head(&mut text, report);
     criteria(&mut text, report);
-    leak_check(&mut text, &report.leak_check);
-    conditions::section(&mut text, report.growth.as_ref(), &report.conditions);
-    attribution::section(&mut text, report.attribution.as_ref());
-    if let Some(comparison) = &report.comparison {
-        put!(text, "## Against the baseline\n\n{}", comparison_text(comparison));
+    if cfg!(feature = "html") {
+        let page = report.file.strip_suffix(".jsonl").unwrap_or(&report.file);
+        put!(text, "Pictures, every task and every table: [{page}.html]({page}.html)\n");
     }
-    levels::section(&mut text, report);
-    soak::section(&mut text, report.soak.as_ref());
-    failures(&mut text, report);
-    tree::section(&mut text, &report.trees);
-    processes::section(&mut text, &report.processes);
-    notes(&mut text, report);
-    skipped(&mut text, report);
-    environment(&mut text, report);
-    text
+    sections(&mut text, report, Extent::Short);
+    text.markdown()
 }
 
-fn head(text: &mut String, report: &Assessment) {
+/// The report with every table as a Markdown document.
+pub fn markdown_full(report: &Assessment) -> String {
+    let mut text = Doc::default();
+    head(&mut text, report);
+    criteria(&mut text, report);
+    sections(&mut text, report, Extent::Full);
+    text.markdown()
+}
+
+/// Everything but the verdict and the criteria.
+pub(super) fn sections(text: &mut Doc, report: &Assessment, extent: Extent) {
+    leak_check(text, &report.leak_check, extent);
+    conditions::section(text, report.growth.as_ref(), &report.conditions);
+    attribution::section(text, report.attribution.as_ref());
+    if let Some(comparison) = &report.comparison {
+        put!(text, "## Against the baseline\n");
+        comparison::section(text, comparison);
+        put!(text, "");
+    }
+    levels::section(text, report, extent);
+    soak::section(text, report.soak.as_ref(), extent);
+    failures(text, report, extent);
+    if extent == Extent::Full {
+        tree::section(text, &report.trees);
+        processes::section(text, &report.processes);
+    }
+    notes(text, report);
+    skipped(text, report);
+    environment(text, report);
+}
+
+fn head(text: &mut Doc, report: &Assessment) {
     put!(text, "# highwater: {}\n", report.title);
     let judgement = &report.judgement;
     let summary = words::summary(&judgement.criteria, judgement.interrupted.is_some());
@@ -52,7 +75,7 @@ fn head(text: &mut String, report: &Assessment) {
     }
 }
 
-fn criteria(text: &mut String, report: &Assessment) {
+fn criteria(text: &mut Doc, report: &Assessment) {
     put!(text, "## Criteria\n");
     let rows: Vec<Vec<String>> = report
         .judgement
@@ -65,7 +88,7 @@ fn criteria(text: &mut String, report: &Assessment) {
     if rows.is_empty() {
         put!(text, "None was judged.\n");
     } else {
-        put!(text, "{}", table(&[Left("verdict"), Left("criterion"), Left("figures")], &rows));
+        text.table(&[Left("verdict"), Left("criterion"), Left("figures")], &rows);
     }
     let JudgedAgainst { leak, ramp } = &report.thresholds;
     put!(
@@ -83,15 +106,21 @@ fn criteria(text: &mut String, report: &Assessment) {
     }
 }
 
-fn leak_check(text: &mut String, tasks: &[LeakTask]) {
+fn leak_check(text: &mut Doc, tasks: &[LeakTask], extent: Extent) {
     if tasks.is_empty() {
         return;
     }
     put!(text, "## Phase 1: memory leak verification\n");
     put!(text, "One task at a time. Before, after, delta and peak are worker RSS in MB (1,048,576 bytes):");
     put!(text, "the sum over the worker's processes, read when memory is quiet.\n");
-    let rows: Vec<Vec<String>> = tasks
+    let worst = |place: usize| {
+        let task: &TaskRecord = &tasks[place].task;
+        if task.succeeded() { task.worker_rss_delta_mb.unwrap_or_default() } else { f64::INFINITY }
+    };
+    let shown = extent.rows(tasks.len(), worst);
+    let rows: Vec<Vec<String>> = shown
         .iter()
+        .map(|place| &tasks[*place])
         .map(|LeakTask { index, input, warm_up, task }| {
             vec![
                 index.to_string(),
@@ -117,7 +146,10 @@ fn leak_check(text: &mut String, tasks: &[LeakTask]) {
         Right("delta"),
         Right("peak"),
     ];
-    put!(text, "{}", table(&columns, &rows));
+    text.named_table("task", &columns, &rows);
+    if shown.len() < tasks.len() {
+        put!(text, "{} of {} tasks: the first, the last, and the worst.\n", shown.len(), tasks.len());
+    }
     if tasks.iter().any(|row| moving(&row.task)) {
         put!(text, "`~`: memory was still moving when it was read.\n");
     }
@@ -128,19 +160,23 @@ fn moving(task: &TaskRecord) -> bool {
     task.settled == Some(false) && task.worker_rss_after_mb.is_some()
 }
 
-fn failures(text: &mut String, report: &Assessment) {
+fn failures(text: &mut Doc, report: &Assessment, extent: Extent) {
     if report.failures.is_empty() {
         return;
     }
     put!(text, "## Tasks that did not succeed\n");
-    for failure in &report.failures {
+    let shown = extent.rows(report.failures.len(), |_| 0.0);
+    for failure in shown.iter().map(|place| &report.failures[*place]) {
         put!(text, "- `{}`: {}", failure.test_id, failure.error.replace('\n', " "));
+    }
+    if shown.len() < report.failures.len() {
+        put!(text, "- and {} more", report.failures.len() - shown.len());
     }
     put!(text, "");
 }
 
 /// Observations; what was skipped has a section of its own.
-fn notes(text: &mut String, report: &Assessment) {
+fn notes(text: &mut Doc, report: &Assessment) {
     let skipped = |note: &&Note| matches!(note, Note::Damage(_));
     let notes: Vec<&Note> = report.observations.iter().filter(|note| !skipped(note)).collect();
     if notes.is_empty() {
@@ -153,7 +189,7 @@ fn notes(text: &mut String, report: &Assessment) {
     put!(text, "");
 }
 
-fn skipped(text: &mut String, report: &Assessment) {
+fn skipped(text: &mut Doc, report: &Assessment) {
     if report.skipped_lines.is_empty() && report.missing_files.is_empty() && report.in_flight.is_empty() {
         return;
     }
@@ -170,7 +206,7 @@ fn skipped(text: &mut String, report: &Assessment) {
     put!(text, "");
 }
 
-fn environment(text: &mut String, report: &Assessment) {
+fn environment(text: &mut Doc, report: &Assessment) {
     put!(text, "## Environment\n");
     if let Some(machine) = &report.machine {
         put!(

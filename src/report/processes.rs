@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::doc::Doc;
 use super::figures::{figure, put};
+use super::table::ABSENT;
 use super::table::Column::{Left, Right};
-use super::table::{ABSENT, table};
 use crate::assessment::ProcessRow;
 
 /// So many children of one name have a line each; more of them share one, since
@@ -12,7 +13,7 @@ use crate::assessment::ProcessRow;
 const CHILDREN_APART: usize = 2;
 
 /// The section with the table, if there is anything to show.
-pub(super) fn section(text: &mut String, processes: &[ProcessRow]) {
+pub(super) fn section(text: &mut Doc, processes: &[ProcessRow]) {
     if processes.is_empty() {
         return;
     }
@@ -31,7 +32,7 @@ pub(super) fn section(text: &mut String, processes: &[ProcessRow]) {
         Right("RSS last"),
         Left("at the end"),
     ];
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
 }
 
 /// Processes that share a line: many children of one role and name; all others are alone.

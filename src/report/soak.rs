@@ -2,16 +2,13 @@
 
 use std::fmt::Write;
 
+use super::doc::{Doc, Extent};
 use super::figures::{figure, put};
 use super::table::Column::Right;
-use super::table::table;
 use crate::analysis::Soak;
 use crate::units::time;
 
-/// No more rounds than this are shown; the data files have them all.
-const SHOWN: usize = 20;
-
-pub(super) fn section(text: &mut String, soak: Option<&Soak>) {
+pub(super) fn section(text: &mut Doc, soak: Option<&Soak>, extent: Extent) {
     let Some(soak) = soak else { return };
     put!(text, "## Soak\n");
     put!(
@@ -23,11 +20,12 @@ pub(super) fn section(text: &mut String, soak: Option<&Soak>) {
         soak.failed
     );
     put!(text, "memory of the worker's processes in a round, in MB; the first round is warm-up.\n");
-    let step = soak.rounds.len().div_ceil(SHOWN).max(1);
-    let last = soak.rounds.len().saturating_sub(1);
-    let shown = soak.rounds.iter().enumerate().filter(|(index, _)| index % step == 0 || *index == last);
-    let rows: Vec<Vec<String>> = shown
-        .map(|(_, round)| {
+    let peak = |place: usize| soak.rounds[place].peak_mb.unwrap_or_default();
+    let rows: Vec<Vec<String>> = extent
+        .rows(soak.rounds.len(), peak)
+        .into_iter()
+        .map(|place| {
+            let round = &soak.rounds[place];
             vec![
                 round.round.to_string(),
                 round.tasks.to_string(),
@@ -38,7 +36,7 @@ pub(super) fn section(text: &mut String, soak: Option<&Soak>) {
         })
         .collect();
     let columns = [Right("round"), Right("tasks"), Right("seconds"), Right("floor"), Right("peak")];
-    put!(text, "{}", table(&columns, &rows));
+    text.table(&columns, &rows);
     put!(text, "Growth: {}.\n", soak.rates());
     if let Some(times) = soak.latency {
         put!(

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::doc::Doc;
 use super::figures::put;
 use crate::assessment::{RoleTree, TreeNode};
 
@@ -12,7 +13,7 @@ const APART: usize = 3;
 const COMMAND: usize = 100;
 
 /// The section with the trees, if there is anything to show.
-pub(super) fn section(text: &mut String, trees: &[RoleTree]) {
+pub(super) fn section(text: &mut Doc, trees: &[RoleTree]) {
     if trees.is_empty() {
         return;
     }
@@ -28,7 +29,7 @@ pub(super) fn section(text: &mut String, trees: &[RoleTree]) {
     put!(text, "");
 }
 
-fn nodes(text: &mut String, nodes_here: &[TreeNode], depth: usize) {
+fn nodes(text: &mut Doc, nodes_here: &[TreeNode], depth: usize) {
     let indent = "  ".repeat(depth);
     let alike = |one: &TreeNode, other: &TreeNode| {
         one.name == other.name && one.children.is_empty() && other.children.is_empty()
@@ -121,9 +122,9 @@ mod tests {
         processes.extend((31..35).map(|pid| seen("worker", pid, 100, false, Some(ExitKind::Code(0)))));
         // Its parent had ended before it was seen.
         processes.push(seen("worker", 90, 89, false, None));
-        let mut text = String::new();
+        let mut text = Doc::default();
         section(&mut text, &trees(&run(processes)));
-        insta::assert_snapshot!(text, @r"
+        insta::assert_snapshot!(text.markdown(), @r"
         ## Process trees
 
         How long each process ran, and its highest RSS in MB.

@@ -3,8 +3,31 @@
 use std::fs;
 use std::path::Path;
 
+use crate::assessment::Assessment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::RunPaths;
+use crate::record::RunData;
+use crate::report;
+
+/// Writes the reports of a run beside its data: Markdown, and the page if highwater was built with `html`.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if one cannot be written.
+pub fn write_reports(paths: &RunPaths, run: &RunData, assessment: &Assessment) -> Result<()> {
+    write_report(&paths.report, &report::markdown(assessment))?;
+    write_page(paths, run, assessment)
+}
+
+#[cfg(feature = "html")]
+fn write_page(paths: &RunPaths, run: &RunData, assessment: &Assessment) -> Result<()> {
+    write_report(&paths.page, &report::page(run, assessment))
+}
+
+/// Without `html` there are no pictures.
+#[cfg(not(feature = "html"))]
+fn write_page(_: &RunPaths, _: &RunData, _: &Assessment) -> Result<()> {
+    Ok(())
+}
 
 /// Writes a report beside its data, whole or not at all.
 ///
@@ -16,7 +39,7 @@ pub fn write_report(path: &Path, text: &str) -> Result<()> {
             "the data files are safe; free space or make the directory writable, then run `highwater report`",
         )
     };
-    let temporary = path.with_extension("md.part");
+    let temporary = path.with_extension("part");
     fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path)).map_err(|error| {
         // A half-written report is of no use to anybody; that it cannot be removed changes nothing.
         drop(fs::remove_file(&temporary));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use builder::SessionBuilder;
 pub(crate) use checked::checked;
 pub(crate) use embedded::Embedded;
-pub use files::write_report;
+pub use files::{write_report, write_reports};
 pub use reach::{check_service, try_task};
 pub(crate) use up::{Up, start_sampler};
 
@@ -23,7 +23,6 @@ use crate::journal::{self, Journal, RunPaths};
 use crate::phases::{self, Rig};
 use crate::plan::Plan;
 use crate::record::{Event, EventRecord, Judgement, Phase, RunData, Warning};
-use crate::report::markdown;
 use crate::resume::{Earlier, Resume};
 use crate::sampler::Sampler;
 
@@ -164,7 +163,7 @@ impl Session {
         let assessment = assess(&run, &plan);
         let verdict = verdict_record(&run, assessment.judgement.clone());
         Journal::open(&paths.events)?.append(&verdict).await?;
-        write_report(&paths.report, &markdown(&assessment))?;
+        write_reports(&paths, &run, &assessment)?;
         Ok(Outcome { assessment, paths })
     }
 }

@@ -6,12 +6,17 @@
 
 mod compare;
 mod criteria;
+pub(crate) mod headline;
 mod limit;
 mod notes;
 mod numbers;
+#[cfg(feature = "html")]
+pub(crate) mod pictures;
 mod places;
 mod reasons;
 
 pub(crate) use criteria::{WORKER_CHANGED, criterion, criterion_line, summary};
 pub(crate) use numbers::sentence_case;
+#[cfg(feature = "cli")]
+pub(crate) use numbers::{per_hour, per_task};
 pub(crate) use reasons::NO_REASON;

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod audio;
+mod browser;
 mod cgroups;
 mod cli;
 mod collected;

@@ -6,21 +6,21 @@ use highwater::record::{
     Damage, Event, EventRecord, ExitKind, LevelEnd, LevelMemory, Machine, Moment, Phase, ResourceRow,
     RunData, RunFiles, TaskRecord, TaskStatus, Warning,
 };
-use highwater::report::markdown;
+use highwater::report::{markdown, markdown_full};
 use highwater::units::round;
 
 const STAMP: &str = "20251209_232145";
 const WORKER_PID: u32 = 12_345;
 
 /// A run that is being told, event by event.
-struct Story {
-    run: RunData,
-    elapsed: f64,
+pub(crate) struct Story {
+    pub(crate) run: RunData,
+    pub(crate) elapsed: f64,
 }
 
 impl Story {
     /// A run with a log: it has begun, and its worker and API were found.
-    fn logged(plan: &Plan) -> Story {
+    pub(crate) fn logged(plan: &Plan) -> Story {
         let files = RunFiles {
             tasks: format!("memory_leak_stress_test_{STAMP}.jsonl"),
             events: format!("events_{STAMP}.jsonl"),
@@ -45,13 +45,13 @@ impl Story {
         story
     }
 
-    fn event(&mut self, event: Event) {
+    pub(crate) fn event(&mut self, event: Event) {
         let seconds = self.elapsed as u32;
         let time = format!("2025-12-09T23:{:02}:{:02}.000+01:00", 21 + seconds / 60, seconds % 60);
         self.run.events.push(EventRecord { time, elapsed: self.elapsed, event });
     }
 
-    fn found(&mut self, role: &str, pid: u32, name: &str, root: bool, rss_mb: f64) {
+    pub(crate) fn found(&mut self, role: &str, pid: u32, name: &str, root: bool, rss_mb: f64) {
         self.event(Event::ProcessFound {
             role: role.to_string(),
             pid,
@@ -65,7 +65,7 @@ impl Story {
         });
     }
 
-    fn exited(&mut self, pid: u32, root: bool, how: ExitKind) {
+    pub(crate) fn exited(&mut self, pid: u32, root: bool, how: ExitKind) {
         let (role, name) = ("worker".to_string(), "python".to_string());
         self.event(Event::ProcessExited { role, pid, name, root, how });
     }
@@ -74,16 +74,16 @@ impl Story {
         self.event(Event::Memory { moment, worker_rss_mb: Some(mb) });
     }
 
-    fn phase(&mut self, phase: Phase) {
+    pub(crate) fn phase(&mut self, phase: Phase) {
         self.event(Event::PhaseStarted { phase, tasks: None });
     }
 
-    fn phase_ends(&mut self, phase: Phase) {
+    pub(crate) fn phase_ends(&mut self, phase: Phase) {
         self.event(Event::PhaseEnded { phase, cut_short: None });
     }
 
     /// A task that was sent and has its line.
-    fn task(&mut self, record: TaskRecord) {
+    pub(crate) fn task(&mut self, record: TaskRecord) {
         self.event(Event::TaskStarted { test_id: record.test_id.clone() });
         self.elapsed += record.processing_time.unwrap_or(1.0);
         self.run.tasks.push(record);
@@ -126,7 +126,7 @@ impl Story {
         self.event(Event::LevelEnded(Box::new(LevelEnd { concurrency, memory, ..LevelEnd::default() })));
     }
 
-    fn sample(&mut self, name: &str, pid: u32, cpu_percent: f64, memory_rss_mb: f64) {
+    pub(crate) fn sample(&mut self, name: &str, pid: u32, cpu_percent: f64, memory_rss_mb: f64) {
         self.run.resources.push(ResourceRow {
             timestamp: "2025-12-09T23:21:45".to_string(),
             elapsed_seconds: self.run.resources.len() as f64,
@@ -189,7 +189,7 @@ fn failed(concurrency: u32, index: u32, status: TaskStatus, error: &str) -> Task
 }
 
 /// Everything went well, up to the bound of the ramp.
-fn passing(plan: &Plan) -> RunData {
+pub(crate) fn passing(plan: &Plan) -> RunData {
     let mut story = Story::logged(plan);
     let flat = [686.0, 687.1, 686.2, 687.0, 686.1, 687.3, 686.4, 686.9, 686.2, 687.2];
     story.leak_check(&[[640.5, 686.3].as_slice(), &flat, &flat].concat());
@@ -205,7 +205,7 @@ fn passing(plan: &Plan) -> RunData {
 }
 
 /// A leak; a service that refuses, loses a task and is killed; a log with a torn end.
-fn failing(plan: &Plan) -> RunData {
+pub(crate) fn failing(plan: &Plan) -> RunData {
     let mut story = Story::logged(plan);
     story.leak_check(&[
         940.5, 1240.3, 1540.0, 1840.1, 2140.2, 2440.0, 2740.1, 3040.3, 3340.4, 3640.9, 3940.2, 4240.2,
@@ -245,7 +245,7 @@ fn failing(plan: &Plan) -> RunData {
 }
 
 /// Stopped by Ctrl+C in the leak check; nothing measured until then was bad.
-fn interrupted(plan: &Plan) -> RunData {
+pub(crate) fn interrupted(plan: &Plan) -> RunData {
     let mut story = Story::logged(plan);
     story.phase(Phase::Leak);
     story.task(leak_task(AudioKind::Short, 0, 625.3, 640.5));
@@ -296,7 +296,7 @@ fn python() -> RunData {
     story.run
 }
 
-fn short_ramp() -> Plan {
+pub(crate) fn short_ramp() -> Plan {
     let mut plan = Plan::default();
     plan.ramp.max = 4;
     plan
@@ -306,6 +306,7 @@ fn short_ramp() -> Plan {
 #[track_caller]
 fn check(name: &str, assessment: &Assessment) {
     insta::assert_snapshot!(format!("{name}_markdown"), markdown(assessment));
+    insta::assert_snapshot!(format!("{name}_full_markdown"), markdown_full(assessment));
     insta::assert_json_snapshot!(format!("{name}_json"), assessment);
 }
 

@@ -36,6 +36,21 @@ Then on yours:
   highwater doctor
   highwater run";
 
+const COMPLETIONS: &str = "\
+Examples:
+  highwater completions bash > ~/.local/share/bash-completion/completions/highwater
+  highwater completions zsh > ~/.zfunc/_highwater
+  highwater completions fish > ~/.config/fish/completions/highwater.fish";
+
+const REPORT_HELP: &str = "\
+Examples:
+  highwater report                         the newest run in results
+  highwater report results                 every run in it
+  highwater report --max-delta-mb 100      the newest, with another threshold
+  highwater report --svg figures           its pictures, each as a file
+  highwater report --methods               the paragraph for a paper
+  highwater report --junit junit.xml       its criteria as test cases";
+
 /// Proves, from outside, that a running service does not leak memory, and finds
 /// how much load it can stably take.
 #[derive(Debug, Parser)]
@@ -57,7 +72,10 @@ pub(super) enum Command {
     #[command(after_help = EXIT_CODES)]
     Soak(Box<SoakArgs>),
     /// Judge the data of a run again and write its report
+    #[command(after_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// List the runs in a directory, the newest first
+    Results(ResultsArgs),
     /// Compare two runs: is a leak fixed, is a version worse than the one before it?
     #[command(after_help = super::compare::CODES)]
     Compare(super::compare::CompareArgs),
@@ -68,6 +86,11 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Write a commented highwater.toml
     Init(InitArgs),
+    /// Print the completions of a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// Run the embedded speech service, with real faults planted on request
     #[cfg(feature = "demo")]
     Demo(Box<DemoOptions>),
@@ -83,7 +106,8 @@ impl Command {
             Command::Report(args) => args.json,
             Command::Compare(args) => args.json,
             Command::Judge(args) => args.json,
-            Command::Doctor(_) | Command::Init(_) => false,
+            Command::Results(args) => args.json,
+            Command::Doctor(_) | Command::Init(_) | Command::Completions(_) | Command::Man(_) => false,
             #[cfg(feature = "demo")]
             Command::Demo(_) => false,
         }
@@ -92,8 +116,8 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// A results file (memory_leak_stress_test_….jsonl), or a directory of them
-    pub(super) path: PathBuf,
+    /// A results file (memory_leak_stress_test_….jsonl), or a directory of them [default: the newest run in results]
+    pub(super) path: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) thresholds: ThresholdArgs,
@@ -105,6 +129,47 @@ pub(super) struct ReportArgs {
     /// Print the report as JSON instead of Markdown
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
+
+    /// Print every table instead of one for each phase
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    pub(super) full: bool,
+
+    /// Write each picture into this directory as an SVG file of its own, for a paper
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) svg: Option<PathBuf>,
+
+    /// Print the paragraph on methods for a paper: what was measured how, and with which intervals
+    #[arg(long, conflicts_with_all = ["json", "full"], help_heading = "Output")]
+    pub(super) methods: bool,
+
+    /// Write the criteria as JUnit XML, one test case each
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsArgs {
+    /// The directory
+    #[arg(default_value = "results")]
+    pub(super) directory: PathBuf,
+
+    /// Print a JSON array with an object for each run
+    #[arg(long, help_heading = "Output")]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// For which shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The directory for the pages
+    #[arg(default_value = "man")]
+    pub(super) directory: PathBuf,
 }
 
 #[derive(Debug, Args)]

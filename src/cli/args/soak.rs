@@ -49,6 +49,10 @@ pub(in crate::cli) struct SoakArgs {
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) json: bool,
 
+    /// Write the criteria as JUnit XML, one test case each
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(in crate::cli) junit: Option<PathBuf>,
+
     /// Arguments for the embedded service
     #[arg(last = true, value_name = "DEMO ARGS")]
     pub(in crate::cli) demo_args: Vec<String>,

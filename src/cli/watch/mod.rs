@@ -1,6 +1,7 @@
 //! `highwater watch`: looks at processes without testing anything.
 
 pub(super) mod args;
+mod page;
 mod roles;
 mod show;
 mod table;
@@ -63,6 +64,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     if let Some(problem) = &problem {
         output::say_error(format_args!("{problem}"));
     }
+    page::next(&show, &tally, args.json);
     if let Some(error) = &summary.csv_first_error {
         return Err(Error::new(ErrorKind::Io, "rows of the CSV are missing")
             .source(std::io::Error::other(error.clone()))

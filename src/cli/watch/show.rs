@@ -17,7 +17,7 @@ use crate::units::round;
 pub(super) struct Show {
     json: bool,
     terminal: Option<Term>,
-    csv: Option<PathBuf>,
+    pub(super) csv: Option<PathBuf>,
     interval: Duration,
     /// The number of lines of the table now on the screen.
     drawn: usize,
@@ -35,7 +35,7 @@ impl Show {
     }
 
     /// Prints a line for people: on stderr if stdout is read by a program.
-    fn aside(&self, line: &str) {
+    pub(super) fn aside(&self, line: &str) {
         if self.json { say_error(format_args!("{line}")) } else { say!("{line}") }
     }
 

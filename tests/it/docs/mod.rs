@@ -152,7 +152,21 @@ fn commands_that_are_not_run_have_flags_and_names_that_exist() {
 #[test]
 fn flags_keys_and_links_exist() {
     let place = Place::new();
-    let commands = ["", "run", "watch", "soak", "report", "compare", "judge", "doctor", "init", "demo"];
+    let commands = [
+        "",
+        "run",
+        "watch",
+        "soak",
+        "report",
+        "results",
+        "compare",
+        "judge",
+        "doctor",
+        "init",
+        "completions",
+        "man",
+        "demo",
+    ];
     let help: String =
         commands.iter().map(|command| place.run(&format!("highwater {command} --help")).said).collect();
     let flags: BTreeSet<&str> = words(&help).filter(|word| word.starts_with("--")).collect();

@@ -1,6 +1,7 @@
 //! Code that several tests share.
 
 pub(crate) mod alone;
+pub(crate) mod browser;
 pub(crate) mod demo_client;
 pub(crate) mod demo_service;
 pub(crate) mod expect;
