@@ -26,6 +26,8 @@ pub(super) struct Target<'a> {
     pub(super) demo: bool,
     pub(super) demo_args: &'a [String],
     pub(super) json: bool,
+    /// Lines only, also in a terminal.
+    pub(super) plain: bool,
 }
 
 /// Refuses flags that name a service together with `--demo`, and arguments for the embedded service without it.
@@ -114,7 +116,8 @@ mod tests {
     fn wrong(arguments: &str) -> Option<String> {
         let words = ["highwater", "run"].into_iter().chain(arguments.split_whitespace());
         let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!("run was meant") };
-        let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json };
+        let target =
+            Target { demo: args.demo, demo_args: &args.demo_args, json: args.json, plain: args.plain };
         let plan = || plan::layer(None, [], &args.overrides()).unwrap();
         let checked = misplaced(&target, &args.plan).and_then(|()| unused(&args, &plan()));
         checked.err().map(|error| {

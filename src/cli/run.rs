@@ -26,7 +26,7 @@ use crate::words::criterion_line;
 const DEMO_TIMEOUT_S: f64 = 30.0;
 
 pub(super) fn run(args: &RunArgs) -> Result<u8> {
-    let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json };
+    let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json, plain: args.plain };
     misplaced(&target, &args.plan)?;
     let (plan, timeout_given, resume) = match &args.resume {
         Some(events) => {
@@ -74,6 +74,7 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
     let reason = signals::watch(stop.clone())
         .map_err(|error| Error::new(ErrorKind::Io, "cannot watch for signals").source(error))?;
     let screen = Screen::new(if target.json { Stream::Stderr } else { Stream::Stdout });
+    let screen = if target.plain { screen.plain() } else { screen };
     let console = Arc::new(Console::new(screen, plan.clone(), plan.results.clone()));
     let mut builder = Session::builder(plan).observer(Arc::clone(&console) as _).stop(stop.clone());
     if let Some(resume) = resume {

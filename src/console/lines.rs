@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::screen::Progress;
 use crate::analysis::{Answer, LOOKS, LeakTasks, levels};
 use crate::assessment::{Assessment, assess};
 use crate::plan::Plan;
@@ -158,35 +157,6 @@ fn block(reading: &BlockReading, run: &RunData, plan: &Plan) -> String {
         String::new()
     };
     format!("  {:>6} tasks  {:>4.0} s  memory {memory} MB{rate}{left}", reading.tasks, reading.seconds)
-}
-
-/// What is going on after an event.
-pub(super) fn progress(event: &Event, run: &RunData) -> Progress {
-    match event {
-        Event::TaskStarted { test_id } => {
-            let total = run.events.iter().rev().find_map(|record| match record.event {
-                Event::PhaseStarted { phase: Phase::Leak, tasks } => Some(tasks),
-                Event::PhaseStarted { phase: Phase::Concurrency, .. } => Some(None),
-                _ => None,
-            });
-            let done = run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).count() as u64;
-            let total = total.flatten().map(|total| u64::from(total).max(done + 1));
-            Progress::Tasks { done, total, message: test_id.clone() }
-        }
-        Event::BlockStarted { tasks, .. } => Progress::Tasks {
-            done: run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).count() as u64,
-            total: None,
-            message: format!("a block of {tasks} tasks"),
-        },
-        Event::TaskAnswered { .. } => Progress::Keep,
-        Event::LevelStarted { concurrency, .. } => Progress::Tasks {
-            done: 0,
-            total: None,
-            message: format!("c={concurrency}: waiting for quiet memory"),
-        },
-        Event::PhaseEnded { .. } | Event::RunEnded | Event::RunInterrupted { .. } => Progress::Clear,
-        _ => Progress::Keep,
-    }
 }
 
 fn ending(task: &TaskRecord) -> String {

@@ -14,10 +14,10 @@ impl Bar {
     }
 
     /// Shows that `done` tasks of `total`, where that is known, have ended.
-    pub(super) fn show(&self, done: u64, total: Option<u64>, message: String) {
+    pub(super) fn show(&self, done: u64, total: Option<u64>, message: &str) {
         let template = match total {
-            Some(_) => "  {spinner} {bar:24} {pos}/{len}  {msg}  {elapsed}",
-            None => "  {spinner} {msg}  {elapsed}",
+            Some(_) => "  {spinner} {bar:24} {pos}/{len}  {elapsed_precise}\n{msg}",
+            None => "  {spinner} {elapsed_precise}\n{msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.0.set_style(style);
@@ -26,7 +26,10 @@ impl Bar {
             self.0.set_length(total);
         }
         self.0.set_position(done);
-        self.0.set_message(message);
+        // A line that breaks would not be drawn over.
+        let width = usize::from(console::Term::stderr().size().1).saturating_sub(6).max(20);
+        let lines = message.lines().map(|line| format!("    {}", console::truncate_str(line, width, "…")));
+        self.0.set_message(lines.collect::<Vec<_>>().join("\n"));
         self.0.enable_steady_tick(Duration::from_millis(200));
     }
 

@@ -6,6 +6,7 @@
 mod lines;
 #[cfg(feature = "cli")]
 mod live;
+mod now;
 #[cfg(not(feature = "cli"))]
 mod plain;
 mod screen;
@@ -13,6 +14,7 @@ mod screen;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 pub use screen::{Screen, Stream};
 
@@ -34,7 +36,12 @@ struct State {
     shown: HashSet<(CriterionId, Verdict)>,
     /// Warnings of a run that this one goes on from: they were not shown here.
     earlier_warnings: usize,
+    /// When the live block was last made.
+    looked: Option<Instant>,
 }
+
+/// The live block is made no more often than this.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Console {
     /// A console for runs with files in `results`, judged against `plan`.
@@ -47,6 +54,7 @@ impl Console {
                 results,
                 shown: HashSet::new(),
                 earlier_warnings: 0,
+                looked: None,
             }),
         }
     }
@@ -85,11 +93,16 @@ impl Observer for Console {
     fn event(&self, record: &EventRecord) {
         let mut state = self.lock();
         state.run.events.push(record.clone());
-        let State { screen, run, plan, results, shown, .. } = &mut *state;
+        let State { screen, run, plan, results, shown, looked, .. } = &mut *state;
         let told = lines::of_event(&record.event, run, plan, results);
         told.lines.iter().for_each(|line| screen.line(line));
         shown.extend(told.criteria.into_iter().map(|found| (found.name, found.verdict)));
-        screen.progress(lines::progress(&record.event, run));
+        // A picture of all that was measured costs a look at all of it: a few a second are enough.
+        let often = matches!(record.event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
+        if screen.is_live() && (!often || looked.is_none_or(|at| at.elapsed() >= LOOK)) {
+            *looked = Some(Instant::now());
+            screen.progress(now::after_event(&record.event, run, plan));
+        }
     }
 
     fn task(&self, record: &TaskRecord) {

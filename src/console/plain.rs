@@ -8,7 +8,7 @@ impl Bar {
         Bar
     }
 
-    pub(super) fn show(&self, _done: u64, _total: Option<u64>, _message: String) {}
+    pub(super) fn show(&self, _done: u64, _total: Option<u64>, _message: &str) {}
 
     pub(super) fn suspend(&self, write: impl FnOnce()) {
         write();

@@ -34,13 +34,13 @@ pub(super) enum Progress {
     Keep,
     /// Nothing is going on.
     Clear,
-    /// So many tasks of so many are done; absent total: nobody knows.
+    /// So many tasks of so many are done; absent total: it is not known.
     Tasks {
         /// Tasks that have ended.
         done: u64,
         /// Tasks that there will be.
         total: Option<u64>,
-        /// What is being waited for.
+        /// What is going on, in lines.
         message: String,
     },
 }
@@ -54,6 +54,18 @@ impl Screen {
         };
         let color = terminal && std::env::var_os("NO_COLOR").is_none();
         Screen { stream, terminal, color, bar: None }
+    }
+
+    /// The same with lines only: nothing on it is ever drawn again.
+    #[must_use]
+    pub fn plain(mut self) -> Screen {
+        self.terminal = false;
+        self
+    }
+
+    /// True if something is shown that changes.
+    pub(super) fn is_live(&self) -> bool {
+        self.terminal
     }
 
     pub(super) fn line(&self, line: &str) {
@@ -80,7 +92,7 @@ impl Screen {
             Progress::Keep => {}
             Progress::Clear => self.clear(),
             Progress::Tasks { done, total, message } if self.terminal => {
-                self.bar.get_or_insert_with(Bar::new).show(done, total, message);
+                self.bar.get_or_insert_with(Bar::new).show(done, total, &message);
             }
             Progress::Tasks { .. } => {}
         }

@@ -23,4 +23,5 @@ pub use comparison::comparison_text;
 pub use html::{compared_page, page, svg_files, watched_page};
 pub use markdown::{markdown, markdown_full};
 pub use methods::methods;
+pub(crate) use summary::sparkline;
 pub use summary::{comparison_comment, job_summary};

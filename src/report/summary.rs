@@ -53,7 +53,7 @@ pub fn comparison_comment(comparison: &Comparison) -> String {
 }
 
 /// `values` as bars of a line: of more than `most`, each bar is the highest of its stretch.
-fn sparkline(values: &[f64], most: usize) -> String {
+pub(crate) fn sparkline(values: &[f64], most: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let stretch = values.len().div_ceil(most.max(1)).max(1);

@@ -16,6 +16,7 @@ const PURE: &[&str] = &[
     "src/audio/make.rs",
     "src/cli/misplaced.rs",
     "src/console/lines.rs",
+    "src/console/now.rs",
     "src/error.rs",
     "src/generator/summary.rs",
     "src/journal/lines.rs",

@@ -49,6 +49,10 @@ pub(in crate::cli) struct SoakArgs {
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) json: bool,
 
+    /// Print lines only, also in a terminal
+    #[arg(long, help_heading = "Output")]
+    pub(in crate::cli) plain: bool,
+
     /// Write the criteria as JUnit XML, one test case each
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(in crate::cli) junit: Option<PathBuf>,
