@@ -41,8 +41,22 @@ pub enum LeakWhen {
     Parallel,
     /// Those whose audio is longer or shorter than that of the task before.
     Changed,
+    /// Those whose audio was never sent before, byte by byte.
+    New,
     /// None of them: by the clock, ten times a second, once no task has come for two seconds.
     Idle,
+    /// None of them: by the clock, ten times a second, whether tasks come or not.
+    Clock,
+}
+
+/// What the size of `--leak` is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeakPer {
+    /// A task.
+    Task,
+    /// A second of its audio.
+    AudioSecond,
 }
 
 /// Where the memory of `--leak` is.
@@ -111,6 +125,15 @@ pub struct DemoOptions {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, help_heading = "Shape")]
     pub wait: Option<Duration>,
 
+    /// Answer from the length of the audio alone, within a few milliseconds
+    #[arg(long, conflicts_with = "slow", help_heading = "Shape")]
+    pub fast: bool,
+
+    /// Each worker ends after N tasks, as with gunicorn's `max_requests`; its replacement goes on
+    #[arg(long, value_name = "N", requires = "respawn", help_heading = "Shape")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub recycle: Option<u32>,
+
     /// Retain SIZE of resident memory per task, for ever (40MB, 1.5GB, 64MiB)
     #[arg(long, value_name = "SIZE", help_heading = "Memory")]
     pub leak: Option<ByteSize>,
@@ -119,6 +142,11 @@ pub struct DemoOptions {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = LeakHow::Malloc, requires = "leak")]
     #[arg(help_heading = "Memory")]
     pub leak_how: LeakHow,
+
+    /// What that size is for
+    #[arg(long, value_name = "PER", value_enum, default_value_t = LeakPer::Task, requires = "leak")]
+    #[arg(help_heading = "Memory")]
+    pub leak_per: LeakPer,
 
     /// Leak only in every Nth of the tasks that `--leak-when` names
     #[arg(long, value_name = "N", default_value_t = 1, requires = "leaks", help_heading = "Memory")]
@@ -160,6 +188,12 @@ pub struct DemoOptions {
     /// Not a leak, though it looks like one until it is full.
     #[arg(long, value_name = "NxSIZE", help_heading = "Memory")]
     pub cache: Option<CacheSize>,
+
+    /// Leave SIZE of garbage behind per task, collected at 256 MB or by `POST /debug/collect`
+    ///
+    /// Not a leak, though memory rises between collections, as a runtime's heap does.
+    #[arg(long, value_name = "SIZE", conflicts_with = "fork", help_heading = "Memory")]
+    pub garbage: Option<ByteSize>,
 
     /// Load SIZE at the first task and keep it, as a model is loaded lazily
     ///

@@ -49,6 +49,8 @@ pub(super) enum Order {
     Outstanding(u32),
     /// Do this task.
     Task(String),
+    /// Collect the garbage.
+    Collect,
 }
 
 /// From a worker to the api: how a task ended.
@@ -60,6 +62,9 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     /// Its outcome.
     pub(super) outcome: Outcome,
+    /// True if the worker ends after this task.
+    #[serde(default)]
+    pub(super) leaving: bool,
 }
 
 /// The line before the bytes of a task's audio.

@@ -3,7 +3,8 @@
 use super::arms::arms_note;
 use super::compare::{Comparison, baseline_comparison, hold_against};
 use super::finding::{Evidence, Finding, WorkerChange};
-use super::growth::{Growth, LOOKS};
+use super::growth::{Answer, Growth, LOOKS, Reason, is_runtime};
+use super::idle::with_time;
 use super::leak::{self, MemoryMoments, leak_criteria, worker_changed};
 use super::leak_tasks::LeakTasks;
 use super::limit::{self, Level, levels};
@@ -41,7 +42,7 @@ impl<'a> Derived<'a> {
         let checked = plan.leak.enabled || !leak.tasks.is_empty();
         let levels = levels(run, &plan.ramp);
         Derived {
-            growth: checked.then(|| leak.growth(LOOKS)),
+            growth: checked.then(|| with_time(leak.growth(LOOKS), run, &leak)),
             leak,
             conditions: conditions(run),
             comparison: baseline_comparison(run),
@@ -82,6 +83,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         findings.extend(works::works_criterion(leak));
         notes.extend(leak::warm_up_notes(leak, &plan.leak));
         notes.extend(arms_note(run, leak, growth));
+        notes.extend(undecided_note(run, leak, growth));
         findings.extend(probe::probe_criteria(conditions));
         if let Some(comparison) = comparison {
             hold_against(comparison, &mut findings);
@@ -123,6 +125,15 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         verdict = Verdict::Inconclusive;
     }
     Judged { verdict, findings, notes, interruption }
+}
+
+/// What to do where the leak check of a run of highwater's own ended undecided.
+fn undecided_note(run: &RunData, leak: &LeakTasks<'_>, growth: &Growth) -> Option<Note> {
+    let open = growth.answer == Answer::Inconclusive && !matches!(growth.reason, Reason::Incomparable(_));
+    let ended = run.events.iter().any(|record| matches!(record.event, Event::RunEnded { .. }));
+    let tried = ended && !leak.repeats.is_empty() && leak.all_read() && !worker_changed(run);
+    let runtime = is_runtime(leak.readings().file_mb);
+    (open && tried).then_some(Note::Undecided { runtime })
 }
 
 /// Why the run ended before its end, if it did.

@@ -16,6 +16,7 @@ mod facts;
 mod finding;
 mod full_load;
 mod growth;
+mod idle;
 mod judge;
 mod knee;
 mod late;

@@ -19,6 +19,11 @@ pub enum Note {
     Kept(Kept),
     /// Nothing accumulates, and no input was sent that was never sent before.
     OneInput,
+    /// The check ended with its verdict on growth open.
+    Undecided {
+        /// True where the heap of a large runtime may still be rising to its limit.
+        runtime: bool,
+    },
     /// Memory came down late.
     LateFree {
         /// When.

@@ -63,6 +63,9 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
             )]
         }
         Event::BlockEnded(reading) => vec![block(reading, run, plan)],
+        Event::IdleEnded(idle) => {
+            vec![format!("  {:.0} s without tasks, to see whether memory grows by itself", idle.seconds)]
+        }
         Event::LevelEnded(_) => level(run, plan).into_iter().collect(),
         Event::PhaseEnded { phase, cut_short } => {
             let mut lines: Vec<String> =

@@ -16,10 +16,11 @@ use crate::analysis::{
 use crate::error::Result;
 use crate::plan::LeakPlan;
 use crate::record::{
-    CutShort, Event, EventRecord, FailureKind, Moment, Phase, RunData, TaskRecord, TaskStatus,
+    CutShort, Event, EventRecord, FailureKind, IdleReading, Moment, Phase, RunData, TaskRecord, TaskStatus,
 };
 use crate::resume::Earlier;
 use crate::service::Input;
+use crate::units::round;
 
 /// After this many repeats over the limit the gate has its answer. Whether memory accumulates goes on being tried…
 const OVER: usize = 3;
@@ -29,6 +30,9 @@ const LEFT_SHARE: f64 = 0.5;
 
 /// A leak of this share of the limit per task is large enough to limit the ramp.
 const EXPENSIVE_SHARE: f64 = 0.05;
+
+/// Seconds without tasks after a leak was found: a quarter of the time of the check, within these bounds.
+const IDLE_S: (f64, f64) = (5.0, 20.0);
 
 /// This many timeouts in a row end the check…
 const TIMEOUTS_IN_A_ROW: usize = 2;
@@ -70,6 +74,7 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
         available_mb: rig.memory.available_mb().await?,
     };
     let cut_short = check.run(kinds).await?;
+    check.idle().await?;
     let done = check.done;
     if plan.repeats > 0 {
         let baseline = LeakTasks::of(&done).warm_up.last().and_then(|task| task.worker_rss_after_mb);
@@ -171,6 +176,26 @@ impl Check<'_> {
             return Ok(None);
         }
         Ok(Some(CutShort::MemorySpent { tasks: over, limit_mb: self.rig.plan.leak.max_delta_mb }))
+    }
+
+    /// After blocks that show a leak: waits as long as some of them took, without a task, and reads memory.
+    async fn idle(&mut self) -> Result<()> {
+        let leak = LeakTasks::of(&self.done);
+        let Some(before) = leak.blocks.last().and_then(|block| block.worker) else { return Ok(()) };
+        if leak.growth(LOOKS).answer != Answer::Leak {
+            return Ok(());
+        }
+        let mark = self.rig.workers.mark();
+        let started = Instant::now();
+        self.rig.memory.wait((self.seconds() / 4.0).clamp(IDLE_S.0, IDLE_S.1)).await?;
+        let settled = self.rig.memory.settled(None).await?;
+        self.rig.workers.caught_up().await;
+        let idle = IdleReading {
+            seconds: round(started.elapsed().as_secs_f64(), 2),
+            before: Some(before),
+            worker: settled.footprint.filter(|_| self.rig.workers.unchanged_since(mark)),
+        };
+        self.rig.recorder.event(Event::IdleEnded(idle)).await
     }
 
     fn seconds(&self) -> f64 {

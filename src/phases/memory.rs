@@ -187,6 +187,17 @@ impl MemoryReader {
         }
     }
 
+    /// Waits this many seconds while nothing is sent.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Interrupted`] if the run is to stop.
+    pub(super) async fn wait(&self, seconds: f64) -> Result<()> {
+        tokio::select! {
+            error = self.stop.requested() => Err(error),
+            () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(()),
+        }
+    }
+
     /// The footprints of the roles other than the worker's: they may leak, too.
     ///
     /// # Errors

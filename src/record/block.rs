@@ -27,3 +27,14 @@ pub struct BlockReading {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor_tasks: Option<u32>,
 }
+
+/// A wait without tasks after the blocks of a leak check, which shows whether memory grows with time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct IdleReading {
+    /// Seconds without a task.
+    pub seconds: f64,
+    /// All that the worker role's tree held when it began; null if no worker was alive.
+    pub before: Option<Footprint>,
+    /// The same when it ended; null if no worker was alive, or another than before.
+    pub worker: Option<Footprint>,
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::anatomy::Anatomy;
-use super::block::BlockReading;
+use super::block::{BlockReading, IdleReading};
 use super::criterion_id::Condition;
 use super::exit::ExitKind;
 use super::figures::RunFigures;
@@ -126,6 +126,8 @@ pub enum Event {
     },
     /// It ended and memory was read.
     BlockEnded(BlockReading),
+    /// The leak check waited without sending tasks, to see whether memory grows by itself.
+    IdleEnded(IdleReading),
     /// A step of a probe was done and memory was quiet again.
     ProbeStep {
         /// `repeat`, `pause`, `alternate`, `parallel`, `error`.

@@ -23,7 +23,7 @@ mod task;
 mod verdict;
 
 pub use anatomy::{Anatomy, DescriptorKind, DescriptorPart, MemoryPart, Place};
-pub use block::BlockReading;
+pub use block::{BlockReading, IdleReading};
 pub use criterion_id::{Condition, CriterionId};
 pub use event::{Event, EventRecord, Machine, Moment, RunFiles};
 pub use exit::ExitKind;

@@ -51,6 +51,7 @@ impl RunData {
                 | Event::ProbeStep { .. }
                 | Event::BlockStarted { .. }
                 | Event::BlockEnded(_)
+                | Event::IdleEnded(_)
                 | Event::LateFree { .. } => inside,
                 Event::SoakRound(_) => phase == Phase::Soak,
                 _ => false,

@@ -33,6 +33,16 @@ impl fmt::Display for Note {
                 "no input was sent that was never sent before, so growth on new inputs was not tried (placeholders in \
                  `target.http`, or WAV files, make new ones)",
             ),
+            Note::Undecided { runtime } => {
+                f.write_str(
+                    "growth is undecided: more time decides most cases (`highwater run --leak-for 600`), and a soak \
+                     tries it under load (`highwater soak --for 30m`)",
+                )?;
+                if *runtime {
+                    f.write_str("; a collection before each reading (`settle.collect`) takes the garbage out of it")?;
+                }
+                Ok(())
+            }
             Note::LateFree { when, first, count, most_mb } => {
                 f.write_str(&late_free(*when, first, *count, *most_mb))
             }

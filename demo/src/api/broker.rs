@@ -63,7 +63,7 @@ async fn work(
     };
     let collect = async {
         while let Some(report) = receive::<Report>(&mut reader).await? {
-            hub.with(|ledger| ledger.finish(worker, &report.task_id, report.seconds, report.outcome));
+            hub.finish(worker, report);
         }
         Ok(())
     };

@@ -32,6 +32,7 @@ pub(super) fn router(hub: Arc<Hub>, reject_at: Option<u32>) -> Router {
         .route("/api/v1/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/api/v1/asr/submit", post(submit))
         .route("/api/v1/asr/result/{task_id}", get(result))
+        .route("/debug/collect", post(collect))
         .fallback(async || Refusal(StatusCode::NOT_FOUND, "Not Found".to_string()))
         .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
         .with_state(Service { hub, reject_at })
@@ -62,6 +63,12 @@ async fn submit(State(service): State<Service>, request: Request) -> Result<Json
         "position": position,
         "estimated_wait": estimated_wait_s,
     })))
+}
+
+/// Frees the garbage of all workers.
+async fn collect(State(service): State<Service>) -> StatusCode {
+    service.hub.collect();
+    StatusCode::NO_CONTENT
 }
 
 /// The bytes of the form's field `audio`.

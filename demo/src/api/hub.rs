@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::ledger::{Ledger, WorkerId};
-use crate::wire::Order;
+use crate::wire::{Order, Report};
 
 /// The state that the HTTP side and the broker side of the api share.
 pub(super) struct Hub {
@@ -69,6 +69,27 @@ impl Hub {
         self.with_inner(|inner| {
             inner.lines.remove(&worker);
             inner.ledger.disconnect(worker);
+        });
+    }
+
+    /// Has every worker collect its garbage.
+    pub(super) fn collect(&self) {
+        self.with_inner(|inner| {
+            for line in inner.lines.values() {
+                // A worker whose receiver is gone is about to be removed.
+                let _ = line.send(Order::Collect);
+            }
+        });
+    }
+
+    /// Records the end of a task. A worker that leaves after it gets no other one.
+    pub(super) fn finish(&self, worker: WorkerId, report: Report) {
+        self.with_inner(|inner| {
+            inner.ledger.finish(worker, &report.task_id, report.seconds, report.outcome);
+            if report.leaving {
+                inner.lines.remove(&worker);
+                inner.ledger.disconnect(worker);
+            }
         });
     }
 

@@ -1,13 +1,15 @@
 //! The memory that a worker retains between tasks: leaks, and what only looks like a leak.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::garbage::Garbage;
 use super::leaks::{Leaked, Resident};
 use crate::dsp::Recognition;
 use crate::error::{Error, Result};
-use crate::options::{DemoOptions, LeakWhen};
+use crate::options::{DemoOptions, LeakPer, LeakWhen};
 use crate::units::ByteSize;
 
 /// The length above which audio counts as long, in seconds.
@@ -38,6 +40,8 @@ pub(super) struct Circumstances {
     pub(super) failed: bool,
     /// The most tasks outstanding at once while it ran, itself included.
     pub(super) peak_outstanding: u32,
+    /// True if the same audio was never sent to this worker before.
+    pub(super) new: bool,
 }
 
 impl LeakWhen {
@@ -50,7 +54,8 @@ impl LeakWhen {
             LeakWhen::Changed => before_s.is_some_and(|before_s| {
                 (task.duration_s - before_s).abs() > OTHER_LENGTH * task.duration_s.max(before_s)
             }),
-            LeakWhen::Idle => false,
+            LeakWhen::New => task.new,
+            LeakWhen::Idle | LeakWhen::Clock => false,
         }
     }
 }
@@ -65,6 +70,9 @@ pub(super) struct Faults {
     warm: Option<Resident>,
     cache: VecDeque<Resident>,
     late: Option<LateFree>,
+    garbage: Garbage,
+    /// Hashes of the audio that was sent, for `--leak-when new`.
+    sent: HashSet<u64>,
 }
 
 impl Faults {
@@ -72,7 +80,10 @@ impl Faults {
     ///
     /// # Errors
     /// If the thread of `--late-free` cannot be started.
-    pub(super) fn new(options: &DemoOptions) -> Result<Faults> {
+    pub(super) fn new(options: &DemoOptions, garbage: Garbage) -> Result<Faults> {
+        if options.leak_when == LeakWhen::Clock {
+            leak_by_the_clock(options.clone())?;
+        }
         // A forked child ends, and its memory with it, before anything could be freed late.
         let late = options.late_free.filter(|_| !options.fork);
         Ok(Faults {
@@ -83,6 +94,8 @@ impl Faults {
             warm: None,
             cache: VecDeque::new(),
             late: late.map(LateFree::start).transpose()?,
+            garbage,
+            sent: HashSet::new(),
         })
     }
 
@@ -112,17 +125,30 @@ impl Faults {
             }
             self.cache.push_back(Resident::new(cache.entry));
         }
+        if let Some(size) = self.options.garbage {
+            self.garbage.leave(size);
+        }
         let holds = self.options.leak_when.holds(task, self.before_s);
         self.before_s = Some(task.duration_s);
         if holds {
-            self.leak();
+            self.leak(match self.options.leak_per {
+                LeakPer::Task => 1.0,
+                LeakPer::AudioSecond => task.duration_s,
+            });
         }
     }
 
-    fn leak(&mut self) {
+    /// True if `audio` was never sent before. Only `--leak-when new` remembers what was.
+    pub(super) fn is_new(&mut self, audio: &[u8]) -> bool {
+        let mut hasher = DefaultHasher::new();
+        audio.hash(&mut hasher);
+        self.options.leak_when == LeakWhen::New && self.sent.insert(hasher.finish())
+    }
+
+    fn leak(&mut self, times: f64) {
         self.leaks_met += 1;
         if self.leaks_met.is_multiple_of(self.options.leak_every) {
-            self.leaked.leak(&self.options);
+            self.leaked.leak(&self.options, times);
         }
     }
 
@@ -136,7 +162,7 @@ impl Faults {
             match tasks.recv_timeout(wait) {
                 Ok(task) => return Some(task),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.leak(),
+                Err(RecvTimeoutError::Timeout) => self.leak(1.0),
             }
             wait = IDLE_STEP;
         }
@@ -148,6 +174,19 @@ impl Faults {
             late.keep(recognition, self.options.late_free_size);
         }
     }
+}
+
+/// Starts a thread that leaks at a fixed interval, whatever the worker does.
+fn leak_by_the_clock(options: DemoOptions) -> Result<()> {
+    let leak = move || {
+        let mut leaked = Leaked::default();
+        loop {
+            std::thread::sleep(IDLE_STEP);
+            leaked.leak(&options, 1.0);
+        }
+    };
+    let started = std::thread::Builder::new().name("clock".to_string()).spawn(leak);
+    started.map(drop).map_err(|error| Error::new("cannot start the thread that leaks").source(error))
 }
 
 /// A thread that keeps things for a while and then drops them.
@@ -192,11 +231,11 @@ mod tests {
     use crate::options::tests::parse;
 
     fn task() -> Circumstances {
-        Circumstances { duration_s: 10.0, failed: false, peak_outstanding: 1 }
+        Circumstances { duration_s: 10.0, failed: false, peak_outstanding: 1, new: false }
     }
 
     fn leaked_after(arguments: &str, tasks: &[Circumstances]) -> usize {
-        let mut faults = Faults::new(&parse(arguments).unwrap()).unwrap();
+        let mut faults = Faults::new(&parse(arguments).unwrap(), Garbage::default()).unwrap();
         tasks.iter().for_each(|task| faults.after_task(task));
         faults.leaked.blocks.len()
     }
@@ -228,8 +267,26 @@ mod tests {
     }
 
     #[test]
+    fn audio_is_new_once() {
+        let mut faults =
+            Faults::new(&parse("--leak 1KB --leak-when new").unwrap(), Garbage::default()).unwrap();
+        assert_eq!([b"one", b"two", b"one"].map(|audio| faults.is_new(audio)), [true, true, false]);
+        faults.after_task(&Circumstances { new: true, ..task() });
+        faults.after_task(&task());
+        assert_eq!(faults.leaked.blocks.len(), 1);
+    }
+
+    #[test]
+    fn a_leak_per_second_of_audio_goes_with_its_length() {
+        let arguments = parse("--leak 1KB --leak-per audio-second").unwrap();
+        let mut faults = Faults::new(&arguments, Garbage::default()).unwrap();
+        faults.after_task(&Circumstances { duration_s: 30.0, ..task() });
+        assert_eq!(faults.leaked.blocks[0]._bytes.len(), 30_000);
+    }
+
+    #[test]
     fn a_cache_fills_and_then_stays() {
-        let mut faults = Faults::new(&parse("--cache 3x1KB").unwrap()).unwrap();
+        let mut faults = Faults::new(&parse("--cache 3x1KB").unwrap(), Garbage::default()).unwrap();
         let sizes: Vec<usize> = (0..5)
             .map(|_| {
                 faults.after_task(&task());
@@ -241,7 +298,7 @@ mod tests {
 
     #[test]
     fn the_warm_up_happens_once() {
-        let mut faults = Faults::new(&parse("--warmup 1KB").unwrap()).unwrap();
+        let mut faults = Faults::new(&parse("--warmup 1KB").unwrap(), Garbage::default()).unwrap();
         faults.before_task();
         let first = faults.warm.as_ref().map(|warm| warm._bytes.as_ptr());
         faults.before_task();

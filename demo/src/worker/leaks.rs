@@ -49,9 +49,10 @@ pub(super) struct Leaked {
 }
 
 impl Leaked {
-    /// Leaks once, as the options say. If the system refuses, nothing is leaked.
-    pub(super) fn leak(&mut self, options: &DemoOptions) {
+    /// Leaks once, as the options say, and `times` as much memory. If the system refuses, nothing is leaked.
+    pub(super) fn leak(&mut self, options: &DemoOptions, times: f64) {
         if let Some(size) = options.leak {
+            let size = ByteSize::from_bytes((size.bytes() as f64 * times) as u64);
             self.leak_memory(size, options.leak_how);
         }
         for _ in 0..options.leak_fds.unwrap_or(0) {

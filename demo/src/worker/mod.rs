@@ -5,6 +5,7 @@
 
 mod faults;
 mod fork;
+mod garbage;
 mod horse;
 mod leaks;
 mod mapping;
@@ -16,6 +17,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use self::faults::Faults;
+use self::garbage::Garbage;
 use crate::error::{Error, Result};
 use crate::lifeline::Assignment;
 use crate::wire::{Broker, Order, Outcome, Report, Wish, line, read};
@@ -26,9 +28,10 @@ pub(super) fn run(assignment: &Assignment) -> Result<()> {
     let address = assignment.broker.ok_or_else(|| Error::new("a worker needs a broker"))?;
     let broker = Broker { address, token: assignment.token.clone() };
     let mut stream = broker.connect(Wish::Work { pid: std::process::id() }).map_err(cannot)?;
-    let tasks = listen(stream.try_clone().map_err(cannot)?, assignment.options.crash_at)?;
     let options = &assignment.options;
-    let mut faults = Faults::new(options)?;
+    let garbage = Garbage::default();
+    let tasks = listen(stream.try_clone().map_err(cannot)?, options.crash_at, garbage.clone())?;
+    let mut faults = Faults::new(options, garbage)?;
     let mut number = 0u32;
     while let Some(task_id) = faults.wait(&tasks) {
         number = number.wrapping_add(1);
@@ -39,9 +42,13 @@ pub(super) fn run(assignment: &Assignment) -> Result<()> {
             task::perform(&task_id, &broker, options, &mut faults).outcome
         };
         let outcome = flaky(outcome, number, options.flaky);
-        let report = Report { task_id, seconds: started.elapsed().as_secs_f64(), outcome };
+        let leaving = options.recycle.is_some_and(|tasks| number >= tasks);
+        let report = Report { task_id, seconds: started.elapsed().as_secs_f64(), outcome, leaving };
         let text = line(&report).map_err(cannot)?;
         stream.write_all(text.as_bytes()).map_err(cannot)?;
+        if leaving {
+            break;
+        }
     }
     Ok(())
 }
@@ -59,13 +66,13 @@ fn flaky(outcome: Outcome, number: u32, every: Option<u32>) -> Outcome {
 
 /// Receives the api's orders on a thread of its own, so that a worker can crash
 /// in the middle of a task. Returns a receiver of tasks.
-fn listen(stream: TcpStream, crash_at: Option<u32>) -> Result<Receiver<String>> {
+fn listen(stream: TcpStream, crash_at: Option<u32>, garbage: Garbage) -> Result<Receiver<String>> {
     let (sender, tasks) = channel();
     std::thread::Builder::new()
         .name("orders".to_string())
         .stack_size(256 * 1024)
         .spawn(move || {
-            obey(stream, crash_at, &sender);
+            obey(stream, crash_at, &garbage, &sender);
             // A worker without the api ends, whatever its main thread is doing.
             std::process::exit(1);
         })
@@ -73,7 +80,7 @@ fn listen(stream: TcpStream, crash_at: Option<u32>) -> Result<Receiver<String>> 
     Ok(tasks)
 }
 
-fn obey(stream: TcpStream, crash_at: Option<u32>, tasks: &Sender<String>) {
+fn obey(stream: TcpStream, crash_at: Option<u32>, garbage: &Garbage, tasks: &Sender<String>) {
     let mut stream = BufReader::new(stream);
     let mut known = u32::MAX;
     while let Ok(order) = read(&mut stream) {
@@ -86,6 +93,7 @@ fn obey(stream: TcpStream, crash_at: Option<u32>, tasks: &Sender<String>) {
                 }
                 known = count;
             }
+            Order::Collect => garbage.collect(),
             Order::Task(task_id) => {
                 if tasks.send(task_id).is_err() {
                     return;

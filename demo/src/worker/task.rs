@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::faults::{self, Circumstances, Faults};
-use crate::dsp::{Recognition, recognise};
+use crate::dsp::{Recognition, measure, recognise};
 use crate::options::DemoOptions;
 use crate::wire::{Broker, Outcome};
 
@@ -30,10 +30,12 @@ pub(super) fn perform(
     faults: &mut Faults,
 ) -> Performed {
     faults.before_task();
-    let recognised = broker
-        .audio(task_id)
-        .map_err(|error| format!("cannot fetch the audio: {error}"))
-        .and_then(|audio| recognise(&audio, options.slow));
+    let mut new = false;
+    let recognised =
+        broker.audio(task_id).map_err(|error| format!("cannot fetch the audio: {error}")).and_then(|audio| {
+            new = faults.is_new(&audio);
+            if options.fast { measure(&audio) } else { recognise(&audio, options.slow) }
+        });
     if let Some(wait) = options.wait {
         std::thread::sleep(wait);
     }
@@ -56,6 +58,7 @@ pub(super) fn perform(
         duration_s: recognised.as_ref().map_or(0.0, |recognition| recognition.duration_s),
         failed: matches!(outcome, Outcome::Failed { .. }),
         peak_outstanding: peak,
+        new,
     });
     if let Ok(recognition) = recognised {
         faults.let_go(recognition);

@@ -64,8 +64,9 @@ const RUNTIME_MB: f64 = 320.0;
 
 /// Memory is flat if the last doubling adds at most this, in MB…
 const FLAT_MB: f64 = 3.0;
-/// …or this for each task…
+/// …or this for each task, as long as it comes to no more than a heap wanders by…
 const FLAT_PER_TASK_MB: f64 = 10.0 / 1024.0;
+const FLAT_MOST_MB: f64 = 24.0;
 /// …or this share of what is held.
 const FLAT_SHARE: f64 = 0.01;
 /// A fall by more than this, or this share, hides what was kept meanwhile.
@@ -180,8 +181,10 @@ impl Judge {
             return Growth {
                 answer: Answer::Clean,
                 tasks_needed: 0,
-                // Steady growth, however small, is worth more tasks.
-                firm: bound <= FINE_MB && !(self.steady() && self.last_mb > TRACE_MB),
+                // Growth that goes on, however small for each task, is worth more tasks.
+                firm: bound <= FINE_MB
+                    && self.last_mb <= FLAT_MB
+                    && !(self.steady() && self.last_mb > TRACE_MB),
                 ..told(Reason::Flat {
                     bound_mb: bound,
                     rise_mb: self.whole_mb,
@@ -243,7 +246,8 @@ impl Judge {
     fn flat(&self) -> bool {
         let held = self.halves.floors[0].map_or(0.0, |floor| floor.mb);
         let added = self.last_mb.max(0.0) + 2.0 * self.noise_mb();
-        let limit = FLAT_MB.max(FLAT_PER_TASK_MB * self.tasks / 2.0).max(FLAT_SHARE * held);
+        let small_mb = (FLAT_PER_TASK_MB * self.tasks / 2.0).min(FLAT_MOST_MB);
+        let limit = FLAT_MB.max(small_mb).max(FLAT_SHARE * held);
         added <= limit && -self.last_mb <= FALL_MB.max(FALL_SHARE * held)
     }
 

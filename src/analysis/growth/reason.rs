@@ -95,6 +95,17 @@ pub enum Reason {
         /// In the one before, in MB per task.
         early_mb: f64,
     },
+    /// A leak, and one that goes on without any task.
+    WithTime {
+        /// Growth while no task was sent, in MB per hour.
+        mb_per_hour: f64,
+        /// Growth while tasks were sent, in MB per hour.
+        busy_mb_per_hour: f64,
+        /// Seconds without a task.
+        idle_s: f64,
+        /// True where tasks add little or nothing to it.
+        mostly: bool,
+    },
     /// Growth goes on below the bound of something that the user says fills (`leak.fills_to_mb`).
     Fills {
         /// Memory now, in MB.

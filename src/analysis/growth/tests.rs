@@ -206,6 +206,16 @@ fn a_clean_claim_covers_what_free_memory_can_hide() {
 }
 
 #[test]
+fn hundreds_of_megabytes_are_never_nothing_however_many_tasks_they_took() {
+    // A Java map that takes 10 KB with every task, in steps of its heap: 470 MB over 60,000 tasks.
+    let steps = over_doublings(60_000.0, |task| 50.0 + 80.0 * (0.0078 * task / 80.0).floor());
+    assert_ne!(steps.answer, Answer::Clean, "{}", steps.reason);
+    // A small one is clean by its bound, and still worth more tasks.
+    let small = over_doublings(10_000.0, |task| 11.0 + 0.002 * task + 0.2 * (task / 640.0).sin());
+    assert!(small.answer == Answer::Leak || !small.firm, "{}", small.reason);
+}
+
+#[test]
 fn a_fall_that_could_hide_a_leak_is_not_clean() {
     let falls = over_doublings(1200.0, |task| 900.0 - 0.4 * task);
     assert_eq!(falls.answer, Answer::Inconclusive, "{}", falls.reason);

@@ -40,6 +40,9 @@ fn reason(reason: &Reason) -> String {
             grouped(*bound_mb as usize),
             amount(*rate_mb)
         ),
+        Reason::WithTime { mb_per_hour, busy_mb_per_hour, idle_s, mostly } => {
+            with_time(*mb_per_hour, *busy_mb_per_hour, *idle_s, *mostly)
+        }
         Reason::Incomparable(why) => why.clone(),
     }
 }
@@ -70,6 +73,16 @@ fn goes_on(rise_mb: f64, tasks: usize, grounds: Grounds) -> String {
         grouped(tasks),
         because(grounds)
     )
+}
+
+fn with_time(mb_per_hour: f64, busy_mb_per_hour: f64, idle_s: f64, mostly: bool) -> String {
+    let idle = format!("{} an hour in {idle_s:.0} s without a task", signed_amount(mb_per_hour));
+    let busy = format!("{} an hour with tasks", signed_amount(busy_mb_per_hour));
+    if mostly {
+        format!("memory grows whether the service is asked or not: {idle}, {busy}")
+    } else {
+        format!("memory grows with time and with tasks: {idle}, {busy}")
+    }
 }
 
 fn growing(rate_mb: f64, rise_mb: f64, slowing: bool) -> String {
@@ -155,6 +168,10 @@ pub(super) fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
     match growth.answer {
         Answer::Leak if !growth.by_input.is_empty() => {
             format!("{word}: {} over {} tasks", by_input(&growth.by_input), grouped(growth.tasks))
+        }
+        // A rate per task would be that of the pace of this check.
+        Answer::Leak if matches!(growth.reason, Reason::WithTime { mostly: true, .. }) => {
+            format!("{word}: {}", growth.reason)
         }
         Answer::Leak => {
             let gate = gate_mb.filter(|gate| rate > 0.0 && rate < *gate).map_or(String::new(), |gate| {
