@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finding::Finding;
@@ -20,7 +21,7 @@ const LEAST_SHARE: f64 = 0.05;
 const LEAST_COUNT: u32 = 3;
 
 /// Where the worker grew between warm-up and the end of the leak check.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Attribution {
     /// Memory, the place with the largest growth first.
     pub memory: Vec<GrownMemory>,
@@ -32,7 +33,7 @@ pub struct Attribution {
 }
 
 /// Memory that grew in one place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct GrownMemory {
     /// Where.
     pub place: Place,
@@ -46,14 +47,16 @@ pub struct GrownMemory {
     pub mappings: i64,
     /// What such growth usually is, and the cheapest next experiment; a sentence in files.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub hint: Hint,
 }
 
 /// Things that can be counted and of which there are more.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct GrownCount {
     /// What they are; in files `sockets`, `threads named leaked`.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub what: GrownThing,
     /// How many there were after warm-up.
     pub before: u32,
@@ -61,6 +64,7 @@ pub struct GrownCount {
     pub after: u32,
     /// What such growth usually is, and the cheapest next experiment; a sentence in files.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub hint: Hint,
 }
 

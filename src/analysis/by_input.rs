@@ -1,11 +1,12 @@
 //! Growth by input, where inputs retain different amounts. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::units::round;
 
 /// What each task with one input retains.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct InputRate {
     /// The input: `short`, `long`, or the name of a file.
     pub input: String,

@@ -7,6 +7,7 @@ use super::growth::{Answer, Growth, LOOKS, Reason, is_runtime};
 use super::idle::with_time;
 use super::leak::{self, MemoryMoments, leak_criteria, worker_changed};
 use super::leak_tasks::LeakTasks;
+use super::length::length_note;
 use super::limit::{self, Level, levels};
 use super::note::{Interruption, Note};
 use super::probe::{self, ConditionGrowth, conditions};
@@ -83,6 +84,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         findings.extend(works::works_criterion(leak));
         notes.extend(leak::warm_up_notes(leak, &plan.leak));
         notes.extend(arms_note(run, leak, growth));
+        notes.extend(length_note(leak, growth));
         notes.extend(undecided_note(run, leak, growth));
         findings.extend(probe::probe_criteria(conditions));
         if let Some(comparison) = comparison {

@@ -16,7 +16,7 @@ use crate::record::{
 };
 
 /// One attempt at a level, with what the tables show of it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, schemars::JsonSchema, serde::Serialize)]
 pub struct Level {
     /// Tasks outstanding at once.
     pub concurrency: u32,

@@ -22,6 +22,7 @@ mod knee;
 mod late;
 mod leak;
 mod leak_tasks;
+mod length;
 mod level;
 mod limit;
 mod note;

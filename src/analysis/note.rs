@@ -19,6 +19,16 @@ pub enum Note {
     Kept(Kept),
     /// Nothing accumulates, and no input was sent that was never sent before.
     OneInput,
+    /// Longer recordings retain more, in proportion to their length.
+    PerAudioSecond {
+        /// For each second of audio, in MB.
+        mb: f64,
+    },
+    /// Larger inputs retain more, in proportion to their size.
+    PerInputMb {
+        /// For each MB that was sent, in MB.
+        mb: f64,
+    },
     /// The check ended with its verdict on growth open.
     Undecided {
         /// True where the heap of a large runtime may still be rising to its limit.

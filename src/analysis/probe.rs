@@ -6,6 +6,7 @@
 //! whole rise are above what allocators do by themselves, and in a large runtime above what its heap does.
 //! `docs/src/verdict.md` has what that achieves on the recordings.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::compare::{Rate, growth_of};
@@ -17,7 +18,7 @@ use crate::record::{Condition, CriterionId, Event, Footprint, RunData, Verdict, 
 use crate::units::round;
 
 /// The readings under one condition.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct ConditionGrowth {
     /// Which.
     pub condition: Condition,
@@ -37,6 +38,7 @@ pub struct ConditionGrowth {
     pub verdict: Verdict,
     /// Why; the figures in one line in files.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub detail: ProbeEvidence,
 }
 

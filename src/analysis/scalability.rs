@@ -11,6 +11,7 @@
 //! Squares Problems", 1974), here so small that every active set is tried. The
 //! residuals are relative, since the error of a throughput grows with it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Below this the law has more freedom than there is evidence.
@@ -23,7 +24,7 @@ const WORST_RESIDUAL: f64 = 0.1;
 const RESAMPLES: usize = 500;
 
 /// A fit of the law to the throughput by level: a prediction, never a measurement.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Scalability {
     /// Different levels that it was fitted to.
     pub levels: usize,
@@ -40,7 +41,7 @@ pub struct Scalability {
 }
 
 /// The predicted peak of throughput.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize)]
 pub struct Peak {
     /// At so many tasks at once.
     pub at: f64,

@@ -1,5 +1,6 @@
 //! The soak: does memory accumulate under a load that is held?
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::growth::{Growth, Readings, enough, growth};
@@ -15,7 +16,7 @@ const SHORTEST_ROUND_S: f64 = 1.0;
 const GROWTH: f64 = 0.044;
 
 /// What a soak came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Soak {
     /// Tasks outstanding at once.
     pub concurrency: u32,

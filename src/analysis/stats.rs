@@ -1,7 +1,7 @@
 //! The few statistics that the tables show.
 
 /// Smallest, median, 95th percentile and largest of some figures, in their unit.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, schemars::JsonSchema, serde::Serialize)]
 pub struct Summary {
     /// The smallest.
     pub min: f64,

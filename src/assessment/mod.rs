@@ -4,12 +4,15 @@
 //! and the exit code show its [`Assessment`] and derive nothing themselves.
 
 mod processes;
+mod schema;
 pub(crate) mod tree;
 mod wire;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use processes::ProcessRow;
+pub use schema::schema;
 pub use tree::{RoleTree, TreeNode};
 pub use wire::{JudgedAgainst, LeakTask};
 
@@ -25,7 +28,7 @@ use processes::process_rows;
 use tree::trees;
 
 /// Everything that is concluded from the files of one run; serialised, it is what `--json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Assessment {
     /// What was tested.
     pub title: String,
@@ -100,7 +103,7 @@ pub struct Assessment {
 }
 
 /// A task that did not succeed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Failure {
     /// The task.
     pub test_id: String,

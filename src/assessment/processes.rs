@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analysis::{Summary, summary};
 use crate::record::{Event, ResourceRow, RunData};
 
 /// CPU and memory of one process over the run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct ProcessRow {
     /// The role it played, where the run's log tells.
     pub role: Option<String>,

@@ -1,11 +1,12 @@
 //! Who descended from whom: the trees of the roles. Pure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::record::{Event, ExitKind, ProcessSeen, RunData};
 
 /// One role with its trees.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct RoleTree {
     /// The role.
     pub role: String,
@@ -16,7 +17,7 @@ pub struct RoleTree {
 }
 
 /// One process with its descendants.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct TreeNode {
     /// Its process id.
     pub pid: u32,

@@ -1,13 +1,14 @@
 //! Which fields of the data files and of the plan an assessment shows, and under which names: those that
 //! programs have read since the first version.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::plan::{LeakPlan, RampPlan};
 use crate::record::{TaskRecord, TaskStatus};
 
 /// A task of the leak check.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct LeakTask {
     /// Position in the leak check, from 1.
     pub index: usize,
@@ -17,21 +18,24 @@ pub struct LeakTask {
     pub warm_up: bool,
     /// The task's line.
     #[serde(flatten, with = "ShownTask")]
+    #[schemars(with = "ShownTask")]
     pub task: TaskRecord,
 }
 
 /// What a run was judged against.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct JudgedAgainst {
     /// The thresholds of the leak check.
     #[serde(flatten, with = "ShownLeakPlan")]
+    #[schemars(with = "ShownLeakPlan")]
     pub leak: LeakPlan,
     /// The thresholds of the ramp.
     #[serde(flatten, with = "ShownRampPlan")]
+    #[schemars(with = "ShownRampPlan")]
     pub ramp: RampPlan,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(remote = "TaskRecord")]
 struct ShownTask {
     /// How it ended.
@@ -56,7 +60,7 @@ struct ShownTask {
     settled: Option<bool>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(remote = "LeakPlan")]
 struct ShownLeakPlan {
     /// The most that worker memory may rise over one task, in MB.
@@ -67,7 +71,7 @@ struct ShownLeakPlan {
     baseline_tolerance_mb: f64,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(remote = "RampPlan")]
 struct ShownRampPlan {
     /// The level that must hold.

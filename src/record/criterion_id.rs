@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::task::Phase;
 
 /// Which criterion: a stable name for machines, `leak.delta`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum CriterionId {
     /// `leak.tasks`: every task of the leak check succeeds.
@@ -50,7 +51,7 @@ pub enum CriterionId {
 }
 
 /// The condition under which a task was sent: a probe's, or the task that asks whether the service has recovered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Condition {
     /// `repeat`: one input again and again.

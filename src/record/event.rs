@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::anatomy::Anatomy;
@@ -304,7 +305,7 @@ pub enum Moment {
 }
 
 /// The machine that a run took place on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Machine {
     /// Operating system and version.
     pub os: String,

@@ -1,5 +1,6 @@
 //! What a tree of processes holds at one moment.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::retained::{MemoryFigures, Retained};
@@ -8,7 +9,7 @@ use super::retained::{MemoryFigures, Retained};
 ///
 /// A figure that could not be read, for one process or for all, is absent: a sum
 /// that silently leaves a process out would be a smaller number, not a missing one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Footprint {
     /// Sum of the RSS, in MB; a page that two processes share counts twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::footprint::Footprint;
 
 /// What a level must satisfy; the first that breaks names the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClauseKind {
     /// No process of the roles died or was replaced.
@@ -58,7 +59,7 @@ impl ClauseKind {
 }
 
 /// A clause that did not hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Clause {
     /// Which one.
     pub clause: ClauseKind,
@@ -73,7 +74,7 @@ pub struct Clause {
 }
 
 /// How a clause was answered at one level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClauseAnswer {
     /// It held.
@@ -87,7 +88,7 @@ pub enum ClauseAnswer {
 }
 
 /// One clause at one level, with its figure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct ClauseState {
     /// Which one.
     pub clause: ClauseKind,
@@ -98,7 +99,7 @@ pub struct ClauseState {
 }
 
 /// How often a level held and broke.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Tally {
     /// Attempts at which every clause held.
     pub held: u32,
@@ -122,7 +123,7 @@ impl Tally {
 }
 
 /// RSS of the worker role around one level, in MB; null where no worker was alive.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct LevelMemory {
     /// When memory was quiet before the level.
     pub before_mb: Option<f64>,
@@ -172,7 +173,7 @@ pub struct LevelEnd {
 }
 
 /// The part of a level in which all its tasks were outstanding: between its fill and its drain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct FullLoad {
     /// Seconds from the first submission until it began.
     pub fill_s: f64,
@@ -228,7 +229,7 @@ impl GeneratorLoad {
 }
 
 /// What the processes of one role used during a level.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct RoleLoad {
     /// CPU time, user and system, in seconds, that of processes that ended meanwhile among it.
     pub cpu_s: f64,

@@ -1,9 +1,10 @@
 //! What was seen over a stretch of load: of highwater itself, and of the service in a round of a soak.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// highwater and the machine during one level; what could not be read is absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct OwnReading {
     /// How late highwater's event loop woke up, in seconds: the 95th percentile…
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +34,7 @@ pub struct OwnReading {
 }
 
 /// A round of a soak, at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct SoakRound {
     /// Which, from 1.
     pub round: u32,

@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::criterion_id::Condition;
@@ -195,7 +196,7 @@ pub enum CannotTell {
 }
 
 /// A bound of the ramp other than that of concurrency.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum RampBound {
     /// `ramp.max_levels`.
@@ -209,7 +210,7 @@ pub enum RampBound {
 }
 
 /// What was wrong when a service was given time to recover.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum RecoveryProblem {
     /// `ramp.recover_s` is 0: it was given no time.
@@ -246,7 +247,7 @@ pub enum RecoveryProblem {
 }
 
 /// Why the ramp found no limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum NoLimit {
     /// The ramp was cut short.

@@ -1,5 +1,6 @@
 //! One task, one line: the record that everything else is computed from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::criterion_id::Condition;
@@ -8,7 +9,7 @@ use super::footprint::Footprint;
 use crate::plan::AudioKind;
 
 /// How a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskStatus {
     /// The service returned a good result.

@@ -1,5 +1,6 @@
 //! Verdicts: what a run came to, with the figures that say so.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::criterion_id::CriterionId;
@@ -9,7 +10,7 @@ use super::reasons::{NoLimit, RampBound};
 /// The answer to one question, or to all of them.
 ///
 /// The order is that of severity, so that the worst of several is their maximum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The evidence says yes.
@@ -41,7 +42,7 @@ impl Verdict {
 }
 
 /// One criterion with its verdict and figures.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Criterion {
     /// Stable name for machines: `leak.delta`.
     pub name: CriterionId,
@@ -63,7 +64,7 @@ pub struct Criterion {
 }
 
 /// How the ramp ended. The three endings are never worded alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 #[serde(tag = "ending", rename_all = "snake_case")]
 pub enum Limit {
     /// A level broke: the one below it is the maximum stable concurrency.
@@ -129,7 +130,7 @@ impl Limit {
 }
 
 /// What a run came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Judgement {
     /// The worst verdict of all criteria.
     pub verdict: Verdict,

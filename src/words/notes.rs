@@ -33,6 +33,12 @@ impl fmt::Display for Note {
                 "no input was sent that was never sent before, so growth on new inputs was not tried (placeholders in \
                  `target.http`, or WAV files, make new ones)",
             ),
+            Note::PerAudioSecond { mb } => {
+                write!(f, "growth goes with the length of the audio: {} MB for each second of it", significant(*mb))
+            }
+            Note::PerInputMb { mb } => {
+                write!(f, "growth goes with the size of the input: {} MB for each MB that was sent", significant(*mb))
+            }
             Note::Undecided { runtime } => {
                 f.write_str(
                     "growth is undecided: more time decides most cases (`highwater run --leak-for 600`), and a soak \

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::schema;
 use crate::support::service::{self, Idle, Service};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -343,6 +344,7 @@ fn a_report_of_a_directory_has_every_run_and_the_worst_exit_code() {
     assert_eq!(ended.stdout.matches("# highwater: test of a service").count(), 2, "{}", ended.stdout);
     assert!(ended.stdout.find("**PASS**").unwrap() < ended.stdout.find("**FAIL**").unwrap(), "oldest first");
     let reports: Value = serde_json::from_str(&home.run(&["report", "results", "--json"]).stdout).unwrap();
+    reports.as_array().unwrap().iter().for_each(schema::holds);
     let verdicts: Vec<&Value> = reports.as_array().unwrap().iter().map(|one| &one["verdict"]).collect();
     assert_eq!(verdicts, ["pass", "fail"]);
     home.run(&["report", text(&good)]).says(0, &[]);
@@ -488,6 +490,7 @@ fn run_json_ends_with_one_object_and_nothing_else_on_stdout() {
     let ended = home.run(&args);
     ended.says(0, &["highwater: memory leak and stress test of the embedded demo service", "PHASE 2"]);
     let object: Value = serde_json::from_str(&ended.stdout).unwrap();
+    schema::holds(&object);
     assert_eq!((&object["verdict"], &object["exit_code"]), (&json!("pass"), &json!(0)));
     // The bound was reached without finding the limit.
     assert_eq!(object["max_stable_concurrency"], Value::Null);

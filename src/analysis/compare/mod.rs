@@ -18,6 +18,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::by_input::InputRate;
@@ -33,7 +34,7 @@ use rule::{Judged, judge_signal};
 use run::Run;
 
 /// What became of growth between two versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub enum Change {
     /// It grew before, and does not any more.
     #[serde(rename = "fixed")]
@@ -80,7 +81,7 @@ const LEAST_IN_BLOCKS_MB: f64 = 10.0 / 1024.0;
 const WANDERING_MB: f64 = 3.0;
 
 /// What is read of the worker after each task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
     /// Memory: the best figure of [`Retained`] that both sides have.
@@ -214,7 +215,7 @@ pub fn could_decide(comparison: &Comparison) -> bool {
 }
 
 /// The comparison of one signal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct SignalComparison {
     /// Which signal.
     pub signal: Signal,
@@ -224,6 +225,7 @@ pub struct SignalComparison {
     pub verdict: Change,
     /// Why; one sentence in files.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub reason: ChangeReason,
     /// Growth per task before; absent where there are too few readings.
     pub before: Option<Rate>,
@@ -238,7 +240,7 @@ pub struct SignalComparison {
 }
 
 /// What is told beside the verdict and does not decide it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, JsonSchema, Serialize)]
 pub struct Beside {
     /// What the first tasks kept, in MB, before and after.
     pub warm_up_mb: [Option<f64>; 2],
@@ -253,12 +255,13 @@ pub struct Beside {
 }
 
 /// What two versions came to, beside each other.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Comparison {
     /// The verdict over all signals.
     pub verdict: Change,
     /// Why; one sentence in files.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub reason: ChangeReason,
     /// Memory first, then what else was read on both sides.
     pub signals: Vec<SignalComparison>,

@@ -15,6 +15,7 @@
 //!
 //! All intervals are two-sided 98 %: each of their ends is passed by chance once in a hundred times.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
@@ -34,7 +35,7 @@ const SHARE: f64 = 0.25;
 const REST: f64 = 0.02;
 
 /// Growth per task with its 98 % interval, in the signal's unit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Rate {
     /// Growth per task.
     pub per_task: f64,
@@ -47,7 +48,7 @@ pub struct Rate {
 }
 
 /// The growth after minus the growth before, per task.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Difference {
     /// After minus before.
     pub per_task: f64,
@@ -60,7 +61,7 @@ pub struct Difference {
 }
 
 /// How two sides were compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The same inputs in the same order: batch by batch.

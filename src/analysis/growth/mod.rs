@@ -27,6 +27,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::by_input::InputRate;
@@ -44,7 +45,7 @@ pub(super) use rule::{RUNTIME_RISE_MB, is_runtime};
 pub(super) use window::{LEAST_INCREMENTS, Mean, increments_of_floors};
 
 /// What the readings say about accumulation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// Memory accumulates, task after task.
@@ -128,13 +129,14 @@ impl<'a> Readings<'a> {
 }
 
 /// What a series of readings says about accumulation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Growth {
     /// The answer.
     #[serde(rename = "verdict")]
     pub answer: Answer,
     /// Why; one sentence in files.
     #[serde(serialize_with = "as_sentence")]
+    #[schemars(with = "String")]
     pub reason: Reason,
     /// Growth of what memory keeps, in MB per task; none where there are too few readings.
     pub rate_mb_per_task: Option<f64>,

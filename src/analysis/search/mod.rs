@@ -30,7 +30,7 @@ pub use standing::{Picture, Standing, Trial, TrialOutcome, picture};
 const INVALID_AT_MOST: u32 = 2;
 
 /// What the ramp has cost so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, schemars::JsonSchema, serde::Serialize)]
 pub struct Spent {
     /// Levels, each attempt counted.
     pub levels: u32,

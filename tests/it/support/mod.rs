@@ -8,6 +8,7 @@ pub(crate) mod expect;
 #[cfg(target_os = "linux")]
 pub(crate) mod helper;
 pub(crate) mod runs;
+pub(crate) mod schema;
 pub(crate) mod service;
 pub(crate) mod stack;
 pub(crate) mod stopping;
