@@ -132,7 +132,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
 /// What to do where the leak check of a run of highwater's own ended undecided.
 fn undecided_note(run: &RunData, leak: &LeakTasks<'_>, growth: &Growth) -> Option<Note> {
     let open = growth.answer == Answer::Inconclusive && !matches!(growth.reason, Reason::Incomparable(_));
-    let ended = run.events.iter().any(|record| matches!(record.event, Event::RunEnded { .. }));
+    let ended = run.events.iter().any(|record| matches!(record.event, Event::RunEnded));
     let tried = ended && !leak.repeats.is_empty() && leak.all_read() && !worker_changed(run);
     let runtime = is_runtime(leak.readings().file_mb);
     (open && tried).then_some(Note::Undecided { runtime })
