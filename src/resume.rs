@@ -127,7 +127,9 @@ impl Resume {
             Event::SoakRound(round) => Some(round),
             _ => None,
         });
-        let read = |event: &Event| matches!(event, Event::Anatomy { .. } | Event::BlockEnded(_));
+        let read = |event: &Event| {
+            matches!(event, Event::Anatomy { .. } | Event::BlockEnded(_) | Event::RolesAfter { .. })
+        };
         let looks = self.run.events.iter().filter(|record| read(&record.event));
         Earlier {
             events: looks.cloned().collect(),

@@ -138,6 +138,10 @@ pub struct DemoOptions {
     #[arg(long, value_name = "SIZE", help_heading = "Memory")]
     pub leak: Option<ByteSize>,
 
+    /// The API retains SIZE of resident memory per task, as one that keeps its uploads; the worker stays clean
+    #[arg(long, value_name = "SIZE", help_heading = "Memory")]
+    pub api_leak: Option<ByteSize>,
+
     /// Where that memory is
     #[arg(long, value_name = "HOW", value_enum, default_value_t = LeakHow::Malloc, requires = "leak")]
     #[arg(help_heading = "Memory")]

@@ -126,13 +126,7 @@ pub enum Hint {
 /// needs no explanation. Descriptors, threads and processes have no such criterion, so that more of
 /// them are told in any case.
 pub fn attributed(run: &RunData, findings: &[Finding]) -> Option<Attribution> {
-    let look = |wanted: Moment| {
-        run.events.iter().rev().find_map(|record| match &record.event {
-            Event::Anatomy { moment, anatomy } if *moment == wanted => Some(anatomy),
-            _ => None,
-        })
-    };
-    let mut found = attribute(look(Moment::Baseline)?, look(Moment::Final)?);
+    let mut found = looked_at(run, None)?;
     let open = findings.iter().any(|found| {
         let asks =
             found.id.asks_what_is_retained() || found.id.is_probe() || found.id == CriterionId::CompareGrowth;
@@ -143,6 +137,32 @@ pub fn attributed(run: &RunData, findings: &[Finding]) -> Option<Attribution> {
         found.unread = None;
     }
     (!found.is_empty() || found.unread.is_some()).then_some(found)
+}
+
+/// Where the memory of a role other than the worker grew, by role: of those whose growth did not pass.
+pub fn attributed_roles(run: &RunData, findings: &[Finding]) -> BTreeMap<String, Attribution> {
+    let open = findings.iter().filter(|found| found.verdict != Verdict::Pass);
+    let roles = open.filter_map(|found| match &found.id {
+        CriterionId::LeakGrowthOf(role) => Some(role),
+        _ => None,
+    });
+    let found = roles.filter_map(|role| Some((role.clone(), looked_at(run, Some(role))?)));
+    found.filter(|(_, found)| !found.is_empty()).collect()
+}
+
+/// What grew between the two looks at a role; without one, at the worker.
+fn looked_at(run: &RunData, wanted_role: Option<&str>) -> Option<Attribution> {
+    let look = |wanted: Moment| {
+        run.events.iter().rev().find_map(|record| match &record.event {
+            Event::Anatomy { moment, role, anatomy }
+                if *moment == wanted && role.as_deref() == wanted_role =>
+            {
+                Some(anatomy)
+            }
+            _ => None,
+        })
+    };
+    Some(attribute(look(Moment::Baseline)?, look(Moment::Final)?))
 }
 
 /// Where what was `before` has become more `after`.

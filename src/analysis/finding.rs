@@ -87,6 +87,12 @@ pub enum Evidence {
         /// What a single task may retain, in MB.
         gate_mb: f64,
     },
+    /// Whether the memory of a role other than the worker accumulates, or that of the worker over the levels of a ramp.
+    RoleGrowth(Box<Growth>),
+    /// A process of the role ended or was replaced during the check.
+    RoleChanged,
+    /// The role was not read after every repeat.
+    RoleUnread,
     /// Descriptors, threads or processes of the role with the worst answer.
     Counts {
         /// The role; absent if nothing was counted.
@@ -103,6 +109,13 @@ pub enum Evidence {
     },
     /// No worker was watched.
     NotWatched,
+    /// Children of the workers that were killed, in order: process id and how.
+    Children {
+        /// Those.
+        killed: Vec<(u32, ExitKind)>,
+        /// Of so many that were watched.
+        of: usize,
+    },
     /// What happened to the workers, in order.
     Workers(Vec<WorkerChange>),
     /// How completely the processes were sampled.

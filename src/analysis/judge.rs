@@ -11,9 +11,12 @@ use super::length::length_note;
 use super::limit::{self, Level, levels};
 use super::note::{Interruption, Note};
 use super::probe::{self, ConditionGrowth, conditions};
+use super::role_growth::{RoleGrowth, role_criteria, role_growths};
 use super::soak::{Soak, soak};
 use super::soak_criteria::soak_criteria;
-use super::{WORKER, answers, in_flight, knee, late, ramp_criteria, resources, sampling, works};
+use super::{
+    WORKER, answers, children, in_flight, knee, late, ramp_criteria, ramp_growth, resources, sampling, works,
+};
 use crate::plan::Plan;
 use crate::record::{CriterionId, Event, Limit, Moment, RunData, Verdict};
 
@@ -24,6 +27,8 @@ pub(crate) struct Derived<'a> {
     pub(crate) leak: LeakTasks<'a>,
     /// What they say about accumulation; absent if the run has no leak check.
     pub(crate) growth: Option<Growth>,
+    /// The same of the other roles.
+    pub(crate) roles: Vec<RoleGrowth>,
     /// Growth by condition, of the probes.
     pub(crate) conditions: Vec<ConditionGrowth>,
     /// The run beside its baseline, if it was run with one.
@@ -44,6 +49,7 @@ impl<'a> Derived<'a> {
         let levels = levels(run, &plan.ramp);
         Derived {
             growth: checked.then(|| with_time(leak.growth(LOOKS), run, &leak)),
+            roles: role_growths(run, &leak, plan),
             leak,
             conditions: conditions(run),
             comparison: baseline_comparison(run),
@@ -69,7 +75,7 @@ pub(crate) struct Judged {
 
 /// Judges what was derived of a run against the thresholds of `plan`.
 pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged {
-    let Derived { leak, growth, conditions, comparison, levels, limit, soak } = derived;
+    let Derived { leak, growth, roles, conditions, comparison, levels, limit, soak } = derived;
     let mut notes = Vec::new();
     let mut findings = Vec::new();
     if let Some(growth) = growth {
@@ -79,6 +85,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
             worker_changed: worker_changed(run),
         };
         findings.extend(leak_criteria(leak, &memory, growth, &plan.leak));
+        findings.extend(role_criteria(roles));
         findings.extend(resources::resource_criteria(run, leak, memory.worker_changed, &plan.leak));
         leak::doubt_without_a_success(leak, &mut findings);
         findings.extend(works::works_criterion(leak));
@@ -86,19 +93,24 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         notes.extend(arms_note(run, leak, growth));
         notes.extend(length_note(leak, growth));
         notes.extend(undecided_note(run, leak, growth));
+        notes.extend(children::forks_note(run, leak));
         findings.extend(probe::probe_criteria(conditions));
         if let Some(comparison) = comparison {
             hold_against(comparison, &mut findings);
         }
     }
-    notes.extend(late::late_free_notes(run));
+    notes.extend(late::late_free_notes(run, plan.leak.baseline_tolerance_mb));
     if let Some(soak) = soak {
         findings.extend(soak_criteria(soak, &plan.soak));
     }
     findings.extend(worker_criterion(run));
+    findings.extend(children::children_criterion(run));
     findings.extend(sampling::sampling_criterion(run));
     if *limit != Limit::NotRun {
         findings.extend(ramp_criteria::ramp_criteria(limit, levels, &plan.ramp));
+        let (kept, note) = ramp_growth::ramp_growth(levels, &plan.leak);
+        findings.extend(kept);
+        notes.extend(note);
         notes.extend(limit::flaky_note(levels, &plan.ramp));
         notes.extend(knee::knee_note(levels).or_else(|| knee::plateau_note(levels)));
         notes.extend(answers::answers_note(levels));

@@ -23,6 +23,11 @@ pub struct MemoryMoments {
 
 /// True if the run's log tells of a worker process that died or was replaced in the leak check.
 pub(crate) fn worker_changed(run: &RunData) -> bool {
+    changed(run, WORKER)
+}
+
+/// The same of a process of another role.
+pub(super) fn changed(run: &RunData, wanted: &str) -> bool {
     // Where the run went on from another with a service of its own, the check began anew.
     let anew = run
         .events
@@ -32,8 +37,8 @@ pub(crate) fn worker_changed(run: &RunData) -> bool {
         .iter()
         .take_while(|record| !matches!(record.event, Event::PhaseEnded { phase: Phase::Leak, .. }))
         .any(|record| match &record.event {
-            Event::ProcessExited { role, root, .. } => role == WORKER && *root,
-            Event::ProcessFound { role, root, replacement, .. } => role == WORKER && *root && *replacement,
+            Event::ProcessExited { role, root, .. } => role == wanted && *root,
+            Event::ProcessFound { role, root, replacement, .. } => role == wanted && *root && *replacement,
             _ => false,
         })
 }
@@ -285,5 +290,30 @@ mod tests {
             growth_criterion_of(&run((0..12).map(single).collect(), Vec::new()), &LeakPlan::default());
         assert_eq!(found.verdict, Verdict::Fail, "{}", found.detail);
         assert_eq!(found.detail, "LEAK: +370 MB per long task, nothing per short task over 10 tasks");
+    }
+
+    #[test]
+    fn the_first_task_of_each_worker_is_warm_up() {
+        // Four workers load their model one after the other.
+        let loads = |index: u32, worker: u32| {
+            let delta = if index < 4 { 250.0 } else { 0.0 };
+            TaskRecord {
+                phase: Some(Phase::Leak),
+                worker_rss_delta_mb: Some(delta),
+                worker_rss_after_mb: Some(250.0 * f64::from(index.min(3) + 1)),
+                worker_pid: Some(worker),
+                ..task("long", 1, 0.2)
+            }
+        };
+        let run = run((0..24).map(|index| loads(index, 100 + index % 4)).collect(), Vec::new());
+        let leak = LeakTasks::of(&run);
+        assert_eq!((leak.warm_up.len(), leak.repeats.len()), (4, 20));
+        let criteria = leak_criteria(&leak, &MemoryMoments::default(), &leak.growth(1), &LeakPlan::default());
+        assert!(criteria.iter().all(|found| found.verdict == Verdict::Pass), "{criteria:?}");
+        // Where it is not known which worker did a task, a leak is not hidden in warm-ups.
+        let mut tasks = run.tasks.clone();
+        tasks.iter_mut().for_each(|task| task.worker_pid = None);
+        let unknown = RunData { tasks, ..run };
+        assert_eq!(LeakTasks::of(&unknown).warm_up.len(), 1);
     }
 }

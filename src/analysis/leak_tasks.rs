@@ -13,7 +13,7 @@ use crate::record::{BlockReading, Event, Footprint, Phase, Retained, RunData, Ta
 pub struct LeakTasks<'a> {
     /// All of them, in their order.
     pub tasks: Vec<&'a TaskRecord>,
-    /// The first of each kind: models load and arenas are made in these.
+    /// The first of each kind on each worker process: models load and arenas are made in these.
     pub warm_up: Vec<&'a TaskRecord>,
     /// The rest.
     pub repeats: Vec<&'a TaskRecord>,
@@ -46,7 +46,7 @@ pub struct LeakReadings {
 }
 
 /// An allocator of a small process may have this much free from its start, in MB.
-const SLACK_MB: f64 = 2.0;
+pub(super) const SLACK_MB: f64 = 2.0;
 
 impl<'a> LeakTasks<'a> {
     /// The leak check's tasks in a run.
@@ -79,14 +79,18 @@ impl<'a> LeakTasks<'a> {
     }
 
     fn split(tasks: Vec<&'a TaskRecord>) -> LeakTasks<'a> {
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: Vec<(String, Option<u32>)> = Vec::new();
         let (mut warm_up, mut repeats) = (Vec::new(), Vec::new());
         for &task in &tasks {
-            let kind = input(task);
-            if seen.contains(&kind) {
+            let sent = (input(task), task.worker_pid);
+            // Where it is not known which worker did a task, it is no worker's first.
+            let known = |(kind, worker): &(String, Option<u32>)| {
+                *kind == sent.0 && (sent.1.is_none() || worker.is_none() || *worker == sent.1)
+            };
+            if seen.iter().any(known) {
                 repeats.push(task);
             } else {
-                seen.push(kind);
+                seen.push(sent);
                 warm_up.push(task);
             }
         }
@@ -177,6 +181,12 @@ impl<'a> LeakTasks<'a> {
         (tasks > 0.0).then(|| busy / tasks)
     }
 
+    /// Tasks per second in the later blocks; nothing without any.
+    pub(super) fn pace(&self) -> Option<f64> {
+        let (busy, tasks) = self.block_pace();
+        Some(tasks / busy).filter(|pace| pace.is_finite() && *pace > 0.0)
+    }
+
     /// Seconds and tasks of the blocks of the later half of the tasks.
     fn block_pace(&self) -> (f64, f64) {
         let half = self.blocks.last().map_or(0, |block| block.tasks) / 2;
@@ -217,8 +227,7 @@ impl<'a> LeakTasks<'a> {
         let risen_mb = after_mb.last().zip(start_mb).map_or(0.0, |(last, start)| (last - start).max(0.0));
         let in_blocks = !self.blocks.is_empty();
         let slack_mb = SLACK_MB + if in_blocks { 2.0 * input_mb + risen_mb } else { input_mb };
-        let (busy, tasks) = self.block_pace();
-        let pace = Some(tasks / busy).filter(|pace| pace.is_finite() && *pace > 0.0);
+        let pace = self.pace();
         let by_input = self.by_input();
         let after_mb = self.levelled(after_mb, &by_input);
         let found = growth(&Readings {

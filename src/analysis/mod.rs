@@ -10,6 +10,7 @@ mod attempt;
 mod attribution;
 mod block_points;
 mod by_input;
+mod children;
 mod clauses;
 mod compare;
 mod facts;
@@ -28,8 +29,10 @@ mod limit;
 mod note;
 mod probe;
 mod ramp_criteria;
+mod ramp_growth;
 mod resources;
 mod retained;
+mod role_growth;
 mod runtime;
 mod sampling;
 mod scalability;
@@ -47,7 +50,9 @@ mod tests;
 
 pub use arms::{Arms, Kept};
 pub use attempt::{Attempt, attempts};
-pub use attribution::{Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed};
+pub use attribution::{
+    Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed, attributed_roles,
+};
 pub use by_input::InputRate;
 pub use compare::{
     Beside, Change, ChangeReason, Comparison, Difference, JudgedChange, Method, More, Rate, Side, Signal,
@@ -73,6 +78,7 @@ pub use limit::{Level, levels, spent, throughputs, trials};
 pub use note::{Interruption, LateFree, Note};
 pub use probe::{ConditionGrowth, ProbeEvidence, ProbeFound, Watched, conditions};
 pub(crate) use resources::open_resources;
+pub(crate) use role_growth::open_roles;
 pub use scalability::{NoFit, Peak, Scalability, scalability};
 pub use soak::{RoundStart, Soak, round_over, soak, soak_over};
 pub use stats::{Summary, percentile, summary, wilson};

@@ -45,6 +45,26 @@ pub enum Note {
         /// The most of one, in MB.
         most_mb: f64,
     },
+    /// Tasks ran in a child of the worker that ended with them.
+    Forks {
+        /// Children that ended during the leak check.
+        children: usize,
+        /// Its tasks.
+        tasks: usize,
+        /// The highest memory of the worker's tree during a task, in MB, where it was sampled.
+        peak_mb: Option<f64>,
+    },
+    /// The levels of the ramp retained memory that is not judged.
+    LevelsKept {
+        /// Before the first, in MB.
+        before_mb: f64,
+        /// After the last, in MB.
+        after_mb: f64,
+        /// Their tasks.
+        tasks: usize,
+        /// How many levels.
+        levels: usize,
+    },
     /// Levels at which tasks failed, and no more often than below.
     Flaky {
         /// The levels.

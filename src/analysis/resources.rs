@@ -98,10 +98,10 @@ pub(crate) fn open_resources(run: &RunData, leak: &LeakTasks<'_>, plan: &LeakPla
 }
 
 /// What a role held after each repeat and each block, and how many tasks had ended then.
-type Held = Vec<(f64, Option<Footprint>)>;
+pub(super) type Held = Vec<(f64, Option<Footprint>)>;
 
 /// The same of each role.
-fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Held)> {
+pub(super) fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Held)> {
     let first = leak.tasks.len() - leak.repeats.len();
     let repeats = leak
         .repeats

@@ -26,7 +26,7 @@ pub(super) fn heap_mb(run: &RunData) -> Option<f64> {
 /// The names of the files that the worker had mapped when that was first looked at; none where it was not.
 fn mapped(run: &RunData) -> Vec<&str> {
     let looked = run.events.iter().find_map(|record| match &record.event {
-        Event::Anatomy { anatomy, .. } if !anatomy.memory.is_empty() => Some(anatomy),
+        Event::Anatomy { role: None, anatomy, .. } if !anatomy.memory.is_empty() => Some(anatomy),
         _ => None,
     });
     let parts = looked.map(|anatomy| anatomy.memory.iter()).into_iter().flatten();
@@ -54,7 +54,7 @@ mod tests {
         let part =
             |name: &&str| MemoryPart { place: Place::Files, name: (*name).to_string(), mb: 5.0, mappings: 1 };
         let anatomy = Anatomy { memory: files.iter().map(part).collect(), ..Anatomy::default() };
-        run(Vec::new(), vec![Event::Anatomy { moment: Moment::Baseline, anatomy }])
+        run(Vec::new(), vec![Event::Anatomy { moment: Moment::Baseline, role: None, anatomy }])
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod schema;
 pub(crate) mod tree;
 mod wire;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ pub use wire::{JudgedAgainst, LeakTask};
 use crate::analysis::search::Spent;
 use crate::analysis::{
     Attribution, Comparison, ConditionGrowth, Derived, Finding, Growth, Judged, LeakTasks, Level, Note,
-    Scalability, Soak, attributed, in_flight, judge, scalability, spent, throughputs,
+    Scalability, Soak, attributed, attributed_roles, in_flight, judge, scalability, spent, throughputs,
 };
 use crate::plan::Plan;
 use crate::record::{Clause, Condition, Event, Judgement, Machine, RunData, TaskRecord};
@@ -58,11 +60,17 @@ pub struct Assessment {
     /// Growth of memory in the leak check; absent if the run has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth: Option<Growth>,
+    /// The same of the other roles that are judged, by role.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_growth: BTreeMap<String, Growth>,
     /// Growth by condition, of the probes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ConditionGrowth>,
     /// Where the worker grew; null if nothing is to be explained.
     pub attribution: Option<Attribution>,
+    /// Where the other roles grew, by role: of those whose growth did not pass.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_attribution: BTreeMap<String, Attribution>,
     /// The run beside its baseline; absent if it was run without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
@@ -123,7 +131,7 @@ pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
         interrupted: interruption.map(|why| why.to_string()),
     };
     let leak_check = leak_tasks(&derived.leak);
-    let Derived { leak: _, growth, conditions, comparison, levels, limit, soak } = derived;
+    let Derived { leak: _, growth, roles, conditions, comparison, levels, limit, soak } = derived;
     let (title, version, machine) = match run.start() {
         Some(Event::RunStarted { title, version, machine, .. }) => {
             (title.clone(), Some(version.clone()), Some(machine.clone()))
@@ -142,8 +150,10 @@ pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
         overridden: overridden(run, plan),
         leak_check,
         growth,
+        role_growth: roles.into_iter().filter_map(|found| Some((found.role, found.growth?))).collect(),
         conditions,
         attribution: attributed(run, &findings),
+        role_attribution: attributed_roles(run, &findings),
         comparison,
         scalability: scalability(&throughputs(&levels)).ok(),
         levels,

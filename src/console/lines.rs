@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::analysis::{Answer, LOOKS, LeakTasks, levels};
+use crate::analysis::{Answer, Attribution, LOOKS, LeakTasks, levels};
 use crate::assessment::{Assessment, assess};
 use crate::plan::Plan;
 use crate::record::{
@@ -114,13 +114,19 @@ fn shown(assessment: &Assessment, wanted: impl Fn(&CriterionId) -> bool) -> Vec<
 
 /// Where something grew, each with what that usually is.
 fn attribution(assessment: &Assessment) -> Vec<String> {
-    let Some(found) = &assessment.attribution else { return Vec::new() };
+    let worker = assessment.attribution.iter().flat_map(|found| attribution_of("", found));
+    let roles = assessment.role_attribution.iter();
+    worker.chain(roles.flat_map(|(role, found)| attribution_of(&format!("{role} "), found))).collect()
+}
+
+fn attribution_of(role: &str, found: &Attribution) -> Vec<String> {
     let memory = found.memory.iter().map(|grown| (grown.to_string(), grown.hint));
     let counts = found.counts.iter().map(|grown| (grown.to_string(), grown.hint));
     let grown = memory
         .chain(counts)
-        .flat_map(|(what, hint)| [format!("  grew: {what}"), format!("        usually: {hint}")]);
-    let unread = found.unread.iter().map(|reason| format!("  where memory grew is not known: {reason}"));
+        .flat_map(|(what, hint)| [format!("  {role}grew: {what}"), format!("        usually: {hint}")]);
+    let unread =
+        found.unread.iter().map(|reason| format!("  where {role}memory grew is not known: {reason}"));
     grown.chain(unread).collect()
 }
 

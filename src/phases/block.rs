@@ -31,8 +31,8 @@ pub(super) struct Before {
 pub(super) struct Block {
     /// Its tasks.
     pub(super) tasks: Vec<TaskRecord>,
-    /// The recorded reading after it.
-    pub(super) event: EventRecord,
+    /// The recorded readings after it: of the other roles, and of the worker.
+    pub(super) events: Vec<EventRecord>,
 }
 
 /// Sends `count` tasks, cycling through the inputs (every other block sends inputs that were never sent before), and
@@ -56,9 +56,10 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
         settled = Settled { seconds: settled.seconds, ..Settled::nothing() };
     }
     let roles = rig.memory.other_roles().await?;
+    let mut events = Vec::new();
     if !roles.is_empty() {
         let test_id = format!("block_{}", before.block);
-        rig.recorder.event(Event::RolesAfter { test_id, roles }).await?;
+        events.push(Event::RolesAfter { test_id, roles });
     }
     let low = rig.memory.lowest_between(started, ended);
     let done_at = |moment: Instant| before.tasks + ends.iter().filter(|end| **end <= moment).count() as u32;
@@ -72,9 +73,12 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
         floor_rss_mb: low.map(|(_, mb)| round(mb, 2)),
         floor_tasks: low.map(|(moment, _)| done_at(moment)),
     };
-    let event = Event::BlockEnded(reading);
-    rig.recorder.event(event.clone()).await?;
-    Ok(Block { tasks, event: EventRecord { time: String::new(), elapsed: 0.0, event } })
+    events.push(Event::BlockEnded(reading));
+    for event in &events {
+        rig.recorder.event(event.clone()).await?;
+    }
+    let record = |event| EventRecord { time: String::new(), elapsed: 0.0, event };
+    Ok(Block { tasks, events: events.into_iter().map(record).collect() })
 }
 
 /// The tasks, and when each ended. A line is written while the next task runs.

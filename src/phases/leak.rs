@@ -9,9 +9,10 @@ use super::rig::Rig;
 use super::schedule::{Bound, Known, Next, Progress};
 use super::settle::Settled;
 use super::task::batch_ids;
+use super::worked::worked;
 use crate::analysis::{
     Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_resources,
-    run_figures,
+    open_roles, run_figures,
 };
 use crate::error::Result;
 use crate::plan::LeakPlan;
@@ -143,7 +144,9 @@ impl Check<'_> {
     async fn round(&mut self, round: u32, skip: usize) -> Result<Option<CutShort>> {
         for input in self.rig.inputs.all().skip(skip) {
             let input = self.rig.arms.input(&self.rig.inputs, input, round > 0 && round.is_multiple_of(2))?;
-            self.done.tasks.push(one_task(self.rig, &input).await?);
+            let (task, roles) = one_task(self.rig, &input).await?;
+            self.done.tasks.push(task);
+            self.done.events.extend(roles);
             let cut_short =
                 hopeless(&self.done).or(self.spent().await?).or(self.rig.memory.shortage().await?);
             if cut_short.is_some() {
@@ -165,7 +168,7 @@ impl Check<'_> {
         };
         let block = block(self.rig, count, before).await?;
         self.done.tasks.extend(block.tasks);
-        self.done.events.push(block.event);
+        self.done.events.extend(block.events);
         Ok(hopeless(&self.done).or(self.rig.memory.shortage().await?))
     }
 
@@ -247,6 +250,7 @@ impl Check<'_> {
         let known = match growth.answer {
             Answer::Inconclusive => Known::Open,
             _ if open || self.comparison_is_open() => Known::Open,
+            Answer::Clean if open_roles(&self.done, leak, &self.rig.plan) => Known::Open,
             _ if growth.firm => Known::Decided,
             Answer::Clean => Known::Clean,
             Answer::Leak => Known::Open,
@@ -264,9 +268,11 @@ fn met(bound: Bound, plan: &LeakPlan) -> Option<CutShort> {
     }
 }
 
-async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
+/// The line of the task, and the recorded memory of the other roles after it.
+async fn one_task(rig: &Rig, input: &Input) -> Result<(TaskRecord, Option<EventRecord>)> {
     let before = &rig.memory.settled(None).await?;
     rig.recorder.events(rig.memory.late_frees.since_last(before, &rig.workers)).await?;
+    let workers = rig.memory.workers().await?;
     let mark = rig.workers.mark();
     let test_id = batch_ids(&rig.recorder, &input.stem, 1, false).remove(0);
     let busy = rig.memory.busy();
@@ -283,13 +289,17 @@ async fn one_task(rig: &Rig, input: &Input) -> Result<TaskRecord> {
     rig.recorder.events(rig.memory.late_frees.during(&test_id, before, lowest_mb, &rig.workers)).await?;
     rig.memory.late_frees.remember(&test_id, after, &rig.workers);
     let roles = rig.memory.other_roles().await?;
-    if !roles.is_empty() {
-        rig.recorder.event(Event::RolesAfter { test_id: test_id.clone(), roles }).await?;
+    let roles = (!roles.is_empty()).then(|| Event::RolesAfter { test_id: test_id.clone(), roles });
+    if let Some(roles) = &roles {
+        rig.recorder.event(roles.clone()).await?;
     }
     let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
     let place = TaskPlace { test_id, phase: Phase::Leak, concurrency: 1 };
     let memory = MemoryAround { before, after: &after, peak_mb };
-    rig.recorder.task(task_line(place, input, &ended, &memory)).await
+    let mut task = task_line(place, input, &ended, &memory);
+    task.worker_pid = worked(&workers, &rig.memory.workers().await?);
+    let task = rig.recorder.task(task).await?;
+    Ok((task, roles.map(|event| EventRecord { time: String::new(), elapsed: 0.0, event })))
 }
 
 /// Records the memory at `moment`; returns the anatomy event, if one was recorded.
@@ -299,7 +309,14 @@ async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Optio
     rig.recorder.event(Event::Memory { moment, worker_rss_mb: settled.rss_mb }).await?;
     match moment {
         Moment::Start => Ok(None),
-        Moment::Baseline | Moment::Final => look(&rig.memory, &rig.recorder, moment, &settled).await,
+        Moment::Baseline | Moment::Final => {
+            for (role, plan) in &rig.plan.processes {
+                if role != WORKER && plan.judged {
+                    look(&rig.memory, &rig.recorder, moment, &settled, role).await?;
+                }
+            }
+            look(&rig.memory, &rig.recorder, moment, &settled, WORKER).await
+        }
     }
 }
 

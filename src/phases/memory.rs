@@ -14,7 +14,7 @@ use crate::collect::Collector;
 use crate::error::Result;
 use crate::plan::{Plan, SettlePlan};
 use crate::record::{CutShort, Event, Footprint, Warning};
-use crate::sampler::{Pss, SamplerClient, Snapshot};
+use crate::sampler::{ProcessReading, Pss, SamplerClient, Snapshot};
 use crate::units::{round, to_mb};
 
 /// The longest time between two readings while waiting for quiet memory.
@@ -102,6 +102,14 @@ impl MemoryReader {
     /// Those of [`SamplerClient::observe`].
     pub(super) async fn snapshot(&self) -> Result<Snapshot> {
         self.sampler.observe().await
+    }
+
+    /// The processes of the worker role now.
+    ///
+    /// # Errors
+    /// Those of the sampler.
+    pub(super) async fn workers(&self) -> Result<Vec<ProcessReading>> {
+        Ok(self.snapshot().await?.roles.remove(WORKER).unwrap_or_default().processes)
     }
 
     /// The footprint of the worker role's tree now; absent if no worker is alive.

@@ -19,6 +19,7 @@ mod slots;
 mod soak;
 mod stop;
 mod task;
+mod worked;
 mod workers;
 
 pub use leak::leak_check;

@@ -40,7 +40,7 @@ pub async fn probe(rig: &Rig, tried: &[Condition]) -> Result<()> {
         }
     }
     let settled = rig.memory.settled(None).await?;
-    look(&rig.memory, &rig.recorder, Moment::Final, &settled).await?;
+    look(&rig.memory, &rig.recorder, Moment::Final, &settled, WORKER).await?;
     rig.recorder.event(Event::ProbesEnded).await
 }
 

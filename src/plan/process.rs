@@ -13,7 +13,7 @@ use super::from_environment;
 /// Every condition that is given must be met: a role with `program` and `port` is played by a process that
 /// fulfils both. A text must be equal, or, between slashes (`/^rq:worker:/`), be a regular expression that
 /// is found in it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProcessPlan {
     /// Words that all stand in the process's command line, its arguments joined by spaces. All processes that
@@ -70,6 +70,10 @@ pub struct ProcessPlan {
     pub count: Option<Count>,
     /// True lets a run go on without such a process.
     pub optional: bool,
+    /// False watches the role and does not judge whether its memory accumulates (`leak.growth.` and the role). The
+    /// worker is always judged.
+    #[default = true]
+    pub judged: bool,
 }
 
 /// A worker of RQ.
@@ -109,7 +113,9 @@ pub(crate) fn watch_local_redis(roles: &mut BTreeMap<String, ProcessPlan>) {
     let urls = roles.values().filter_map(|role| role.rq.url.as_deref());
     let port = urls.filter_map(|url| local_redis_port(&from_environment(url))).next();
     if let Some(port) = port.filter(|_| !roles.contains_key(REDIS)) {
-        let redis = ProcessPlan { port: Some(port), optional: true, ..ProcessPlan::default() };
+        // It holds the queue and its results, which fill and expire: it is watched for outages.
+        let redis =
+            ProcessPlan { port: Some(port), optional: true, judged: false, ..ProcessPlan::default() };
         roles.insert(REDIS.to_string(), redis);
     }
 }

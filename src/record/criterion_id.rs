@@ -20,6 +20,8 @@ pub enum CriterionId {
     LeakBaseline,
     /// `leak.growth`: nothing accumulates.
     LeakGrowth,
+    /// `leak.growth.` and the role: nothing accumulates in a role other than the worker.
+    LeakGrowthOf(String),
     /// `leak.fds`: no file descriptors accumulate.
     LeakFds,
     /// `leak.threads`: no threads accumulate.
@@ -30,6 +32,8 @@ pub enum CriterionId {
     WorkerWorks,
     /// `worker.alive`: no worker ended or was replaced.
     WorkerAlive,
+    /// `worker.children`: no child of a worker was killed.
+    WorkerChildren,
     /// `sampler.complete`: the sampler saw every role at every tick.
     SamplerComplete,
     /// `probe.` and the condition: nothing leaks under it.
@@ -44,6 +48,8 @@ pub enum CriterionId {
     SoakCap,
     /// `ramp.required`: the required concurrency holds.
     RampRequired,
+    /// `ramp.growth`: what the levels retain does not accumulate.
+    RampGrowth,
     /// `ramp.rtf`: RTF stays below its bound.
     RampRtf,
     /// One of another version.
@@ -72,8 +78,11 @@ pub enum Condition {
     Other(String),
 }
 
+/// How the name of a role's criterion on growth begins.
+const OF_ROLE: &str = "leak.growth.";
+
 /// The names of the criteria, but for those of the probes.
-const NAMES: [(CriterionId, &str); 16] = [
+const NAMES: [(CriterionId, &str); 18] = [
     (CriterionId::LeakTasks, "leak.tasks"),
     (CriterionId::LeakDelta, "leak.delta"),
     (CriterionId::LeakBaseline, "leak.baseline"),
@@ -83,12 +92,14 @@ const NAMES: [(CriterionId, &str); 16] = [
     (CriterionId::LeakProcesses, "leak.processes"),
     (CriterionId::WorkerWorks, "worker.works"),
     (CriterionId::WorkerAlive, "worker.alive"),
+    (CriterionId::WorkerChildren, "worker.children"),
     (CriterionId::SamplerComplete, "sampler.complete"),
     (CriterionId::CompareGrowth, "compare.growth"),
     (CriterionId::SoakTasks, "soak.tasks"),
     (CriterionId::SoakGrowth, "soak.growth"),
     (CriterionId::SoakCap, "soak.cap"),
     (CriterionId::RampRequired, "ramp.required"),
+    (CriterionId::RampGrowth, "ramp.growth"),
     (CriterionId::RampRtf, "ramp.rtf"),
 ];
 
@@ -97,6 +108,7 @@ impl CriterionId {
     pub fn name(&self) -> Cow<'_, str> {
         match self {
             CriterionId::Probe(condition) => format!("probe.{}", condition.name()).into(),
+            CriterionId::LeakGrowthOf(role) => format!("{OF_ROLE}{role}").into(),
             CriterionId::Other(name) => name.into(),
             known => NAMES.iter().find(|(id, _)| id == known).map_or("", |(_, name)| name).into(),
         }
@@ -109,21 +121,25 @@ impl CriterionId {
             | CriterionId::LeakDelta
             | CriterionId::LeakBaseline
             | CriterionId::LeakGrowth
+            | CriterionId::LeakGrowthOf(_)
             | CriterionId::LeakFds
             | CriterionId::LeakThreads
             | CriterionId::LeakProcesses
             | CriterionId::WorkerWorks
             | CriterionId::CompareGrowth => Some(Phase::Leak),
-            CriterionId::RampRequired | CriterionId::RampRtf => Some(Phase::Concurrency),
+            CriterionId::RampRequired | CriterionId::RampGrowth | CriterionId::RampRtf => {
+                Some(Phase::Concurrency)
+            }
             CriterionId::SoakTasks | CriterionId::SoakGrowth | CriterionId::SoakCap => Some(Phase::Soak),
             CriterionId::WorkerAlive
+            | CriterionId::WorkerChildren
             | CriterionId::SamplerComplete
             | CriterionId::Probe(_)
             | CriterionId::Other(_) => None,
         }
     }
 
-    /// True for what the leak check asks of memory, descriptors, threads and processes.
+    /// True for what the leak check asks of the worker's memory, and of descriptors, threads and processes.
     pub fn asks_what_is_retained(&self) -> bool {
         matches!(
             self,
@@ -159,9 +175,10 @@ impl From<String> for CriterionId {
         if let Some((id, _)) = NAMES.iter().find(|(_, known)| *known == name) {
             return id.clone();
         }
-        match name.strip_prefix("probe.") {
-            Some(condition) => CriterionId::Probe(condition.to_string().into()),
-            None => CriterionId::Other(name),
+        match (name.strip_prefix("probe."), name.strip_prefix(OF_ROLE)) {
+            (Some(condition), _) => CriterionId::Probe(condition.to_string().into()),
+            (None, Some(role)) => CriterionId::LeakGrowthOf(role.to_string()),
+            (None, None) => CriterionId::Other(name),
         }
     }
 }
@@ -216,7 +233,8 @@ mod tests {
     #[test]
     fn names_read_back_and_unknown_ones_are_kept() {
         let names: Vec<String> = NAMES.iter().map(|(_, name)| (*name).to_string()).collect();
-        let more = ["probe.parallel", "probe.upside_down", "leak.future"].map(String::from);
+        let more =
+            ["probe.parallel", "probe.upside_down", "leak.growth.api", "leak.future"].map(String::from);
         for name in names.into_iter().chain(more) {
             assert_eq!(CriterionId::from(name.clone()).name(), name);
         }

@@ -110,10 +110,13 @@ pub enum Event {
         /// RSS of the role in MB; null if no process of it was alive.
         worker_rss_mb: Option<f64>,
     },
-    /// The composition of the worker's memory at one moment; two of them show where something grew.
+    /// The composition of a role's memory at one moment; two of them show where something grew.
     Anatomy {
         /// Which moment.
         moment: Moment,
+        /// Which role, if it is not the worker.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
         /// What they consist of.
         anatomy: Anatomy,
     },

@@ -133,6 +133,10 @@ pub struct TaskRecord {
     /// The same when it was quiet after the task; in a batch, at the moment the task ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_after: Option<Footprint>,
+    /// The worker process that did the task, in the leak check, where that is known: the first task of each worker with an
+    /// input is warm-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_pid: Option<u32>,
     /// Memory of this task that came down only after "after" was read, in MB: a late free,
     /// which must not be credited to the next task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +196,7 @@ impl TaskRecord {
             error_cause: None,
             worker_before: None,
             worker_after: None,
+            worker_pid: None,
             late_free_mb: None,
             new_input: false,
             condition: None,

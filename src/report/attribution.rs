@@ -1,4 +1,4 @@
-//! Where the worker grew, in Markdown.
+//! Where the worker and the other roles grew, in Markdown.
 
 use std::fmt::Write;
 
@@ -7,9 +7,9 @@ use super::figures::put;
 use crate::analysis::Attribution;
 
 /// The section: what grew where, each with what that usually is.
-pub(super) fn section(text: &mut Doc, attribution: Option<&Attribution>) {
+pub(super) fn section(text: &mut Doc, role: &str, attribution: Option<&Attribution>) {
     let Some(found) = attribution else { return };
-    put!(text, "## Where the worker grew\n\nBetween warm-up and the end of the leak check.\n");
+    put!(text, "## Where {role} grew\n\nBetween warm-up and the end of the leak check.\n");
     for grown in &found.memory {
         put!(text, "- {grown}\n  Usually: {}", grown.hint);
     }

@@ -44,7 +44,10 @@ pub fn markdown_full(report: &Assessment) -> String {
 pub(super) fn sections(text: &mut Doc, report: &Assessment, extent: Extent) {
     leak_check(text, &report.leak_check, extent);
     conditions::section(text, report.growth.as_ref(), &report.conditions);
-    attribution::section(text, report.attribution.as_ref());
+    attribution::section(text, "the worker", report.attribution.as_ref());
+    for (role, found) in &report.role_attribution {
+        attribution::section(text, role, Some(found));
+    }
     if let Some(comparison) = &report.comparison {
         put!(text, "## Against the baseline\n");
         comparison::section(text, comparison);

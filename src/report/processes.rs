@@ -8,7 +8,7 @@ use super::table::ABSENT;
 use super::table::Column::{Left, Right};
 use crate::assessment::ProcessRow;
 
-/// So many children of one name have a line each; more of them share one, since
+/// So many ended children of one name have a line each; more of them share one, since
 /// a worker that forks for every task would fill the report.
 const CHILDREN_APART: usize = 2;
 
@@ -38,7 +38,9 @@ pub(super) fn section(text: &mut Doc, processes: &[ProcessRow]) {
 /// Processes that share a line: many children of one role and name; all others are alone.
 fn groups(processes: &[ProcessRow]) -> Vec<Vec<&ProcessRow>> {
     let alike = |one: &ProcessRow, other: &ProcessRow| {
-        one.child && other.child && one.role == other.role && one.name == other.name
+        let ended = one.end.is_some() && other.end.is_some();
+        // One that lives has a line of its own: it may be the one that grows.
+        ended && one.child && other.child && one.role == other.role && one.name == other.name
     };
     let mut groups: Vec<Vec<&ProcessRow>> = Vec::new();
     for process in processes {

@@ -8,7 +8,7 @@ use crate::analysis::{
     BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, ProbeEvidence,
     ProbeFound, Rate, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
-use crate::record::{Condition, Criterion, CriterionId, Limit, Verdict};
+use crate::record::{Condition, Criterion, CriterionId, ExitKind, Limit, Verdict};
 use crate::units::few;
 
 /// What is said of memory and counts that do not go on across a worker's end.
@@ -42,11 +42,13 @@ fn title(found: &Finding) -> String {
         }
         CriterionId::LeakBaseline => "memory returns to its baseline",
         CriterionId::LeakGrowth => "nothing accumulates over the repeats",
+        CriterionId::LeakGrowthOf(role) => return format!("nothing accumulates in {role}"),
         CriterionId::LeakFds => "no file descriptors accumulate",
         CriterionId::LeakThreads => "no threads accumulate",
         CriterionId::LeakProcesses => "no processes accumulate, zombies neither",
         CriterionId::WorkerWorks => "the worker that is watched does the work",
         CriterionId::WorkerAlive => "no worker crash",
+        CriterionId::WorkerChildren => "no child of a worker is killed",
         CriterionId::SamplerComplete => "the sampler saw every role at every tick",
         CriterionId::CompareGrowth => "growth is no worse than the baseline's",
         CriterionId::Probe(condition) => return format!("nothing leaks {}", under(condition)),
@@ -57,6 +59,7 @@ fn title(found: &Finding) -> String {
             let required = found.threshold.unwrap_or_default();
             return format!("at least {required} concurrent tasks succeed");
         }
+        CriterionId::RampGrowth => "memory does not accumulate over the levels",
         CriterionId::RampRtf => "RTF stays below its bound under load",
         CriterionId::Other(name) => name,
     };
@@ -104,6 +107,14 @@ fn evidence(found: &Finding) -> String {
             baseline(*end_mb, *baseline_mb, *tolerance_mb, standing)
         }
         Evidence::Growth { growth, gate_mb } => growth.detail(Some(*gate_mb)),
+        Evidence::RoleGrowth(growth) => growth.detail(None),
+        Evidence::RoleChanged => {
+            "one of its processes ended or was replaced during the check: its memory cannot be \
+            compared across that"
+                .to_string()
+        }
+        Evidence::RoleUnread => "its memory was not read after every task".to_string(),
+        Evidence::Children { killed, of } => children(killed, *of),
         Evidence::Counts { role: Some(role), counted } => format!("{role}: {}", counts(counted)),
         Evidence::Counts { role: None, counted } => counts(counted),
         Evidence::IdleWorker { tasks, seconds } => format!(
@@ -162,7 +173,7 @@ fn delta(long: bool, read: &DeltaEvidence) -> String {
         DeltaEvidence::Over { largest_mb, limit_mb, severe_mb, over, of, worst } => {
             let severe = severe_mb.map_or(String::new(), |bound| format!(", SEVERE (> {bound} MB)"));
             format!(
-                "delta {} ≥ {limit_mb} MB{severe}; {over} of {} over the limit, worst {worst}",
+                "delta {} ≥ {limit_mb} MB{severe}; {over} of {} kept {limit_mb} MB or more, worst {worst}",
                 signed_mb(*largest_mb),
                 count(*of, task)
             )
@@ -247,6 +258,20 @@ fn counts_over_doublings(
             };
             format!("{figures}, lowest lately {growth:+} (at most +{limit}){tail}")
         }
+    }
+}
+
+fn children(killed: &[(u32, ExitKind)], of: usize) -> String {
+    let told = |(pid, how): &(u32, ExitKind)| format!("pid {pid} {how}");
+    match killed {
+        [] => format!("none of {} was", count(of, "child process")),
+        [one] => format!("a child of the worker ended by a signal: {}", told(one)),
+        [first, .., last] => format!(
+            "{} children of the worker ended by a signal; the first: {}; the last: {}",
+            killed.len(),
+            told(first),
+            told(last)
+        ),
     }
 }
 

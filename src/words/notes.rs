@@ -52,6 +52,28 @@ impl fmt::Display for Note {
             Note::LateFree { when, first, count, most_mb } => {
                 f.write_str(&late_free(*when, first, *count, *most_mb))
             }
+            Note::Forks { children, tasks, peak_mb } => {
+                write!(
+                    f,
+                    "tasks run in a child of the worker that ends with them ({children} of them for {}), so what a task \
+                     leaks ends with its child and cannot show as growth per task; judged instead: the growth of the \
+                     parent",
+                    count(*tasks, "task")
+                )?;
+                match peak_mb {
+                    Some(peak) => write!(f, ", and shown: the peak of a task (at most {})", mb(*peak)),
+                    None => Ok(()),
+                }
+            }
+            Note::LevelsKept { before_mb, after_mb, tasks, levels } => write!(
+                f,
+                "the {} of the ramp left {} more than before them ({before_mb:.1} to {} over {}), which is not judged: \
+                 too few readings to tell a leak from what fills; `highwater run --only leak` judges it",
+                count(*levels, "level"),
+                mb(after_mb - before_mb),
+                mb(*after_mb),
+                count(*tasks, "task")
+            ),
             Note::Flaky { levels } => {
                 let levels: Vec<String> = levels.iter().map(|level| format!("c={level}")).collect();
                 write!(

@@ -62,6 +62,11 @@ const SOON: &str = "--set ramp.recover_s=1";
     &[("leak.growth", "pass"), ("leak.fds", "pass"), ("leak.threads", "pass"), ("leak.processes", "fail")],
     &["worker: ", "and still growing"]
 )]
+#[case::leak_of_the_api(
+    "--api-leak 40MB",
+    &[("leak.delta", "pass"), ("leak.growth", "pass"), ("leak.growth.api", "fail")],
+    &["LEAK: +38", "## Where api grew"]
+)]
 #[case::leak_of_shared_memory(
     "--leak 40MB --leak-how shm",
     &[("leak.delta", "pass"), ("leak.baseline", "fail"), ("leak.growth", "fail")],

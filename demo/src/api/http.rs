@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 use super::hub::{Accepted, Hub};
 use super::ledger::Status;
+use crate::options::DemoOptions;
+use crate::units::ByteSize;
 use crate::wire::Outcome;
 
 /// The largest upload, in bytes.
@@ -24,10 +26,23 @@ const UPLOAD_LIMIT: usize = 256 * 1000 * 1000;
 struct Service {
     hub: Arc<Hub>,
     reject_at: Option<u32>,
+    /// What `--api-leak` retains for each task.
+    leak: Option<ByteSize>,
+    retained: Arc<Mutex<Vec<Box<[u8]>>>>,
+}
+
+impl Service {
+    /// Retains memory that has been written, so that it is resident.
+    fn leak(&self) {
+        let Some(size) = self.leak else { return };
+        let bytes = vec![0xA5; usize::try_from(size.bytes()).unwrap_or(usize::MAX)].into_boxed_slice();
+        self.retained.lock().unwrap_or_else(PoisonError::into_inner).push(std::hint::black_box(bytes));
+    }
 }
 
 /// The routes of the service.
-pub(super) fn router(hub: Arc<Hub>, reject_at: Option<u32>) -> Router {
+pub(super) fn router(hub: Arc<Hub>, options: &DemoOptions) -> Router {
+    let (reject_at, leak) = (options.reject_at, options.api_leak);
     Router::new()
         .route("/api/v1/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/api/v1/asr/submit", post(submit))
@@ -35,7 +50,7 @@ pub(super) fn router(hub: Arc<Hub>, reject_at: Option<u32>) -> Router {
         .route("/debug/collect", post(collect))
         .fallback(async || Refusal(StatusCode::NOT_FOUND, "Not Found".to_string()))
         .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
-        .with_state(Service { hub, reject_at })
+        .with_state(Service { hub, reject_at, leak, retained: Arc::default() })
 }
 
 /// A refusal, in FastAPI's form.
@@ -56,6 +71,7 @@ async fn submit(State(service): State<Service>, request: Request) -> Result<Json
         return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many tasks, try again later".to_string()));
     };
     let audio = audio_field(request).await?;
+    service.leak();
     let Accepted { task_id, position, estimated_wait_s } = arrival.submit(audio);
     Ok(Json(json!({
         "task_id": task_id,

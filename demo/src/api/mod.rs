@@ -50,7 +50,7 @@ async fn serve(assignment: &Assignment) -> std::io::Result<()> {
     let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     say(&Notice::Listening { http: http.local_addr()?, broker: broker.local_addr()? });
     let hub = Arc::new(Hub::new(assignment.token.clone()));
-    let router = http::router(Arc::clone(&hub), assignment.options.reject_at);
+    let router = http::router(Arc::clone(&hub), &assignment.options);
     let http = http.tap_io(|stream| {
         // Answers are small; a client should not wait for the kernel to fill a packet.
         let _ = stream.set_nodelay(true);

@@ -36,6 +36,8 @@ pub enum Reason {
         rise_mb: f64,
         /// Readings.
         tasks: usize,
+        /// Readings after which nearly all of the rise had come.
+        risen_by: usize,
         /// True where the later half excludes the rate of the rise.
         filled: bool,
     },

@@ -61,6 +61,9 @@ const CLEAN_STARTS: [f64; 3] = [0.2, 0.35, 0.6];
 /// Fewer readings than this say nothing against a service that is clean over more.
 const CLEAN_LEAST: usize = 12;
 
+/// Nearly all of a rise.
+const RISEN: f64 = 0.95;
+
 /// Judges one series, [`Readings::after_mb`], within `bounds` of what a leak is; with others
 /// than the default it is for measuring what the bounds do.
 pub fn growth_within(readings: &Readings<'_>, bounds: &Bounds) -> Growth {
@@ -111,7 +114,8 @@ pub fn growth_within(readings: &Readings<'_>, bounds: &Bounds) -> Growth {
             let hidden_mb = readings.slack_mb.unwrap_or(0.0) + (-rise_mb).max(0.0);
             let high = widened(all).1.max(hidden_mb / tasks as f64);
             let filled = window.high.max(window.late) < 0.5 * rise_mb / tasks as f64;
-            let reason = Reason::Clean { high_mb: high, rise_mb, tasks, filled };
+            let reason =
+                Reason::Clean { high_mb: high, rise_mb, tasks, risen_by: risen_by(after, rise_mb), filled };
             Growth {
                 answer: Answer::Clean,
                 tasks_needed: 0,
@@ -262,6 +266,13 @@ fn narrowest(after: &[f64], error: f64) -> Option<Window> {
 fn rise(after: &[f64]) -> f64 {
     let lowest = |part: &[f64]| part.iter().copied().fold(f64::INFINITY, f64::min);
     lowest(&after[after.len() - 4..]) - lowest(&after[..2])
+}
+
+/// How many readings it took until nearly all of the rise had come: no later reading is below.
+fn risen_by(after: &[f64], rise_mb: f64) -> usize {
+    let first = after[..2].iter().copied().fold(f64::INFINITY, f64::min);
+    let risen = first + RISEN * rise_mb;
+    after.iter().rposition(|mb| *mb < risen).map_or(1, |last| last + 2).min(after.len())
 }
 
 /// What is told of a window, with no answer.

@@ -19,7 +19,9 @@ fn reason(reason: &Reason) -> String {
         }
         Reason::Leak { rise_mb, tasks, grounds } => leak(*rise_mb, *tasks, *grounds),
         Reason::Growing { rate_mb, rise_mb, slowing } => growing(*rate_mb, *rise_mb, *slowing),
-        Reason::Clean { high_mb, rise_mb, tasks, filled } => clean(*high_mb, *rise_mb, *tasks, *filled),
+        Reason::Clean { high_mb, rise_mb, tasks, risen_by, filled } => {
+            clean(*high_mb, *rise_mb, [*risen_by, *tasks], *filled)
+        }
         Reason::Undecided { why, low_mb, high_mb } => undecided(*why, *low_mb, *high_mb),
         Reason::Shared(reason) => format!("private memory is clean, shared memory is not: {reason}"),
         Reason::GoesOn { rise_mb, tasks, grounds } => goes_on(*rise_mb, *tasks, *grounds),
@@ -110,13 +112,18 @@ const NOTHING_MB: f64 = 0.05;
 /// A rise of this many MB is mentioned, since a reader sees it too.
 const MENTIONED_MB: f64 = 10.0;
 
-fn clean(high_mb: f64, rise_mb: f64, tasks: usize, filled: bool) -> String {
+fn clean(high_mb: f64, rise_mb: f64, [risen_by, tasks]: [usize; 2], filled: bool) -> String {
     // Never round a positive bound to 0.00, nor claim that a falling memory shows everything.
     let seen = format!("a leak of {} per task would have been seen", amount(high_mb.max(0.01)));
     if rise_mb < MENTIONED_MB {
         return format!("nothing accumulates over {tasks} tasks; {seen}");
     }
-    let rose = format!("rose by {} MB in {tasks} tasks", figure(rise_mb));
+    let rose = match risen_by {
+        early if early < tasks => {
+            format!("rose by {} MB in the first {early} of {tasks} tasks", figure(rise_mb))
+        }
+        _ => format!("rose by {} MB in {tasks} tasks", figure(rise_mb)),
+    };
     if filled {
         format!("{rose}, then no more: something that fills, not a leak; {seen}")
     } else {
@@ -284,14 +291,15 @@ mod tests {
 
     #[test]
     fn no_negative_and_no_empty_leak_is_said_to_have_been_seen() {
-        assert!(clean(-5.0, -90.0, 30, false).contains("a leak of 10.2 KB per task"));
-        assert!(clean(0.2, 0.0, 30, false).contains("a leak of 0.2 MB per task"));
+        assert!(clean(-5.0, -90.0, [1, 30], false).contains("a leak of 10.2 KB per task"));
+        assert!(clean(0.2, 0.0, [1, 30], false).contains("a leak of 0.2 MB per task"));
     }
 
     #[test]
     fn something_that_fills_is_said_only_where_it_has_ended() {
-        assert!(clean(0.1, 50.0, 400, true).contains("something that fills"));
-        assert!(!clean(0.1, 50.0, 400, false).contains("fills"));
+        let filled = clean(0.1, 572.0, [6, 38], true);
+        assert!(filled.starts_with("rose by 572 MB in the first 6 of 38 tasks, then no more"), "{filled}");
+        assert!(!clean(0.1, 50.0, [400, 400], false).contains("fills"));
     }
 
     #[test]
