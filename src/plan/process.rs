@@ -114,8 +114,7 @@ pub(crate) fn watch_local_redis(roles: &mut BTreeMap<String, ProcessPlan>) {
     let port = urls.filter_map(|url| local_redis_port(&from_environment(url))).next();
     if let Some(port) = port.filter(|_| !roles.contains_key(REDIS)) {
         // It holds the queue and its results, which fill and expire: it is watched for outages.
-        let redis =
-            ProcessPlan { port: Some(port), optional: true, judged: false, ..ProcessPlan::default() };
+        let redis = ProcessPlan { port: Some(port), optional: true, judged: false, ..ProcessPlan::default() };
         roles.insert(REDIS.to_string(), redis);
     }
 }
