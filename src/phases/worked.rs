@@ -41,6 +41,7 @@ mod tests {
             private_bytes: None,
             cpu_seconds,
             cpu_percent: 0.0,
+            knows_cpu: true,
             threads: None,
         }
     }
