@@ -8,7 +8,7 @@ use crate::support::expect::{Told, finished};
 use crate::support::runs::{Place, Running};
 
 /// A ramp against a service whose workers are started again, found by what they are and not by a pid.
-fn ramp(fault: &str) -> Told {
+fn ramp(fault: &str, more: &str) -> Told {
     let place = Place::new(1, 1);
     // A program of its own: other tests have services with the same command line.
     let program = place.path("asr-service");
@@ -20,6 +20,7 @@ fn ramp(fault: &str) -> Told {
     command.args("--only concurrency --max-concurrency 4 --max-rtf 100 --set ramp.max_lag_s=0".split(' '));
     command
         .args("--set settle.quiet_s=0.05 --set ramp.short_s=0 --set processes.worker.argv=worker".split(' '));
+    command.args(more.split_whitespace());
     command.args(["--url", &service.ready().url]);
     command.args(["--set", &format!("processes.worker.exe={}", program.display())]);
     finished(&place, Running::start(&mut command)).1
@@ -28,7 +29,7 @@ fn ramp(fault: &str) -> Told {
 #[test]
 #[parallel(machine)]
 fn a_worker_that_dies_of_every_task_ends_the_probes() {
-    let told = ramp("--respawn --crash-at 1");
+    let told = ramp("--respawn --crash-at 1", "--set ramp.exit_grace_s=0 --set ramp.drain_s=0.1");
     let probes: Vec<&Value> = told.all("recovery_probe").collect();
     let sent: Vec<&Value> = told.tasks.iter().filter(|task| task["condition"] == "recovery").collect();
     assert!((1..=3).contains(&probes.len()), "{probes:?}\n{}", told.stderr);
@@ -45,7 +46,7 @@ fn a_worker_that_dies_of_every_task_ends_the_probes() {
 #[test]
 #[parallel(machine)]
 fn a_worker_that_came_back_is_given_a_second_attempt() {
-    let told = ramp("--respawn --crash-at 3 --wait 200ms");
+    let told = ramp("--respawn --crash-at 3 --wait 200ms", "");
     assert_eq!(told.object["max_stable_concurrency"], 2, "{}", told.stderr);
     let broken = &told.object["limit"]["broken"];
     assert_eq!((&broken["broke"], &broken["held"]), (&2.into(), &0.into()), "{}", told.stderr);
