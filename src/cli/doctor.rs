@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::DoctorArgs;
+use super::misplaced::of_http;
 use super::output::say;
 use super::tree;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
     };
     say!("configuration: {configuration}");
     let plan = loaded.plan;
+    of_http(&args.plan, &plan)?;
     let mut checks = vec![("service", service(&plan))];
     if let Some(secret) = service::secret(&plan).transpose() {
         checks.push(("secret", secret));

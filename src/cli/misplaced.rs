@@ -2,7 +2,7 @@
 
 use super::args::{PhaseArg, PlanArgs, RunArgs};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Override, Plan};
+use crate::plan::{Override, Plan, TargetKind};
 
 /// Keys that say which service is tested and how it is found. The embedded service says that itself.
 const OF_A_SERVICE: [&str; 13] = [
@@ -65,6 +65,20 @@ fn of_a_service(key: &str) -> bool {
     OF_A_SERVICE.iter().any(|of| key == *of || (of.ends_with('.') && key.starts_with(of)))
 }
 
+/// Refuses flags for a plain HTTP service where the plan is one of another kind: they would be passed over, and
+/// recordings uploaded.
+pub(super) fn of_http(args: &PlanArgs, plan: &Plan) -> Result<()> {
+    let flags = [("--path", args.path.is_some()), ("--json-body", args.json_body.is_some())];
+    match flags.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) if plan.target.kind != TargetKind::Http => Err(Error::new(
+            ErrorKind::Config,
+            format!("`{flag}` is for a plain HTTP service, and this one is addressed in another way"),
+        )
+        .hint(format!("add `--preset http`, or leave out `{flag}`"))),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses flags for a phase that is left out, and a bad input that no probe sends.
 pub(super) fn unused(args: &RunArgs, plan: &Plan) -> Result<()> {
     let refused = |what: String, hint: &str| Err(Error::new(ErrorKind::Config, what).hint(hint));
@@ -119,7 +133,9 @@ mod tests {
         let target =
             Target { demo: args.demo, demo_args: &args.demo_args, json: args.json, plain: args.plain };
         let plan = || plan::layer(None, [], &args.overrides()).unwrap();
-        let checked = misplaced(&target, &args.plan).and_then(|()| unused(&args, &plan()));
+        let checked = misplaced(&target, &args.plan)
+            .and_then(|()| of_http(&args.plan, &plan()))
+            .and_then(|()| unused(&args, &plan()));
         checked.err().map(|error| {
             assert!(error.hint_text().is_some(), "{error}");
             error.to_string()
@@ -134,6 +150,8 @@ mod tests {
             ("--demo --worker-port 80", "`--worker-port`"),
             ("--demo --set processes.worker.pid=1", "`--set processes.worker.pid`"),
             ("--demo --set target.kind=http", "`--set target.kind`"),
+            ("--path /embed", "`--path`"),
+            ("--preset openai --json-body {}", "`--json-body`"),
             ("--bad-input x", "`--bad-input`"),
             ("--bad-input x --probe pause", "`--bad-input`"),
             ("--only concurrency --probe", "`--probe`"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{InFlight, RunArgs};
-use super::misplaced::{Target, misplaced, unused};
+use super::misplaced::{Target, misplaced, of_http, unused};
 use super::output::say;
 use super::printed::printed;
 use super::{github, junit, signals};
@@ -38,6 +38,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8> {
             (loaded.plan, loaded.given.iter().any(|key| key == "target.timeout_s"), None)
         }
     };
+    of_http(&args.plan, &plan)?;
     unused(args, &plan)?;
     conduct(&target, plan, timeout_given, resume, args.junit.as_deref())
 }

@@ -1,7 +1,7 @@
 //! `highwater soak`.
 
 use super::args::SoakArgs;
-use super::misplaced::{Target, misplaced};
+use super::misplaced::{Target, misplaced, of_http};
 use super::run::conduct;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
@@ -21,6 +21,7 @@ pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
         return conduct(&target, plan, true, Some(resume), args.junit.as_deref());
     }
     let loaded = plan::load_with_origin(args.plan.config.as_deref(), &args.overrides())?;
+    of_http(&args.plan, &loaded.plan)?;
     let timeout_given = loaded.given.iter().any(|key| key == "target.timeout_s");
     conduct(&target, loaded.plan, timeout_given, None, args.junit.as_deref())
 }
