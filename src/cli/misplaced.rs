@@ -151,7 +151,7 @@ mod tests {
             ("--demo --set processes.worker.pid=1", "`--set processes.worker.pid`"),
             ("--demo --set target.kind=http", "`--set target.kind`"),
             ("--path /embed", "`--path`"),
-            ("--preset openai --json-body {}", "`--json-body`"),
+            ("--preset openai --worker-pid 1 --json-body {}", "`--json-body`"),
             ("--bad-input x", "`--bad-input`"),
             ("--bad-input x --probe pause", "`--bad-input`"),
             ("--only concurrency --probe", "`--probe`"),
