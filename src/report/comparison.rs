@@ -29,6 +29,11 @@ pub(super) fn section(text: &mut Doc, comparison: &Comparison) {
         comparison.before_files.join(", "),
         comparison.after_files.join(", ")
     );
+    figures(text, comparison);
+}
+
+/// The figures of both versions beside each other, and what their intervals are.
+pub(super) fn figures(text: &mut Doc, comparison: &Comparison) {
     let mut rows: Vec<Vec<String>> = comparison.signals.iter().map(signal_row).collect();
     rows.extend(beside_rows(&comparison.beside));
     text.table(&[Left(""), Right("before"), Right("after"), Right("difference")], &rows);

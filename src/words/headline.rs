@@ -96,8 +96,11 @@ fn failed(judgement: &Judgement) -> String {
         judgement.criteria.iter().filter(|found| found.verdict == judgement.verdict).collect();
     match alike.as_slice() {
         [] => summary(&judgement.criteria, false),
-        [only] => format!("{}: {}", only.title, only.detail),
-        [first, rest @ ..] => format!("{}: {} (and {} more, below)", first.title, first.detail, rest.len()),
+        // A title says what should be, and the detail what is.
+        [only] => format!("{} (criterion: {})", only.detail, only.title),
+        [first, rest @ ..] => {
+            format!("{} (criterion: {}; and {} more, below)", first.detail, first.title, rest.len())
+        }
     }
 }
 
@@ -187,7 +190,7 @@ mod tests {
     fn a_failure_names_its_criterion_and_its_figures() {
         let told = headline(&judged(Verdict::Fail, None), None, None);
         assert_eq!(told.word, "Fail.");
-        assert_eq!(told.text, "Memory delta of every task: delta +250.0 MB ≥ 200 MB.");
+        assert_eq!(told.text, "Delta +250.0 MB ≥ 200 MB (criterion: memory delta of every task).");
         assert_ne!(headline(&judged(Verdict::Inconclusive, None), None, None).word, told.word);
     }
 

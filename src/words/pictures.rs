@@ -3,10 +3,10 @@
 use super::numbers::{amount, count, mb, sentence_case, signed_mb};
 pub(crate) use super::numbers::{per_hour, per_task};
 use crate::analysis::{
-    Answer, Attribution, Change, Comparison, GrownMemory, Growth, Level, Scalability, Soak, Summary,
+    Answer, Attribution, Change, Comparison, GrownMemory, Growth, Level, Scalability, Signal, Soak, Summary,
 };
 use crate::record::{BlockReading, Condition, Limit, Phase, TaskRecord};
-use crate::units::{significant, span, time};
+use crate::units::{round, significant, span, time};
 
 /// The message of memory task by task.
 pub(crate) fn memory_title(growth: Option<&Growth>) -> String {
@@ -319,6 +319,9 @@ pub(crate) fn compare_title(comparison: &Comparison) -> String {
     format!("{word}: {}", comparison.reason)
 }
 
+/// The title of the picture: the message is that of the page.
+pub(crate) const COMPARED: &str = "Memory of both versions, task by task";
+
 /// How it is read.
 pub(crate) const COMPARE_CAPTION: &str = "Resident memory after each task, above that after warm-up. Below: the difference \
      in growth with its 98 % interval; within the shaded stretch a rate counts as none.";
@@ -330,15 +333,22 @@ pub(crate) fn compare_alt(comparison: &Comparison) -> String {
         .iter()
         .filter_map(|found| {
             let difference = found.difference?;
-            Some(self::difference(found.unit, difference.per_task, difference.low, difference.high))
+            Some(self::difference(found.signal, difference.per_task, difference.low, difference.high))
         })
         .collect();
     format!("{}. {}", compare_title(comparison), figures.join("; "))
 }
 
-/// `difference in MB per task: -4.77 (98 % interval -4.80 to -4.70)`.
-pub(crate) fn difference(unit: &str, value: f64, low: f64, high: f64) -> String {
-    format!("difference in {unit} per task: {value:+.2} (98 % interval {low:+.2} to {high:+.2})")
+/// `difference in memory, MB per task: -4.77 (98 % interval -4.80 to -4.70)`.
+pub(crate) fn difference(signal: Signal, value: f64, low: f64, high: f64) -> String {
+    let what = match signal {
+        Signal::Memory => "memory, MB",
+        Signal::Shared => "shared memory, MB",
+        Signal::Descriptors => "descriptors",
+        Signal::Threads => "threads",
+    };
+    let [value, low, high] = [value, low, high].map(|figure| round(figure, 2));
+    format!("difference in {what} per task: {value:+.2} (98 % interval {low:+.2} to {high:+.2})")
 }
 
 #[cfg(test)]

@@ -43,11 +43,7 @@ fn write(csv: &Path, tally: &Tally) -> Result<Option<String>> {
             Some((last(seen.pid), seen.role.clone(), format!("{} pid {} {how}", seen.name, seen.pid)))
         })
         .collect();
-    let caption = format!(
-        "{} processes in {}, each role with all its processes.",
-        processes.len(),
-        span(tally.elapsed_s)
-    );
+    let caption = "Each role with all its processes, at every reading.".to_string();
     let picture = pictures::watched(&rows, &roles, &ends, caption);
     let Some(picture) = picture else { return Ok(None) };
     let table: Vec<Vec<String>> = processes
@@ -65,7 +61,7 @@ fn write(csv: &Path, tally: &Tally) -> Result<Option<String>> {
         })
         .collect();
     let columns = ["role", "process", "pid", "RSS, MB", "highest", "CPU mean, %", "at the end"];
-    let title = picture.title.clone();
+    let title = format!("{} processes, watched for {}", processes.len(), span(tally.elapsed_s));
     let path = csv.with_extension("html");
     crate::session::write_report(&path, &watched_page(&title, Some(&picture), &table, &columns))?;
     Ok(Some(path.display().to_string()))

@@ -81,7 +81,7 @@ pub fn compared_page(before: &[RunFigures], after: &[RunFigures], comparison: &C
         verdict,
     };
     let mut doc = Doc::default();
-    comparison::section(&mut doc, comparison);
+    comparison::figures(&mut doc, comparison);
     let body = html! {
         header { p { "highwater · " (comparison.before_files.join(", ")) " → " (comparison.after_files.join(", ")) } }
         (title(&head))

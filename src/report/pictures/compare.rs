@@ -29,7 +29,7 @@ pub fn compare(before: &[RunFigures], after: &[RunFigures], comparison: &Compari
     }
     Some(Picture {
         id: "compare",
-        title: words::compare_title(comparison),
+        title: words::COMPARED.to_string(),
         caption: words::COMPARE_CAPTION.to_string(),
         key: vec![Key::new("line r1", "before"), Key::new("line r0", "after")],
         plots,
@@ -106,8 +106,8 @@ fn intervals(signals: &[&SignalComparison], form: Form) -> (f64, f64, Markup) {
                 @let reach = [difference.low.abs(), difference.high.abs(), found.least_per_task].into_iter().fold(0.0, f64::max) * 1.15;
                 @let x = Scale::new(-reach, reach, left, right);
                 g class="m" {
-                    title { (words::difference(found.unit, difference.per_task, difference.low, difference.high)) }
-                    text class="lab" x="0" y=(px(top + 14.0)) { (words::difference(found.unit, difference.per_task, difference.low, difference.high)) }
+                    title { (words::difference(found.signal, difference.per_task, difference.low, difference.high)) }
+                    text class="lab" x="0" y=(px(top + 14.0)) { (words::difference(found.signal, difference.per_task, difference.low, difference.high)) }
                     rect class="shade" x=(px(x.at(-found.least_per_task))) width=(px(x.at(found.least_per_task) - x.at(-found.least_per_task))) y=(px(top + 20.0)) height="18" {}
                     line class="zero" x1=(px(x.at(0.0))) x2=(px(x.at(0.0))) y1=(px(top + 20.0)) y2=(px(top + 38.0)) {}
                     line class="range" x1=(px(x.at(difference.low))) x2=(px(x.at(difference.high))) y1=(px(top + 29.0)) y2=(px(top + 29.0)) {}
