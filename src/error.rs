@@ -82,7 +82,8 @@ impl Error {
         feature = "demo",
         feature = "https",
         feature = "remote",
-        feature = "rq"
+        feature = "rq",
+        feature = "websocket"
     )))]
     pub(crate) fn without_feature(what: &str, feature: &str) -> Error {
         let message = format!("{what} needs the feature `{feature}`, which this highwater was built without");

@@ -223,8 +223,9 @@ fn rtf(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<Answer> {
 
 fn latency(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     let bound = plan.stable.max_latency_s;
-    let times: Vec<f64> =
-        sorted_of(facts.tasks.iter().filter(|(task, _)| task.succeeded()), |task| task.processing_time);
+    // Who speaks waits for what comes after the last word.
+    let waited = |task: &TaskRecord| task.final_seconds.or(task.processing_time);
+    let times: Vec<f64> = sorted_of(facts.tasks.iter().filter(|(task, _)| task.succeeded()), waited);
     let found = figure(&times, plan.stable.latency_of);
     // A generator tells percentiles, and not the longest.
     let told = facts.generator.and_then(|load| load.p95_s).filter(|_| plan.stable.latency_of == Figure::P95);
@@ -232,7 +233,7 @@ fn latency(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     let first = facts
         .tasks
         .iter()
-        .filter(|(task, _)| bound > 0.0 && task.processing_time.is_some_and(|seconds| seconds >= bound));
+        .filter(|(task, _)| bound > 0.0 && waited(task).is_some_and(|seconds| seconds >= bound));
     let at = earliest(first.map(|(_, at)| *at));
     let name = found.map_or("", |(_, name)| name);
     let label = format!("latency {}", name.trim_end());

@@ -200,7 +200,7 @@ mod tests {
         );
         assert_eq!(
             value("target.kind = 'grpc'"),
-            "`target.kind` must be `asr` or `openai` or `http` or `command`, got `'grpc'` (`highwater.toml` line 1)"
+            "`target.kind` must be `asr` or `openai` or `http` or `command` or `websocket`, got `'grpc'` (`highwater.toml` line 1)"
         );
         assert_eq!(
             value("processes.worker.patterns = 'rq worker'"),

@@ -184,7 +184,7 @@ mod tests {
         check("target.asr.max_polls_per_s", "a number (per second) from 0.1 to 100000");
         check("soak.tasks", "a whole number from 0 to 4294967295");
         check("results", "text");
-        check("target.kind", "`asr` or `openai` or `http` or `command`");
+        check("target.kind", "`asr` or `openai` or `http` or `command` or `websocket`");
         check("processes.indexer.patterns", "a list of text");
         check("processes.indexer.pid", "a whole number from 1 to 4294967295");
         check("processes.indexer.program", "text");

@@ -54,13 +54,15 @@ pub use leak::LeakPlan;
 pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
 pub use page::page;
 pub use preset::Preset;
-pub use process::{Count, MetricsPlan, ProcessPlan, RqPlan};
+pub use process::{Count, GroupPlan, MetricsPlan, ProcessPlan, PrometheusPlan, RqPlan};
 pub(crate) use process::{REDIS, watch_local_redis};
 pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
 pub use sampling::{CollectKind, GuardPlan, SamplerPlan, SettlePlan};
 pub use setting::Override;
 pub use soak::SoakPlan;
-pub use target::{AsrPlan, CommandPlan, HttpPlan, OpenAiPlan, SuccessPlan, TargetKind, TargetPlan};
+pub use target::{
+    AsrPlan, CommandPlan, HttpPlan, OpenAiPlan, SuccessPlan, TargetKind, TargetPlan, WebSocketPlan,
+};
 pub use template::{template, write_preset, write_template};
 pub use validate::validate;
 

@@ -54,8 +54,8 @@ impl Preset {
         match kind {
             TargetKind::Asr => Preset::AsrRq,
             TargetKind::Openai => Preset::Openai,
-            // It has neither endpoints nor roles, as a service behind a program of its own.
-            TargetKind::Http | TargetKind::Command => Preset::Http,
+            // It has neither endpoints nor roles.
+            TargetKind::Http | TargetKind::Command | TargetKind::Websocket => Preset::Http,
         }
     }
 

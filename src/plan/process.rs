@@ -62,6 +62,11 @@ pub struct ProcessPlan {
     pub rq: RqPlan,
     /// The figures of the process come from an endpoint of metrics, wherever the process is.
     pub metrics: MetricsPlan,
+    /// The figures of the role are those that the kernel has counted for a control group: of a container or a unit.
+    #[serde(skip_serializing_if = "GroupPlan::is_empty")]
+    pub group: GroupPlan,
+    /// The figures of the role come from a Prometheus server, for what cannot be asked where it is, such as a pod.
+    pub prometheus: PrometheusPlan,
     /// How many processes, each with its descendants, may play the role. Unless given, several candidates are an
     /// error, except with `patterns` and with what names its processes exactly (`pid`, `pidfile`, `port`,
     /// `unit`, `cgroup`, `rq.url`).
@@ -157,6 +162,48 @@ pub struct MetricsPlan {
     pub max_age_s: f64,
 }
 
+/// The control group of a container or of a systemd unit.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupPlan {
+    /// Its directory. Memory is its working set, without the page cache that the kernel can take back; private memory is
+    /// what no file backs.
+    #[schemars(example = &"/sys/fs/cgroup/system.slice/asr-worker.service")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl GroupPlan {
+    fn is_empty(&self) -> bool {
+        *self == GroupPlan::default()
+    }
+}
+
+/// A Prometheus server that has the figures of a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrometheusPlan {
+    /// Its address, without a path.
+    #[schemars(example = &"http://prometheus:9090")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The query for memory in bytes: an instant vector selector, each of whose series counts as one process.
+    pub query: String,
+    /// The query for a number of restarts, where there is one: when it changes, the process is another.
+    #[schemars(example = &"kube_pod_container_status_restarts_total{pod=~\"asr-.*\"}")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<String>,
+    /// The most time that an answer may take.
+    #[default = 5.0]
+    #[schemars(range(min = 0.01, max = 60.0))]
+    pub timeout_s: f64,
+    /// The oldest that a sample may be: more than the interval at which the server scrapes. After a task, highwater waits
+    /// for a sample that was taken later.
+    #[default = 90.0]
+    #[schemars(range(max = 3600.0), extend("exclusiveMinimum" = 0))]
+    pub max_age_s: f64,
+}
+
 impl MetricsPlan {
     /// The bytes that one unit of the judged series stands for.
     pub fn bytes_of_one(&self) -> f64 {
@@ -196,12 +243,16 @@ impl ProcessPlan {
 
     /// True if the figures of its processes do not come from this machine's `/proc`.
     pub fn is_elsewhere(&self) -> bool {
-        self.metrics.url.is_some()
+        self.metrics.url.is_some() || self.group.path.is_some() || self.prometheus.url.is_some()
     }
 
     /// The oldest that a reading of its memory may be, in seconds: 0 for one that is taken when it is asked for.
     pub fn oldest_s(&self) -> f64 {
-        if self.metrics.url.is_some() { self.metrics.max_age_s } else { 0.0 }
+        match (&self.metrics.url, &self.prometheus.url) {
+            (Some(_), _) => self.metrics.max_age_s,
+            (None, Some(_)) => self.prometheus.max_age_s,
+            (None, None) => 0.0,
+        }
     }
 
     /// True if several candidates are an error: what looks like the service

@@ -8,7 +8,7 @@ use super::setting::{Origin, Setting};
 
 /// The keys of a role that say how its processes are found. `rq.url` is not
 /// among them: it makes `rq.queue` more exact.
-pub(super) const FINDERS: [&str; 12] = [
+pub(super) const FINDERS: [&str; 14] = [
     "patterns",
     "argv",
     "program",
@@ -21,6 +21,8 @@ pub(super) const FINDERS: [&str; 12] = [
     "cgroup",
     "rq.queue",
     "metrics.url",
+    "group.path",
+    "prometheus.url",
 ];
 
 /// The keys of one role that a layer gives a value to.

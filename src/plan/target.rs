@@ -20,6 +20,8 @@ pub enum TargetKind {
     Http,
     /// A program of yours carries out a task (`[target.command]`).
     Command,
+    /// A connection streams the audio and hears the final result (`[target.websocket]`).
+    Websocket,
 }
 
 /// The service under test.
@@ -91,6 +93,8 @@ pub struct TargetPlan {
     pub http: HttpPlan,
     /// `kind = "command"`: the run of a program is one task.
     pub command: CommandPlan,
+    /// `kind = "websocket"`: a connection that streams audio is one task.
+    pub websocket: WebSocketPlan,
 }
 
 /// What the answer of a task must hold to be a success: conditions on one value of it, all of which must hold.
@@ -263,6 +267,41 @@ pub struct CommandPlan {
     /// for none.
     #[schemars(example = &r"duration=([0-9.]+)")]
     pub duration_pattern: String,
+}
+
+/// Streaming speech recognition: the samples of a recording in binary messages, and JSON messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocketPlan {
+    /// The path that takes the connection.
+    #[default = "/api/v1/asr/stream"]
+    pub path: String,
+    /// The message that begins a task, with `{sample_rate}` where that goes; empty for none.
+    #[default = r#"{"type": "start", "sample_rate": {sample_rate}}"#]
+    pub start: String,
+    /// The length of the audio in one message.
+    #[default = 0.1]
+    #[schemars(range(min = 0.001, max = 3600.0))]
+    pub chunk_s: f64,
+    /// True sends audio as fast as it is spoken, as a microphone does; false as fast as the service takes it.
+    pub realtime: bool,
+    /// The message that ends the audio; empty for none.
+    #[default = r#"{"type": "end"}"#]
+    pub end: String,
+    /// A JSON pointer: a message that has something else than `false` and `null` there is the final result.
+    #[default = "/final"]
+    pub final_pointer: String,
+    /// What must stand there, where every message has something; empty for anything.
+    #[schemars(example = &"final")]
+    pub final_value: String,
+    /// A JSON pointer to what the final result must have, such as `/text`; empty for none.
+    pub text_pointer: String,
+    /// A JSON pointer to the length of the audio in seconds; empty for that of the recording.
+    #[default = "/duration"]
+    pub duration_pointer: String,
+    /// A JSON pointer: a message that has something there says why the task failed.
+    #[default = "/error"]
+    pub error_pointer: String,
 }
 
 /// The entries that are there: a layer of the configuration can take one of a layer below away.

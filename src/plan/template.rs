@@ -261,11 +261,15 @@ mod tests {
         // A pid excludes every other way to find a role, as one kind of body does the other.
         let alone = ["pid", "body", "bodies"];
         // So do figures from elsewhere.
-        let elsewhere = |table: &str| table.ends_with(".metrics");
+        let elsewhere =
+            |table: &str| [".metrics", ".group", ".prometheus"].iter().any(|end| table.ends_with(end));
         let text =
             uncommented(|table, key| optional(table, key) && !alone.contains(&key) && !elsewhere(table));
-        let metrics = parse(&uncommented(|table, _| elsewhere(table))).processes["worker"].metrics.clone();
+        let metrics =
+            parse(&uncommented(|table, _| table.ends_with(".metrics"))).processes["worker"].metrics.clone();
         assert!(metrics.url.is_some() && metrics.series.is_some() && metrics.unit_bytes.is_some());
+        let group = parse(&uncommented(|table, _| table.ends_with(".group")));
+        assert!(group.processes["worker"].is_elsewhere());
         let plan = parse(&text);
         assert!(plan.audio.short.is_some() && plan.audio.long.is_some() && plan.target.http.json.is_some());
         let worker = &plan.processes["worker"];

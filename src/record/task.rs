@@ -157,6 +157,9 @@ pub struct TaskRecord {
     /// Seconds the task waited in the service before it was processed, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_seconds: Option<f64>,
+    /// Seconds from the last sample of streamed audio to the final result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_seconds: Option<f64>,
     /// How often the task was sent again after a failure; absent for 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
@@ -203,6 +206,7 @@ impl TaskRecord {
             block: None,
             attempt: None,
             queue_seconds: None,
+            final_seconds: None,
             retries: None,
             answer_bytes: None,
         }

@@ -227,6 +227,7 @@ impl AsrTarget {
                 task_id: Some(task_id.to_string()),
                 audio_seconds: result.get(&plan.duration_field).and_then(Value::as_f64),
                 queue_seconds: told.or_else(|| queue.seconds()),
+                ..Completion::default()
             })
         } else if is(&plan.failed) {
             let message = match result.get(&plan.error_field) {

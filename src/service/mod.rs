@@ -26,6 +26,8 @@ mod template;
 pub(crate) mod trial;
 mod unwell;
 mod variations;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -45,6 +47,8 @@ pub use openai::OpenAiTarget;
 pub use poll::poll_delay;
 pub use unwell::Unwell;
 pub use variations::{Bodies, Variations};
+#[cfg(feature = "websocket")]
+pub use websocket::WebSocketTarget;
 
 use crate::error::Result;
 use crate::plan::{AudioKind, Plan, TargetKind, TargetPlan};
@@ -77,6 +81,8 @@ pub struct Completion {
     pub queue_seconds: Option<f64>,
     /// The size of the answer in bytes, if known.
     pub answer_bytes: Option<u64>,
+    /// Seconds from the last sample of streamed audio to the final result.
+    pub final_seconds: Option<f64>,
 }
 
 /// A service under test.
@@ -150,6 +156,12 @@ pub(crate) fn of_plan(plan: &Plan) -> Result<Arc<dyn AnyTarget>> {
         TargetKind::Asr => Arc::new(AsrTarget::of_plan(&plan.target)?),
         TargetKind::Openai => Arc::new(OpenAiTarget::of_plan(&plan.target)?),
         TargetKind::Http => Arc::new(HttpTarget::of_plan(&plan.target)?),
+        #[cfg(feature = "websocket")]
+        TargetKind::Websocket => Arc::new(WebSocketTarget::of_plan(&plan.target)?),
+        #[cfg(not(feature = "websocket"))]
+        TargetKind::Websocket => {
+            return Err(crate::Error::without_feature("`target.kind = \"websocket\"`", "websocket"));
+        }
         #[cfg(feature = "command")]
         TargetKind::Command => Arc::new(CommandTarget::of_plan(&plan.target)?),
         #[cfg(not(feature = "command"))]

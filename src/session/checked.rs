@@ -12,8 +12,8 @@ pub(crate) fn checked(mut plan: Plan, embedded: bool) -> Result<Plan> {
         // Whatever service the plan names, the embedded one is addressed like the preset's, and says itself
         // which processes it has.
         let preset = Preset::AsrRq.plan();
-        // A program reaches it by its URL.
-        if plan.target.kind != TargetKind::Command {
+        // A program reaches it by its URL, and it streams as well.
+        if !matches!(plan.target.kind, TargetKind::Command | TargetKind::Websocket) {
             plan.target.kind = preset.target.kind;
             plan.target.success = preset.target.success;
         }

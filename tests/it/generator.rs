@@ -169,8 +169,7 @@ class Caller(HttpUser):
     @task
     def recognise(self):
         audio = open("short.wav", "rb").read()
-        with self.client.post("/api/v1/asr/submit", files={"audio": ("a.wav", audio)}) as answer:
-            name = answer.json()["task_id"]
+        name = self.client.post("/api/v1/asr/submit", files={"audio": ("a.wav", audio)}).json()["task_id"]
         while self.client.get("/api/v1/asr/result/" + name, name="/result").json()["status"] not in ("done", "failed"):
             time.sleep(0.01)
 "#;
@@ -180,7 +179,8 @@ class Caller(HttpUser):
 fn locust_makes_the_load_of_a_level() {
     let place = place();
     std::fs::write(place.path("locustfile.py"), LOCUST).unwrap();
-    let line = "locust --headless -H {url} -u {concurrency} -r {concurrency} -t {seconds}s --csv {summary}";
+    let line =
+        "locust --headless -H {url} -u {concurrency} -r {concurrency} -t {seconds}s -s 10 --csv {summary}";
     let configuration =
         format!("preset = \"asr-rq\"\n[load]\ncommand = \"{line}\"\nfor_s = 3\n[ramp]\nrequired = 1\n");
     std::fs::write(place.path("highwater.toml"), configuration).unwrap();

@@ -37,3 +37,4 @@ mod targets;
 mod tidy;
 mod verdict;
 mod watch;
+mod websocket;

@@ -90,6 +90,18 @@ fn answer(
             body.len()
         )
     };
+    if first.contains("/api/v1/query") {
+        let (tasks, _) = *counts.lock().unwrap();
+        // Scraped five times a second.
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        let taken = (now * 5.0).floor() / 5.0;
+        let kept = if let Does::Keeps(each) = does { each * f64::from(tasks) } else { 0.0 };
+        let value = if first.contains("timestamp") { taken } else { (200.0 + kept) * 1_048_576.0 };
+        let series = format!(r#"{{"metric":{{"pod":"asr-1"}},"value":[{now},"{value}"]}}"#);
+        let series = if does == Does::Vanishes && tasks >= 2 { "" } else { &series };
+        let data = format!(r#"{{"resultType":"vector","result":[{series}]}}"#);
+        return reply("200 OK", &format!(r#"{{"status":"success","data":{data}}}"#));
+    }
     if first.starts_with("POST") {
         counts.lock().unwrap().0 += 1;
         return reply("200 OK", "done");
@@ -221,4 +233,43 @@ async fn a_run_does_not_begin_without_figures_and_says_why() {
     worker.metrics.labels = vec!["pod=asr".to_string()];
     let error = Suite::new(plan).leak_check().await.err().unwrap().render();
     assert!(error.contains("with these labels: pod=asr") && error.contains("/metrics"), "{error}");
+}
+
+/// The plan of a service whose memory a Prometheus server has.
+fn prometheus(exporter: &Exporter, home: &std::path::Path) -> Plan {
+    let mut plan = plan(exporter, home);
+    let worker = plan.processes.get_mut("worker").unwrap();
+    worker.metrics = Default::default();
+    worker.prometheus.url = Some(exporter.url.clone());
+    worker.prometheus.query = "container_memory_working_set_bytes{pod=~\"asr-.*\"}".to_string();
+    worker.prometheus.timeout_s = 30.0;
+    plan.leak.repeats = 3;
+    plan.leak.max_repeats = 3;
+    plan.leak.max_delta_mb = 20.0;
+    plan
+}
+
+#[tokio::test]
+#[parallel(machine)]
+async fn after_a_task_a_sample_is_waited_for_that_the_server_took_later() {
+    let (home, exporter) = (tempfile::tempdir().unwrap(), Exporter::start(Does::Keeps(30.0)));
+    let measured = check(prometheus(&exporter, home.path())).await;
+    let delta = measured.assessment.judgement.criterion("leak.delta").unwrap();
+    assert_eq!(delta.verdict, Verdict::Fail, "{}", delta.detail);
+    for task in json_lines(&measured.paths.tasks) {
+        assert_eq!(task["worker_rss_delta_mb"], 30.0, "{task}");
+    }
+}
+
+#[tokio::test]
+#[parallel(machine)]
+async fn a_gap_in_a_servers_samples_is_no_pass_and_no_end_of_the_worker() {
+    let (home, exporter) = (tempfile::tempdir().unwrap(), Exporter::start(Does::Vanishes));
+    let mut plan = prometheus(&exporter, home.path());
+    plan.processes.get_mut("worker").unwrap().prometheus.max_age_s = 1.0;
+    let measured = check(plan).await;
+    let judgement = &measured.assessment.judgement;
+    assert_ne!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+    let events = json_lines(&measured.paths.events);
+    assert!(events.iter().all(|event| event["event"] != "process_exited"), "{events:?}");
 }

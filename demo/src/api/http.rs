@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Request, State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -48,6 +48,7 @@ pub(super) fn router(hub: Arc<Hub>, options: &DemoOptions) -> Router {
         .route("/api/v1/asr/submit", post(submit))
         .route("/api/v1/asr/result/{task_id}", get(result))
         .route("/debug/collect", post(collect))
+        .route("/api/v1/asr/stream", get(stream))
         .fallback(async || Refusal(StatusCode::NOT_FOUND, "Not Found".to_string()))
         .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
         .with_state(Service { hub, reject_at, leak, retained: Arc::default() })
@@ -85,6 +86,14 @@ async fn submit(State(service): State<Service>, request: Request) -> Result<Json
 async fn collect(State(service): State<Service>) -> StatusCode {
     service.hub.collect();
     StatusCode::NO_CONTENT
+}
+
+/// A connection that streams its audio; refused as an upload is.
+async fn stream(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Result<Response, Refusal> {
+    let Some(arrival) = service.hub.arrive(service.reject_at) else {
+        return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many tasks, try again later".to_string()));
+    };
+    Ok(upgrade.on_upgrade(async move |socket| super::stream::serve(socket, arrival, &service.hub).await))
 }
 
 /// The bytes of the form's field `audio`.

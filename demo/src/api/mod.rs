@@ -4,6 +4,7 @@ mod broker;
 mod http;
 mod hub;
 mod ledger;
+mod stream;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

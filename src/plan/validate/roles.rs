@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Violation;
-use crate::plan::ProcessPlan;
 use crate::plan::words::Word;
 use crate::plan::words::names_a_variable;
+use crate::plan::{GroupPlan, MetricsPlan, ProcessPlan, PrometheusPlan};
 
 /// What says how a role is found, in a hint.
 const WAYS: &str = "by `program`, `argv`, `port`, `pidfile`, `pid` or `unit`; `highwater init` \
@@ -45,6 +45,8 @@ pub(super) fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violat
         found.extend(texts(role, process));
         found.extend(rq(role, process));
         found.extend(metrics(role, process));
+        found.extend(prometheus(role, process));
+        found.extend(one_place(role, process));
     }
     found
 }
@@ -99,13 +101,6 @@ fn metrics(role: &str, process: &ProcessPlan) -> Vec<Violation> {
     if !names_a_variable(url) {
         found.extend(super::target::url_violation(&key("url"), url));
     }
-    let alone = ProcessPlan { metrics: super::super::MetricsPlan::default(), ..process.clone() };
-    if !alone.says_nothing() {
-        let message =
-            format!("`processes.{role}` has `metrics.url` and says how to find a process here as well");
-        let hint = "the figures of a role come from one place: leave one of the two out";
-        found.push(Violation::new(&[&key("url")], message).hint(hint));
-    }
     for label in &metrics.labels {
         let value = label.split_once('=').filter(|(name, _)| !name.trim().is_empty());
         let wrong = match value {
@@ -120,6 +115,59 @@ fn metrics(role: &str, process: &ProcessPlan) -> Vec<Violation> {
         }
     }
     found
+}
+
+fn prometheus(role: &str, process: &ProcessPlan) -> Vec<Violation> {
+    let prometheus = &process.prometheus;
+    let key = |field: &str| format!("processes.{role}.prometheus.{field}");
+    let mut found = Vec::new();
+    match &prometheus.url {
+        Some(url) => {
+            if !names_a_variable(url) {
+                found.extend(super::target::url_violation(&key("url"), url));
+            }
+            let message = format!("`{}` is empty: what is the memory of the role?", key("query"));
+            let hint = "for example `container_memory_working_set_bytes{pod=~\"asr-.*\"}`";
+            let asks = !prometheus.query.trim().is_empty();
+            found.extend((!asks).then(|| Violation::new(&[&key("query")], message).hint(hint)));
+            #[cfg(not(feature = "remote"))]
+            {
+                let error = crate::Error::without_feature(&format!("`{}`", key("url")), "remote");
+                let hint = error.hint_text().unwrap_or_default().to_string();
+                found.push(Violation::new(&[&key("url")], error.to_string()).hint(hint));
+            }
+        }
+        None if !prometheus.query.is_empty() => {
+            let message = format!("`processes.{role}.prometheus` has no `url`, the address of the server");
+            found.push(Violation::new(&[&key("url")], message));
+        }
+        None => {}
+    }
+    found
+}
+
+/// The figures of a role come from one place.
+fn one_place(role: &str, process: &ProcessPlan) -> Option<Violation> {
+    let places = [
+        ("metrics.url", process.metrics.url.is_some()),
+        ("group.path", process.group.path.is_some()),
+        ("prometheus.url", process.prometheus.url.is_some()),
+    ];
+    let mut given = places.into_iter().filter(|(_, given)| *given).map(|(field, _)| field);
+    let first = given.next()?;
+    let here = ProcessPlan {
+        metrics: MetricsPlan::default(),
+        group: GroupPlan::default(),
+        prometheus: PrometheusPlan::default(),
+        ..process.clone()
+    };
+    let message = match given.next() {
+        Some(second) => format!("`processes.{role}` has `{first}` and `{second}`"),
+        None if here.says_nothing() => return None,
+        None => format!("`processes.{role}` has `{first}` and says how to find a process here as well"),
+    };
+    let hint = "the figures of a role come from one place: leave one of the two out";
+    Some(Violation::new(&[&format!("processes.{role}.{first}")], message).hint(hint))
 }
 
 fn rq(role: &str, process: &ProcessPlan) -> Vec<Violation> {

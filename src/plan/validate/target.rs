@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Violation, not_empty, url_path};
 use crate::plan::words::names_a_variable;
-use crate::plan::{AsrPlan, CommandPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan};
+use crate::plan::{AsrPlan, CommandPlan, HttpPlan, OpenAiPlan, TargetKind, TargetPlan, WebSocketPlan};
 
 /// The methods that a request may have.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -29,7 +29,37 @@ pub(super) fn violations(target: &TargetPlan) -> Vec<Violation> {
     found.extend(asr(&target.asr, target.kind == TargetKind::Asr));
     found.extend(openai(&target.openai));
     found.extend(http(&target.http));
+    found.extend(websocket(&target.websocket, target.kind == TargetKind::Websocket));
     found.extend(command(&target.command, target.kind == TargetKind::Command));
+    found
+}
+
+/// `used` is true if the tasks are such connections.
+fn websocket(websocket: &WebSocketPlan, used: bool) -> Vec<Violation> {
+    let mut found: Vec<Violation> = url_path("target.websocket.path", &websocket.path).into_iter().collect();
+    #[cfg(not(feature = "websocket"))]
+    if used {
+        let error = crate::Error::without_feature("`target.kind = \"websocket\"`", "websocket");
+        let hint = error.hint_text().unwrap_or_default().to_string();
+        found.push(Violation::new(&["target.kind"], error.to_string()).hint(hint));
+    }
+    if used && websocket.final_pointer.is_empty() {
+        let key = "target.websocket.final_pointer";
+        found.extend(not_empty(key, ""));
+    }
+    let pointers = [
+        ("final_pointer", &websocket.final_pointer),
+        ("text_pointer", &websocket.text_pointer),
+        ("duration_pointer", &websocket.duration_pointer),
+        ("error_pointer", &websocket.error_pointer),
+    ];
+    for (field, pointer) in pointers {
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            let key = format!("target.websocket.{field}");
+            let message = format!("`{key}` must begin with `/`, got `{pointer}`");
+            found.push(Violation::new(&[&key], message).hint("a JSON pointer, for example `/result/text`"));
+        }
+    }
     found
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Line {
     role: String,
     name: String,
     patience: Duration,
+    pace: Duration,
     oldest_s: f64,
     ask: Sender<()>,
     answers: Receiver<Answer>,
@@ -55,7 +56,8 @@ impl Line {
     pub(super) fn start(role: &str, mut origin: Box<dyn Origin>) -> Result<Line> {
         let (ask, questions) = mpsc::channel();
         let (reply, answers) = mpsc::channel();
-        let (name, patience, oldest_s) = (origin.name(), origin.patience(), origin.oldest_s());
+        let (name, patience, pace, oldest_s) =
+            (origin.name(), origin.patience(), origin.pace(), origin.oldest_s());
         std::thread::Builder::new()
             .name("highwater-figures".to_string())
             .spawn(move || {
@@ -70,6 +72,7 @@ impl Line {
             role: role.to_string(),
             name,
             patience,
+            pace,
             oldest_s,
             ask,
             answers,
@@ -111,7 +114,7 @@ impl Line {
 
     /// Looks for processes, unless that was done a moment ago.
     pub(super) fn look(&mut self) {
-        if self.at.is_none_or(|at| at.elapsed() >= SEARCH_PACE) {
+        if self.at.is_none_or(|at| at.elapsed() >= SEARCH_PACE.max(self.pace)) {
             self.refresh();
             // A reading that is asked for from now on is a later one.
             self.known.iter_mut().for_each(|known| known.served = true);
@@ -127,7 +130,7 @@ impl Line {
         let known = self.known.iter().find(|known| known.id == id);
         let served = known.is_none_or(|known| known.served);
         let good = match age {
-            Some(age) if fresh => !served && age < SAME_LOOK,
+            Some(age) if fresh => age < self.pace || !served && age < SAME_LOOK,
             Some(age) => age < PACE,
             None => false,
         };
@@ -232,7 +235,12 @@ fn is_same(before: &Figures, now: &Figures) -> bool {
         (Some(before), Some(now)) => now >= before - SAME_START_S.min(before / 2.0),
         _ => true,
     };
-    before.key == now.key && before.name == now.name && started && counted
+    // Whoever is left after a kill for want of memory is not what was measured before.
+    let unharmed = match (before.oom_kills, now.oom_kills) {
+        (Some(before), Some(now)) => now <= before,
+        _ => true,
+    };
+    unharmed && before.key == now.key && before.name == now.name && started && counted
 }
 
 fn info(id: ProcessId, figures: &Figures, origin: &str) -> ProcessInfo {

@@ -6,9 +6,12 @@
 
 mod exposition;
 mod figures;
+mod group;
 mod line;
 #[cfg(feature = "remote")]
 mod metrics;
+#[cfg(feature = "remote")]
+mod prometheus;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +72,11 @@ pub(super) trait Origin: Send {
 
     /// The oldest that a figure may be, in seconds; an older one is no reading.
     fn oldest_s(&self) -> f64;
+
+    /// How often at most it is asked: more often it has nothing new.
+    fn pace(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The source of this machine, and the origins of the roles that have one.
@@ -102,15 +110,21 @@ impl Elsewhere {
 
 /// Where the figures of this role come from; absent for `/proc`.
 fn origin(plan: &ProcessPlan) -> Result<Option<Box<dyn Origin>>> {
-    if plan.metrics.url.is_none() {
+    if plan.group.path.is_some() {
+        return Ok(Some(Box::new(group::Group::of_plan(&plan.group))));
+    }
+    if !plan.is_elsewhere() {
         return Ok(None);
     }
     #[cfg(feature = "remote")]
     {
-        Ok(Some(Box::new(metrics::Metrics::of_plan(&plan.metrics)?)))
+        Ok(Some(match &plan.metrics.url {
+            Some(_) => Box::new(metrics::Metrics::of_plan(&plan.metrics)?),
+            None => Box::new(prometheus::Prometheus::of_plan(&plan.prometheus)?),
+        }))
     }
     #[cfg(not(feature = "remote"))]
-    Err(crate::Error::without_feature("`metrics.url` of a role", "remote"))
+    Err(crate::Error::without_feature("the figures of a role from a URL", "remote"))
 }
 
 impl ProcessSource for Elsewhere {

@@ -24,6 +24,8 @@ pub(super) fn sought(plan: &ProcessPlan) -> String {
     say("the unit", plan.unit.as_ref());
     say("the control group", plan.cgroup.as_ref());
     say("the metrics at", plan.metrics.url.as_ref());
+    say("the figures of the group", plan.group.path.as_ref());
+    say("the Prometheus at", plan.prometheus.url.as_ref());
     if let Some(port) = plan.port {
         parts.push(format!("a socket that listens on port {port}"));
     }
@@ -87,7 +89,10 @@ pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
             ErrorKind::ProcessNotFound,
             format!("no figures for the role `{role}`: {trouble}"),
         )
-        .hint(format!("`curl {}` shows what highwater gets", plan.metrics.url.as_deref().unwrap_or("URL")));
+        .hint(match &plan.metrics.url {
+            Some(url) => format!("`curl {url}` shows what highwater gets"),
+            None => format!("check `processes.{role}`: its figures come from there"),
+        });
     }
     let only_patterns = sought(&ProcessPlan { patterns: plan.patterns.clone(), ..ProcessPlan::default() });
     let message = match &found.trouble {

@@ -18,6 +18,9 @@ mod tls;
 mod watched;
 mod wire;
 
+#[cfg(feature = "websocket")]
+pub(super) use wire::Wire;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,6 +147,27 @@ impl Client {
             Ok(done) => Ok(Completion { task_id: done.task_id.map(scrub), ..done }),
             Err(error) => Err(error.map_text(scrub)),
         }
+    }
+
+    /// A new connection, for a protocol of its own.
+    #[cfg(feature = "websocket")]
+    pub(super) async fn wire(&self) -> Result<Box<dyn Wire>, TaskError> {
+        let deadline = self.0.limits.connect(Instant::now());
+        let opened = tokio::time::timeout_at(deadline.at.into(), self.0.connector.open()).await;
+        opened.unwrap_or_else(|_| Err(deadline.error()))
+    }
+
+    /// The address of `path` for a WebSocket.
+    #[cfg(feature = "websocket")]
+    pub(super) fn websocket_url(&self, path: &str) -> String {
+        let origin = &self.0.connector.origin;
+        format!("{}://{}{path}", if origin.secure { "wss" } else { "ws" }, origin.authority)
+    }
+
+    /// The headers of every request, including the secret.
+    #[cfg(feature = "websocket")]
+    pub(super) fn own_headers(&self) -> &HeaderMap {
+        &self.0.headers
     }
 
     /// Opens a connection and closes it again; the error says what is wrong.

@@ -3,6 +3,6 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The byte stream of a connection.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(in crate::service) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
