@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::client::{Client, Wire};
+use super::health::Health;
 use super::{Cause, Completion, Input, Stage, Target, TaskError, Unwell, base};
 use crate::plan::{TargetPlan, WebSocketPlan};
 
@@ -21,7 +22,7 @@ pub struct WebSocketTarget {
     client: Client,
     /// Where it is, as the plan has it: without the values of variables.
     endpoint: String,
-    health: String,
+    health: Health,
     path: String,
     plan: WebSocketPlan,
 }
@@ -38,7 +39,7 @@ impl WebSocketTarget {
         Ok(WebSocketTarget {
             client: Client::of_plan(plan)?,
             endpoint: format!("{}{}", base(&plan.url), plan.websocket.path),
-            health: filled.health,
+            health: Health::of_plan(&filled)?,
             path: filled.websocket.path,
             plan: plan.websocket.clone(),
         })
