@@ -170,8 +170,11 @@ fn final_result(message: Value, plan: &WebSocketPlan) -> Result<Option<Value>, T
     let is_final = match (found, plan.final_value.as_str()) {
         (None, _) | (Some(Value::Bool(false)), _) => false,
         (Some(_), "") => true,
+        (Some(Value::String(text)), wanted) => text == wanted,
         (Some(found), wanted) => {
-            found.as_str().map_or_else(|| found.to_string() == wanted, |text| text == wanted)
+            // A number or `true` is compared as it is written.
+            let written = found.to_string();
+            written == wanted
         }
     };
     if !is_final {
