@@ -15,11 +15,31 @@ use crate::record::{RunFigures, TaskFigures};
 /// # Errors
 /// Those of [`read`], [`find_runs`] and [`readings::read`]; [`ErrorKind::Data`] for a run without a leak check.
 pub fn read_figures(path: &Path) -> Result<Vec<RunFigures>> {
+    read_usable(path, |_, _| {})
+}
+
+/// As [`read_figures`]; `skipped` is called with each results file of a directory that cannot be used, and why.
+///
+/// # Errors
+/// As [`read_figures`], where no file of the directory can be used.
+pub(crate) fn read_usable(path: &Path, mut skipped: impl FnMut(&Path, &Error)) -> Result<Vec<RunFigures>> {
     if !path.is_dir() {
         return Ok(vec![figures(path)?]);
     }
     match find_runs(path) {
-        Ok(files) => files.iter().map(|file| figures(file)).collect(),
+        Ok(files) => {
+            let (mut usable, mut first) = (Vec::new(), None);
+            for file in &files {
+                match figures(file) {
+                    Ok(figures) => usable.push(figures),
+                    Err(error) => {
+                        skipped(file, &error);
+                        first.get_or_insert(error);
+                    }
+                }
+            }
+            first.filter(|_| usable.is_empty()).map_or(Ok(usable), Err)
+        }
         Err(error) if error.kind() == ErrorKind::Data => {
             let tables = tables(path)?;
             if tables.is_empty() { Err(error) } else { Ok(tables) }

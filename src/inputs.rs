@@ -92,7 +92,7 @@ pub(crate) fn bad_input(plan: &Plan) -> Result<Option<Input>> {
         }
         return Ok(None);
     };
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = crate::files::read(path).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot read the bad input `{}`", path.display()))
             .source(error)
             .hint("`leak.bad_input` is a file that is sent as it is")

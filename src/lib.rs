@@ -215,7 +215,9 @@ mod collect;
 #[path = "collect/absent.rs"]
 mod collect;
 pub mod console;
+mod descriptors;
 pub mod error;
+mod files;
 #[cfg(feature = "command")]
 mod generator;
 #[cfg(not(feature = "command"))]
@@ -223,6 +225,9 @@ mod generator;
 mod generator;
 mod inputs;
 pub mod journal;
+#[cfg(test)]
+mod mutation_tests;
+mod outside;
 pub mod phases;
 pub mod plan;
 mod programs;

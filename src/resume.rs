@@ -7,7 +7,7 @@ use crate::analysis::{ConditionGrowth, Level, WORKER, conditions, levels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Override, Plan};
-use crate::record::{Condition, Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
+use crate::record::{Bulk, Condition, Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
 use crate::units::round;
 
 /// A stopped run, ready to be resumed.
@@ -27,6 +27,8 @@ pub struct Earlier {
     pub tasks: Vec<TaskRecord>,
     /// The events with the anatomy of the worker's memory, and the readings after blocks.
     pub events: Vec<EventRecord>,
+    /// Tasks of the leak check's blocks.
+    pub in_blocks: Bulk,
     /// Completed levels of the ramp.
     pub levels: Vec<Level>,
     /// The last round of the soak.
@@ -91,6 +93,15 @@ impl Resume {
             Error::new(ErrorKind::Data, "the plan in the run's log cannot be read").source(error)
         })?;
         let mut plan = plan::layer(Some((Path::new("the run's log"), &text)), [], overrides)?;
+        if let Some(key) = plan::hidden_key(&plan.target) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("`{key}` holds a secret, which the run's log does not have"),
+            )
+            .hint(format!(
+                "give it again with `--set {key}=…`; with `${{NAME}}` in it, the log has the name only"
+            )));
+        }
         plan.results =
             if self.directory.as_os_str().is_empty() { PathBuf::from(".") } else { self.directory.clone() };
         Ok(plan)
@@ -133,7 +144,8 @@ impl Resume {
         let looks = self.run.events.iter().filter(|record| read(&record.event));
         Earlier {
             events: looks.cloned().collect(),
-            soaked: if self.phase == Phase::Soak { tasks.len() as u32 } else { 0 },
+            soaked: u32::try_from(self.run.soaked.tasks).unwrap_or(u32::MAX),
+            in_blocks: self.run.in_blocks.clone(),
             tasks,
             levels: levels(&self.run, &plan.ramp).into_iter().filter(|level| level.complete).collect(),
             round,

@@ -26,18 +26,25 @@ pub fn round(value: f64, digits: i32) -> f64 {
     if rounded == 0.0 { 0.0 } else { rounded }
 }
 
-/// `text` with its control characters escaped, except line ends and tabs: text from a file or a service
-/// must not control the terminal.
-pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    let steers = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-    if !text.contains(steers) {
-        return text.into();
+/// What a service says in one place (an error, the id of a task) is kept up to so many bytes.
+pub(crate) const LONGEST_TEXT: usize = 2048;
+
+/// `text` with at most [`LONGEST_TEXT`] bytes, cut at the end of a character.
+pub(crate) fn bounded(mut text: String) -> String {
+    if text.len() > LONGEST_TEXT {
+        // Three bytes for the mark that something is missing.
+        text.truncate(text.floor_char_boundary(LONGEST_TEXT - 3));
+        text.push('…');
     }
-    let spell = |character: char| match steers(character) {
-        true => character.escape_default().to_string(),
-        false => character.to_string(),
-    };
-    text.chars().map(spell).collect::<String>().into()
+    text
+}
+
+/// `text` with at most `most` characters, and a mark where more follow.
+pub(crate) fn cut(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// `events` in their order if they are three or fewer; otherwise their number, the first and the last.
@@ -118,9 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(printable("a\tb\nä"), "a\tb\nä");
-        assert_eq!(printable("\u{1b}[31mred\r\u{9b}"), "\\u{1b}[31mred\\r\\u{9b}");
+    fn text_is_cut_at_the_end_of_a_character() {
+        assert_eq!(bounded("short".to_string()), "short");
+        let long = bounded("é".repeat(5000));
+        assert!(long.len() <= LONGEST_TEXT && long.ends_with("é…"), "{}", long.len());
+        assert_eq!((cut("äöü", 3), cut("äöü", 2)), ("äöü".into(), "äö…".into()));
     }
 
     #[test]

@@ -71,6 +71,18 @@ pub(super) fn say(line: &impl Serialize) {
     }
 }
 
+/// Writes the first line to stdout, which says where the service is.
+///
+/// # Errors
+/// If nobody can read it: a service whose address is not known is of no use to anybody.
+pub(super) fn say_first(line: &impl Serialize) -> std::io::Result<()> {
+    let mut text = serde_json::to_string(line)?;
+    text.push('\n');
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

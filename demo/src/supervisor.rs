@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::announce::{Process, Ready, ServiceEvent, say};
+use crate::announce::{Process, Ready, ServiceEvent, say, say_first};
 use crate::api::Notice;
 use crate::error::{Error, Result};
 use crate::lifeline::{Assignment, on_end_of_stdin};
@@ -59,13 +59,16 @@ async fn supervise(options: &DemoOptions) -> Result<()> {
         },
     };
     let ended = match started {
-        Ok(Some(ready)) => {
-            say(&ready);
-            tokio::select! {
+        Ok(Some(ready)) => match say_first(&ready) {
+            Ok(()) => tokio::select! {
                 () = &mut stop => Ok(()),
                 ended = fleet.watch() => ended,
+            },
+            Err(error) => {
+                Err(fault("nobody can read where the service listens: stdout cannot be written to")
+                    .source(error))
             }
-        }
+        },
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };

@@ -45,7 +45,8 @@ impl Kept {
 
 /// What a reader must know of the two arms.
 pub(super) fn arms_note(run: &RunData, leak: &LeakTasks<'_>, growth: &Growth) -> Option<Note> {
-    let new_inputs = leak.tasks.iter().chain(&leak.in_blocks).any(|task| task.new_input);
+    let new_inputs = leak.tasks.iter().any(|task| task.new_input)
+        || leak.in_blocks.blocks.values().any(|(_, new)| *new > 0);
     if growth.growing {
         return Kept::of(leak).map(Note::Kept);
     }
@@ -64,22 +65,20 @@ struct Step {
 /// The steps after the first tenth of the tasks, which are warm-up.
 fn steps(leak: &LeakTasks<'_>) -> Vec<Step> {
     let readings = leak.readings();
-    // New inputs among the first n tasks of the check, which has single tasks first.
-    let judged: Vec<bool> = if readings.at.is_empty() {
-        leak.for_growth()
-            .iter()
-            .filter(|task| task.worker_rss_after_mb.is_some())
-            .map(|task| task.new_input)
-            .collect()
-    } else {
-        leak.tasks.iter().chain(&leak.in_blocks).map(|task| task.new_input).collect()
-    };
-    let mut so_far = vec![0.0];
-    for new in &judged {
-        so_far.push(so_far[so_far.len() - 1] + f64::from(u8::from(*new)));
+    let in_blocks = !readings.at.is_empty();
+    // New inputs among the first n tasks of the check, which has single tasks first: at points between which they
+    // are even, since a block is of one arm.
+    let singles = if in_blocks { &leak.tasks[..] } else { leak.for_growth() };
+    let singles = singles.iter().filter(|task| in_blocks || task.worker_rss_after_mb.is_some());
+    let singles = singles.map(|task| (1, u64::from(task.new_input)));
+    let blocks = leak.in_blocks.blocks.values().copied().filter(|_| in_blocks);
+    let mut so_far = vec![(0.0, 0.0)];
+    for (tasks, new) in singles.chain(blocks) {
+        let (before, new_before) = so_far[so_far.len() - 1];
+        so_far.push((before + tasks as f64, new_before + new as f64));
     }
     let place = |index: usize| readings.at.get(index).map_or(index + 1, |at| *at as usize);
-    let new_at = |tasks: usize| so_far[tasks.min(so_far.len() - 1)];
+    let new_at = |tasks: usize| between(&so_far, tasks as f64);
     let all = readings.after_mb.len();
     let last = all.checked_sub(1).map_or(0, place);
     (1..all)
@@ -91,6 +90,16 @@ fn steps(leak: &LeakTasks<'_>) -> Vec<Step> {
             Step { mb, new, known: (to - from) as f64 - new }
         })
         .collect()
+}
+
+/// The second figure at `at` of the first, by straight lines between `points`, which rise.
+fn between(points: &[(f64, f64)], at: f64) -> f64 {
+    let after = points.partition_point(|point| point.0 < at);
+    match (points.get(after.wrapping_sub(1)), points.get(after)) {
+        (Some(low), Some(high)) => low.1 + (high.1 - low.1) * (at - low.0) / (high.0 - low.0).max(1.0),
+        (Some(last), None) => last.1,
+        (None, _) => 0.0,
+    }
 }
 
 /// Least squares of the steps on the tasks of both arms, without a constant: nothing is sent, nothing is kept.

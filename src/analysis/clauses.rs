@@ -58,11 +58,11 @@ pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
 /// highwater spent half of the level waiting for a CPU. CPU pressure is no criterion:
 /// a service that uses all CPUs makes it, and that is what a ramp is for.
 pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String> {
-    let own = facts.own?;
+    let mut reasons: Vec<String> = own_limit(facts).into_iter().collect();
+    let Some(own) = facts.own else { return reasons.pop() };
     let times = sorted(facts, |task| task.processing_time);
     let task_s = percentile(&times, 50.0).unwrap_or(0.0);
     let bound = plan.max_lag_s.max(LAG_SHARE * task_s);
-    let mut reasons = Vec::new();
     if plan.max_lag_s > 0.0 {
         if let Some(lag) = own.lag_p95_s.filter(|lag| *lag > bound) {
             reasons.push(format!("highwater woke up {lag:.2} s late (p95; {bound:.2} s is allowed)"));
@@ -85,6 +85,14 @@ pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String>
         reasons.push(format!("the machine stood still for want of memory {share:.0} % of the time"));
     }
     (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Tasks that failed for want of something on highwater's own machine say nothing of the service.
+fn own_limit(facts: &LevelFacts<'_>) -> Option<String> {
+    let own: Vec<&TaskRecord> =
+        facts.tasks.iter().map(|(task, _)| *task).filter(|task| task.failed_here()).collect();
+    let error = own.first()?.error.as_deref().unwrap_or("no reason was recorded");
+    Some(format!("{} of {} tasks failed on highwater's own machine: {error}", own.len(), facts.sent))
 }
 
 fn processes(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {

@@ -238,3 +238,22 @@ fn a_death_counts_however_starved_highwater_was() {
     let verdict = judge_level(&LevelFacts { own, exits: killed(1.0), ..facts(&[&bad, &bad]) }, &plan);
     assert_eq!(verdict.broke.unwrap().clause, ClauseKind::WorkerAlive);
 }
+
+#[test]
+fn what_highwater_itself_lacked_makes_a_level_invalid_and_breaks_nothing() {
+    use crate::record::Cause;
+    let (good, plan) = (task("short", 2, 0.5), RampPlan::default());
+    for cause in [Cause::Local, Cause::Name] {
+        let mut here = bad();
+        here.error = Some("cannot connect: Too many open files".to_string());
+        here.error_cause = Some(cause);
+        let verdict = judge_level(&facts(&[&good, &here]), &plan);
+        assert_eq!(verdict.broke, None);
+        let invalid = verdict.invalid.expect("the service was not asked");
+        assert!(invalid.starts_with("1 of 2 tasks failed on highwater's own machine"), "{invalid}");
+        assert!(invalid.ends_with("Too many open files"), "{invalid}");
+    }
+    let mut refused = bad();
+    refused.error_cause = Some(Cause::Refused);
+    assert!(judge_level(&facts(&[&good, &refused]), &plan).broke.is_some(), "the service refused it");
+}

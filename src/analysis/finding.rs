@@ -16,6 +16,8 @@ pub struct Finding {
     pub evidence: Evidence,
     /// True if no task succeeded, so that the evidence says nothing of the service's work.
     pub without_success: bool,
+    /// True if the log of events is incomplete, so that what is missing may say the opposite.
+    pub without_log: bool,
     /// What the verdict would be without the baseline, where that decided.
     pub by_itself: Option<Verdict>,
     /// The figure that was compared, in `unit`.
@@ -116,6 +118,8 @@ pub enum Evidence {
         /// Of so many that were watched.
         of: usize,
     },
+    /// The log of events is missing.
+    NoLog,
     /// What happened to the workers, in order.
     Workers(Vec<WorkerChange>),
     /// How completely the processes were sampled.
@@ -376,6 +380,7 @@ impl Finding {
             verdict,
             evidence,
             without_success: false,
+            without_log: false,
             by_itself: None,
             value: None,
             threshold: None,

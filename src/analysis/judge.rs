@@ -15,7 +15,7 @@ use super::role_growth::{RoleGrowth, role_criteria, role_growths};
 use super::soak::{Soak, soak};
 use super::soak_criteria::soak_criteria;
 use super::{
-    WORKER, answers, children, in_flight, knee, late, ramp_criteria, ramp_growth, resources, sampling, works,
+    WORKER, answers, children, in_flight, incomplete, knee, late, ramp_criteria, ramp_growth, resources, sampling, works,
 };
 use crate::plan::Plan;
 use crate::record::{CriterionId, Event, Limit, Moment, RunData, Verdict};
@@ -115,6 +115,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         notes.extend(knee::knee_note(levels).or_else(|| knee::plateau_note(levels)));
         notes.extend(answers::answers_note(levels));
     }
+    incomplete::doubt_without_a_log(run, &mut findings);
     notes.extend(retries(run));
     notes.extend(run.events.iter().filter_map(|record| match &record.event {
         Event::Warning { message } => Some(Note::Warning(message.clone())),
@@ -134,7 +135,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
     // may have been the task that failed.
     let any_run = [CriterionId::WorkerAlive, CriterionId::SamplerComplete];
     let nothing_judged = findings.iter().all(|found| any_run.contains(&found.id));
-    let lost = run.damage.iter().any(|line| line.file == run.file && !line.torn);
+    let lost = incomplete::lines_are_lost(run);
     if verdict == Verdict::Pass && (interruption.is_some() || nothing_judged || lost) {
         verdict = Verdict::Inconclusive;
     }
@@ -173,7 +174,10 @@ fn memory_at(run: &RunData, wanted: Moment) -> Option<f64> {
 
 /// "No worker crash": judged over the whole run, where the run's log tells of processes.
 fn worker_criterion(run: &RunData) -> Option<Finding> {
-    run.start()?;
+    if run.start().is_none() {
+        let lost = incomplete::log_is_incomplete(run);
+        return lost.then(|| Finding::new(CriterionId::WorkerAlive, Verdict::Inconclusive, Evidence::NoLog));
+    }
     let mut watched = false;
     let mut changes: Vec<WorkerChange> = Vec::new();
     for record in &run.events {
@@ -199,6 +203,9 @@ fn worker_criterion(run: &RunData) -> Option<Finding> {
 /// Tasks that did not succeed at once.
 fn retries(run: &RunData) -> Option<Note> {
     let again: Vec<u32> = run.tasks.iter().filter_map(|task| task.retries).collect();
-    let (tasks, of, retries) = (again.len(), run.tasks.len(), again.iter().sum::<u32>());
+    let bulk = [&run.soaked, &run.in_blocks];
+    let tasks = again.len() + bulk.iter().map(|bulk| bulk.retried as usize).sum::<usize>();
+    let retries = u64::from(again.iter().sum::<u32>()) + bulk.iter().map(|bulk| bulk.retries).sum::<u64>();
+    let (of, retries) = (run.ended() as usize, u32::try_from(retries).unwrap_or(u32::MAX));
     (tasks > 0).then_some(Note::Retries { tasks, of, retries })
 }

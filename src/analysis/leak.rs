@@ -83,12 +83,16 @@ pub(super) fn doubt_without_a_success(leak: &LeakTasks<'_>, criteria: &mut [Find
 }
 
 fn tasks_criterion(leak: &LeakTasks<'_>) -> Finding {
-    let tasks = || leak.tasks.iter().chain(&leak.in_blocks);
-    let (succeeded, all) = (tasks().filter(|task| task.succeeded()).count(), tasks().count());
-    let failed = tasks().find(|task| !task.succeeded());
+    let bulk = &leak.in_blocks;
+    let succeeded = leak.tasks.iter().filter(|task| task.succeeded()).count() + bulk.succeeded as usize;
+    let all = leak.tasks.len() + bulk.tasks as usize;
+    let failed_here = leak.tasks.iter().filter(|task| task.failed_here()).count() + bulk.failed_here as usize;
+    let failed = leak.tasks.iter().copied().chain(&bulk.failed).find(|task| !task.succeeded());
     let verdict = match failed {
         None if all == 0 => Verdict::Inconclusive,
         None => Verdict::Pass,
+        // The service was not asked.
+        Some(_) if all - succeeded == failed_here => Verdict::Inconclusive,
         Some(_) => Verdict::Fail,
     };
     let first_failure = failed.map(|task| task.error.clone());

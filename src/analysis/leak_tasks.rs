@@ -6,7 +6,7 @@ use super::growth::{Growth, Readings, enough, growth};
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
 use crate::plan::AudioKind;
-use crate::record::{BlockReading, Event, Footprint, Phase, Retained, RunData, TaskRecord};
+use crate::record::{BlockReading, Bulk, Event, Footprint, Phase, Retained, RunData, TaskRecord};
 
 /// The tasks of the leak check, warm-up and repeats apart.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct LeakTasks<'a> {
     /// The rest.
     pub repeats: Vec<&'a TaskRecord>,
     /// Tasks that were sent in blocks, without a reading around each; they are in none of the others.
-    pub in_blocks: Vec<&'a TaskRecord>,
+    pub in_blocks: Bulk,
     /// The readings after the blocks.
     pub blocks: Vec<&'a BlockReading>,
     /// True if the worker is known to be no large runtime, however much it maps from files.
@@ -54,7 +54,7 @@ impl<'a> LeakTasks<'a> {
     /// Files of the Python script do not name phases: there, the tasks sent one
     /// at a time before the first batch are the leak check.
     pub fn of(run: &'a RunData) -> LeakTasks<'a> {
-        let named = run.tasks.iter().any(|task| task.phase.is_some());
+        let named = run.in_blocks.tasks > 0 || run.tasks.iter().any(|task| task.phase.is_some());
         let tasks: Vec<&TaskRecord> = if named {
             run.tasks
                 .iter()
@@ -64,7 +64,9 @@ impl<'a> LeakTasks<'a> {
         } else {
             before_the_batches(run)
         };
-        let (in_blocks, tasks) = tasks.into_iter().partition(|task| task.block.is_some());
+        let (one_by_one, tasks): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.block.is_some());
+        let mut in_blocks = run.in_blocks.clone();
+        one_by_one.into_iter().for_each(|task| in_blocks.add(task));
         let blocks = run.events.iter().filter_map(|record| match &record.event {
             Event::BlockEnded(reading) => Some(reading),
             _ => None,

@@ -18,6 +18,7 @@ mod finding;
 mod full_load;
 mod growth;
 mod idle;
+mod incomplete;
 mod judge;
 mod knee;
 mod late;

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::growth::{Growth, Readings, enough, growth};
-use super::stats::{Summary, summary};
+use super::stats::{Summary, summary_of_times};
 use crate::plan::{Plan, SoakPlan};
-use crate::record::{Event, Phase, RunData, SoakRound, TaskRecord, Verdict};
+use crate::record::{Event, Phase, RunData, SoakRound, Verdict};
 
 /// A round is no shorter than this, in seconds: its floor is to be that of several looks.
 const SHORTEST_ROUND_S: f64 = 1.0;
@@ -24,6 +24,9 @@ pub struct Soak {
     pub tasks: u32,
     /// Those that did not succeed.
     pub failed: u32,
+    /// Those of them that failed for want of something on highwater's own machine.
+    #[serde(skip)]
+    pub failed_here: u32,
     /// Seconds of the rounds.
     pub seconds: f64,
     /// Time from submission to result of those that succeeded.
@@ -94,9 +97,8 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
             _ => None,
         })
         .collect();
-    let tasks: Vec<&TaskRecord> = run.tasks.iter().filter(|task| task.phase == Some(Phase::Soak)).collect();
-    let good: Vec<f64> =
-        tasks.iter().filter(|task| task.succeeded()).filter_map(|task| task.processing_time).collect();
+    let mut tasks = run.soaked.clone();
+    run.tasks.iter().filter(|task| task.phase == Some(Phase::Soak)).for_each(|task| tasks.add(task));
     // The first round is the warm-up: models load, pools fill.
     let judged: Vec<SoakRound> =
         rounds.iter().skip(1).filter(|round| round.floor_mb.is_some()).copied().collect();
@@ -118,18 +120,19 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
         Event::GeneratorEnded(load) => Some(load),
         _ => None,
     });
-    let own = (tasks.len() as u32, tasks.iter().filter(|task| !task.succeeded()).count() as u32);
-    let (all, failed) = match made.filter(|_| tasks.is_empty()) {
+    let own = (count(tasks.tasks), count(tasks.failures()));
+    let (all, failed) = match made.filter(|_| tasks.tasks == 0) {
         // Whatever share of the requests went well: a generator that failed is no success.
         Some(load) => (load.tasks().0, load.tasks().1.max(u32::from(load.problem.is_some()))),
         None => own,
     };
     Some(Soak {
-        concurrency: tasks.first().map_or(plan.soak.concurrency, |task| task.concurrency),
+        concurrency: tasks.concurrency.unwrap_or(plan.soak.concurrency),
         tasks: all.max(failed),
         failed,
+        failed_here: count(tasks.failed_here),
         seconds: rounds.last().map_or(0.0, |round| round.seconds),
-        latency: summary(&good),
+        latency: summary_of_times(&tasks.times),
         mb_per_task: slope(|round| f64::from(round.tasks)),
         mb_per_hour,
         hours_to_cap: hours_to_cap.filter(|_| over_cap_s.is_none()),
@@ -139,6 +142,10 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
         verdict,
         detail,
     })
+}
+
+fn count(tasks: u64) -> u32 {
+    u32::try_from(tasks).unwrap_or(u32::MAX)
 }
 
 /// The rule is that of the leak check over doublings of the number of tasks; a reading is the floor of a round.
@@ -186,7 +193,7 @@ mod tests {
         let mut tasks = Vec::new();
         for round in 1..=60 {
             for _ in 0..4 {
-                tasks.push(TaskRecord { phase: Some(Phase::Soak), ..task("short", 4, 0.1) });
+                tasks.push(crate::record::TaskRecord { phase: Some(Phase::Soak), ..task("short", 4, 0.1) });
             }
             events.push(Event::SoakRound(SoakRound {
                 round,

@@ -8,6 +8,8 @@ use crate::record::{CriterionId, Verdict};
 /// What the soak is asked.
 pub(super) fn soak_criteria(soak: &Soak, plan: &SoakPlan) -> Vec<Finding> {
     let tasks = match (soak.failed, soak.tasks) {
+        // The service was not asked.
+        (1.., _) if soak.failed == soak.failed_here => Verdict::Inconclusive,
         (1.., _) => Verdict::Fail,
         (0, 0) => Verdict::Inconclusive,
         (0, _) => Verdict::Pass,

@@ -1,5 +1,7 @@
 //! The few statistics that the tables show.
 
+use crate::record::Times;
+
 /// Smallest, median, 95th percentile and largest of some figures, in their unit.
 #[derive(Debug, Clone, Copy, PartialEq, schemars::JsonSchema, serde::Serialize)]
 pub struct Summary {
@@ -31,6 +33,23 @@ pub fn summary(values: &[f64]) -> Option<Summary> {
         p99: percentile(&sorted, 99.0)?,
         max: sorted[sorted.len() - 1],
         mean: values.iter().sum::<f64>() / values.len() as f64,
+    })
+}
+
+/// The summary of `times`, in seconds, or nothing if there are none.
+pub(crate) fn summary_of_times(times: &Times) -> Option<Summary> {
+    if let Some(sorted) = times.exact() {
+        return summary(&sorted);
+    }
+    let (min, max) = times.ends()?;
+    let figure = |p: f64| times.percentile(p);
+    Some(Summary {
+        min,
+        p50: figure(50.0)?,
+        p95: figure(95.0)?,
+        p99: figure(99.0)?,
+        max,
+        mean: times.mean()?,
     })
 }
 

@@ -204,10 +204,14 @@ fn overridden(run: &RunData, plan: &Plan) -> Vec<String> {
     differences
 }
 
+/// Failures that are listed at most.
+const FAILURES_LISTED: usize = 10_000;
+
 /// The tasks that did not succeed, but for those that were sent to fail.
 fn failures(run: &RunData) -> Vec<Failure> {
     let failed = |task: &&TaskRecord| !task.succeeded() && task.condition != Some(Condition::Error);
-    run.tasks.iter().filter(failed).map(failure).collect()
+    let bulk = run.in_blocks.failed.iter().chain(&run.soaked.failed);
+    run.tasks.iter().chain(bulk).filter(failed).take(FAILURES_LISTED).map(failure).collect()
 }
 
 fn failure(task: &TaskRecord) -> Failure {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::analysis::{Summary, summary};
-use crate::record::{Event, ResourceRow, RunData};
+use crate::record::{Event, ExitKind, ResourceRow, RunData};
 
 /// CPU and memory of one process over the run.
 #[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
@@ -45,51 +45,58 @@ pub(super) fn process_rows(run: &RunData) -> Vec<ProcessRow> {
         }
         processes[place].push(row);
     }
-    processes.iter().filter_map(|rows| process_row(run, rows)).collect()
+    let known = known(run);
+    processes.iter().filter_map(|rows| process_row(&known, rows)).collect()
 }
 
-fn process_row(run: &RunData, rows: &[&ResourceRow]) -> Option<ProcessRow> {
+/// What the log tells of a process.
+#[derive(Default)]
+struct Known<'a> {
+    role: Option<&'a str>,
+    child: bool,
+    parent: Option<u32>,
+    end: Option<ExitKind>,
+}
+
+/// What the log tells of the processes, by their pids; of two with one pid, what it tells first.
+fn known(run: &RunData) -> HashMap<u32, Known<'_>> {
+    let mut known: HashMap<u32, Known<'_>> = HashMap::new();
+    for record in &run.events {
+        match &record.event {
+            Event::ProcessFound { role, pid, root, parent, .. } => {
+                let found = known.entry(*pid).or_default();
+                if found.role.is_none() {
+                    (found.role, found.parent) = (Some(role.as_str()), *parent);
+                }
+                found.child |= !root;
+            }
+            Event::ProcessExited { pid, how, .. } => {
+                let end = &mut known.entry(*pid).or_default().end;
+                *end = end.or(Some(*how));
+            }
+            _ => {}
+        }
+    }
+    known
+}
+
+fn process_row(known: &HashMap<u32, Known<'_>>, rows: &[&ResourceRow]) -> Option<ProcessRow> {
+    let unknown = Known::default();
     let (first, last) = (rows.first()?, rows.last()?);
     // The first sample has no CPU time to compare with; it reads 0 and says nothing.
     let cpu: Vec<f64> = rows.iter().skip(1).map(|row| row.cpu_percent).collect();
     let rss: Vec<f64> = rows.iter().map(|row| row.memory_rss_mb).collect();
+    let found = known.get(&first.pid).unwrap_or(&unknown);
     Some(ProcessRow {
-        role: role(run, first.pid),
+        role: found.role.map(str::to_string),
         name: first.process_name.clone(),
-        child: child(run, first.pid),
-        parent: parent(run, first.pid),
+        child: found.child,
+        parent: found.parent,
         pid: first.pid,
         samples: rows.len(),
         cpu_percent: summary(&cpu),
         rss_mb: summary(&rss)?,
         rss_last_mb: last.memory_rss_mb,
-        end: end(run, first.pid),
-    })
-}
-
-fn role(run: &RunData, wanted: u32) -> Option<String> {
-    run.events.iter().find_map(|record| match &record.event {
-        Event::ProcessFound { role, pid, .. } if *pid == wanted => Some(role.clone()),
-        _ => None,
-    })
-}
-
-fn child(run: &RunData, wanted: u32) -> bool {
-    run.events
-        .iter()
-        .any(|record| matches!(&record.event, Event::ProcessFound { pid, root: false, .. } if *pid == wanted))
-}
-
-fn parent(run: &RunData, wanted: u32) -> Option<u32> {
-    run.events.iter().find_map(|record| match &record.event {
-        Event::ProcessFound { pid, parent, .. } if *pid == wanted => *parent,
-        _ => None,
-    })
-}
-
-fn end(run: &RunData, wanted: u32) -> Option<String> {
-    run.events.iter().find_map(|record| match &record.event {
-        Event::ProcessExited { pid, how, .. } if *pid == wanted => Some(how.to_string()),
-        _ => None,
+        end: found.end.map(|how| how.to_string()),
     })
 }

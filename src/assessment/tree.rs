@@ -1,5 +1,7 @@
 //! Who descended from whom: the trees of the roles. Pure.
 
+use std::collections::HashMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -42,12 +44,13 @@ pub(crate) fn trees(run: &RunData) -> Vec<RoleTree> {
         _ => None,
     });
     let Some((processes, unlisted)) = told else { return Vec::new() };
+    let family = Family::of(processes);
     let mut roles: Vec<RoleTree> = Vec::new();
     for (index, process) in processes.iter().enumerate() {
-        if !is_head(processes, index) {
+        if !family.is_head(index) {
             continue;
         }
-        let node = node(processes, index, &mut vec![index]);
+        let node = family.node(index, &mut Vec::new());
         match roles.iter_mut().find(|tree| tree.role == process.role) {
             Some(tree) => tree.roots.push(node),
             None => roles.push(RoleTree { role: process.role.clone(), roots: vec![node], unlisted }),
@@ -58,42 +61,64 @@ pub(crate) fn trees(run: &RunData) -> Vec<RoleTree> {
     roles
 }
 
-/// The process that `index` descends from directly: the latest with that pid that was seen before it.
-fn parent(processes: &[ProcessSeen], index: usize) -> Option<usize> {
-    let child = &processes[index];
-    let fits = |other: &ProcessSeen| other.pid == child.parent && other.role == child.role;
-    let earlier = processes[..index].iter().rposition(fits);
-    // Two that were there at the start are in no particular order.
-    earlier.or_else(|| processes.iter().enumerate().position(|(at, other)| at != index && fits(other)))
+/// Processes with their parents and children, by their places in the list.
+struct Family<'a> {
+    processes: &'a [ProcessSeen],
+    parents: Vec<Option<usize>>,
+    children: Vec<Vec<usize>>,
 }
 
-/// A root, or a descendant whose parent is not known any more.
-fn is_head(processes: &[ProcessSeen], index: usize) -> bool {
-    processes[index].root || parent(processes, index).is_none()
-}
+impl<'a> Family<'a> {
+    fn of(processes: &'a [ProcessSeen]) -> Family<'a> {
+        let mut places: HashMap<(u32, &str), Vec<usize>> = HashMap::new();
+        for (index, process) in processes.iter().enumerate() {
+            places.entry((process.pid, &process.role)).or_default().push(index);
+        }
+        let parent = |(index, child): (usize, &ProcessSeen)| {
+            let places = places.get(&(child.parent, child.role.as_str()))?;
+            // The latest with that pid that was seen before it. Two that were there at the start are in no
+            // particular order.
+            let earlier = places[..places.partition_point(|&at| at < index)].last();
+            earlier.or_else(|| places.iter().find(|&&at| at != index)).copied()
+        };
+        let parents: Vec<Option<usize>> = processes.iter().enumerate().map(parent).collect();
+        let mut children = vec![Vec::new(); processes.len()];
+        for (child, parent) in parents.iter().enumerate() {
+            if let Some(parent) = parent.filter(|_| !processes[child].root) {
+                children[parent].push(child);
+            }
+        }
+        Family { processes, parents, children }
+    }
 
-/// `path` holds the processes above, since damaged data may hold a circle.
-fn node(processes: &[ProcessSeen], index: usize, path: &mut Vec<usize>) -> TreeNode {
-    let process = &processes[index];
-    let mut children = Vec::new();
-    for child in 0..processes.len() {
-        let below = !is_head(processes, child) && parent(processes, child) == Some(index);
-        if below && !path.contains(&child) {
-            path.push(child);
-            children.push(node(processes, child, path));
-            path.pop();
+    /// A root, or a descendant whose parent is not known any more.
+    fn is_head(&self, index: usize) -> bool {
+        self.processes[index].root || self.parents[index].is_none()
+    }
+
+    /// `path` has the processes above, since damaged data may have a circle. A chain of processes that is longer than
+    /// any is cut.
+    fn node(&self, index: usize, path: &mut Vec<usize>) -> TreeNode {
+        let process = &self.processes[index];
+        path.push(index);
+        let below = self.children[index].iter().filter(|_| path.len() < DEEPEST);
+        let below: Vec<usize> = below.copied().filter(|child| !path.contains(child)).collect();
+        let children = below.into_iter().map(|child| self.node(child, path)).collect();
+        path.pop();
+        TreeNode {
+            pid: process.pid,
+            name: process.name.clone(),
+            command: process.command.clone(),
+            age_s: process.age_s,
+            peak_mb: process.peak_mb,
+            end: process.end,
+            children,
         }
     }
-    TreeNode {
-        pid: process.pid,
-        name: process.name.clone(),
-        command: process.command.clone(),
-        age_s: process.age_s,
-        peak_mb: process.peak_mb,
-        end: process.end,
-        children,
-    }
 }
+
+/// Generations that are shown.
+const DEEPEST: usize = 64;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -107,7 +107,7 @@ pub fn load_in(plan: &AudioPlan, directories: &[PathBuf]) -> Result<Recordings> 
 fn own(path: &Path, kind: AudioKind) -> Result<Recording> {
     let metadata = std::fs::metadata(path).map_err(|error| facts::unreadable(path, error))?;
     facts::regular(path, &metadata)?;
-    let bytes = Bytes::from(std::fs::read(path).map_err(|error| facts::unreadable(path, error))?);
+    let bytes = Bytes::from(crate::files::read(path).map_err(|error| facts::unreadable(path, error))?);
     let facts = facts::facts(path, Cursor::new(&bytes), bytes.len() as u64)?;
     Ok(recording(path, bytes, facts.seconds, kind))
 }

@@ -1,13 +1,13 @@
 //! `highwater compare`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::output::say;
+use super::output::{say, say_error, say_json};
 use crate::analysis::{Change, Comparison, compare as compare_runs};
-use crate::baseline::read_figures;
+use crate::baseline::read_usable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::RunFigures;
 use crate::report::{comparison_comment, comparison_text};
@@ -78,8 +78,11 @@ pub(super) struct CompareArgs {
 }
 
 pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
-    let before = read_figures(&args.before)?;
-    let after = read_figures(&args.after)?;
+    let skipped = |file: &Path, error: &Error| {
+        say_error(format_args!("skipped `{}`: {}", file.display(), error.render()));
+    };
+    let before = read_usable(&args.before, skipped)?;
+    let after = read_usable(&args.after, skipped)?;
     let comparison = compare_runs(&before, &after);
     let code = exit_code(&comparison, args.expect);
     let page = page(args, &before, &after, &comparison)?;
@@ -88,7 +91,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
             Error::new(ErrorKind::Data, "the comparison cannot be expressed in JSON").source(error)
         })?;
         object["exit_code"] = json!(code);
-        say!("{object}");
+        say_json(&object);
     } else if args.markdown {
         say!("{}", comparison_comment(&comparison).trim_end());
     } else {
@@ -122,7 +125,7 @@ fn page(
     };
     let text = || report::compared_page(before, after, comparison);
     match (&args.html, beside()) {
-        (Some(path), _) => session::write_report(path, &text()).map(|()| Some(path.display().to_string())),
+        (Some(path), _) => session::write_report(path, &text()).map(|path| Some(path.display().to_string())),
         // Results may lie where nothing can be written; the comparison is no worse for that.
         (None, Some(path)) => {
             Ok(session::write_report(&path, &text()).is_ok().then(|| path.display().to_string()))

@@ -6,6 +6,7 @@ use super::args::DoctorArgs;
 use super::misplaced::of_http;
 use super::output::say;
 use super::tree;
+use crate::descriptors;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::planned_inputs;
 use crate::plan::{self, Plan, TargetKind};
@@ -40,6 +41,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
     if args.trial {
         checks.push(("trial", trial(&plan)));
     }
+    checks.push(("files", open_files(&plan)));
     checks.push(("results", results(&plan.results)));
     checks.push(("disk", disk(&plan.results)));
 
@@ -133,6 +135,27 @@ fn reading(source: &mut dyn ProcessSource) -> Result<String> {
     })?;
     let memory = to_mb(machine.total_memory_bytes);
     Ok(format!("{} processes can be listed, the machine has {memory:.0} MB", processes.len()))
+}
+
+fn open_files(plan: &Plan) -> Result<String> {
+    let Some((limit, tasks)) = descriptors::room() else {
+        return Ok("no limit of open files is known".to_string());
+    };
+    let most = plan.ramp.max;
+    if plan.ramp.enabled && tasks < plan.ramp.required.max(1) {
+        return Err(Error::new(
+            ErrorKind::Io,
+            format!(
+                "{limit} open files are enough for {tasks} tasks at once, and {} are required",
+                plan.ramp.required
+            ),
+        )
+        .hint("raise the hard limit (`ulimit -Hn`, `LimitNOFILE=`)"));
+    }
+    Ok(match plan.ramp.enabled && tasks < most {
+        true => format!("{limit} are allowed: enough for levels up to {tasks}, and `ramp.max` is {most}"),
+        false => format!("{limit} are allowed: enough for {tasks} tasks at once"),
+    })
 }
 
 fn recordings(plan: &Plan) -> Result<String> {

@@ -26,9 +26,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::descriptors;
 use crate::error::{Error, ErrorKind, Result};
 use args::{Cli, Command};
-use output::{failure, lost, say, say_error};
+use output::{failure, lost, say_error, say_json};
 
 /// Parses the arguments, runs the command, and returns the exit code:
 /// 0 pass, 1 fail, 2 inconclusive, 3 could not run, 130 interrupted.
@@ -41,15 +42,21 @@ pub fn main() -> ExitCode {
             if !error.use_stderr() {
                 return ExitCode::SUCCESS;
             }
-            if std::env::args().take_while(|word| word != "--").any(|word| word == "--json") {
-                say!("{}", failure(&usage(&error)));
+            if std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json") {
+                say_json(&failure(&usage(&error)));
             }
             return ExitCode::from(ErrorKind::Config.exit_code());
         }
     };
     let json = cli.command.is_for_programs();
+    if let Err(error) = usable_time_zone(std::env::var_os("TZ").as_deref()) {
+        return finish(Err(error), json);
+    }
     log();
-    allow_many_files();
+    descriptors::allow_many();
+    if let Err(error) = signals::survive_file_limits() {
+        tracing::debug!(%error, "a write beyond the limit of a file's size ends the process");
+    }
     let done = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Watch(args) => watch::watch(&args),
@@ -68,6 +75,23 @@ pub fn main() -> ExitCode {
     finish(done, json)
 }
 
+/// Refuses a time zone that is read from anything but a regular file: a device never ends.
+fn usable_time_zone(variable: Option<&std::ffi::OsStr>) -> Result<()> {
+    let Some(text) = variable.and_then(std::ffi::OsStr::to_str) else { return Ok(()) };
+    let path = std::path::Path::new(text.strip_prefix(':').unwrap_or(text));
+    let named = [path.to_path_buf(), std::path::Path::new("/usr/share/zoneinfo").join(path)];
+    let foreign = |path: &std::path::PathBuf| {
+        path.is_absolute() && std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+    };
+    if named.iter().any(foreign) {
+        let message =
+            format!("the environment variable `TZ` names `{}`, which is not a regular file", path.display());
+        return Err(Error::new(ErrorKind::Config, message)
+            .hint("unset TZ, or set it to a zone such as `Europe/Vienna`"));
+    }
+    Ok(())
+}
+
 /// clap's message about wrong usage, as an error of our own.
 fn usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
@@ -75,24 +99,9 @@ fn usage(error: &clap::Error) -> Error {
     Error::new(ErrorKind::Config, what).hint("run `highwater --help`, or `--help` of the command")
 }
 
-/// Raises the soft limit of open files: each watched process takes four descriptors, and each task a connection.
-/// Most systems set it to 1024 for the sake of programs that use select(2).
-#[cfg(unix)]
-fn allow_many_files() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
-}
-
-#[cfg(not(unix))]
-fn allow_many_files() {}
-
 fn finish(done: Result<u8>, json: bool) -> ExitCode {
     if let (Err(error), true) = (&done, json) {
-        say!("{}", failure(error));
+        say_json(&failure(error));
     }
     // A verdict that could not be written does not count, whatever it was.
     let outcome = match (done, lost()) {
@@ -114,4 +123,20 @@ fn log() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     drop(subscriber.try_init());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_zone_is_not_read_from_a_device() {
+        let check = |text: &str| usable_time_zone(Some(text.as_ref())).map_err(|error| error.kind());
+        assert_eq!(check(":/dev/zero"), Err(ErrorKind::Config));
+        assert_eq!(check("/dev/zero"), Err(ErrorKind::Config));
+        assert_eq!(check("../../../dev/zero"), Err(ErrorKind::Config));
+        for good in ["", "UTC", ":Europe/Vienna", "CET-1CEST", "/not/there"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+    }
 }

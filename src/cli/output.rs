@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind};
-use crate::units::printable;
+use crate::outside::{printable, printable_json};
 
 /// Like `println!`, but does not panic when the reader has gone away (`| head`).
 macro_rules! say {
@@ -19,12 +19,21 @@ pub(super) use say;
 static REFUSED: OnceLock<io::Error> = OnceLock::new();
 
 pub(super) fn say_line(line: Arguments<'_>) {
+    write_line(&printable(&line.to_string()));
+}
+
+fn write_line(line: &str) {
     let mut stdout = io::stdout();
-    if let Err(error) = writeln!(stdout, "{}", printable(&line.to_string())).and_then(|()| stdout.flush()) {
+    if let Err(error) = writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
         tracing::debug!(%error, "a line was not shown");
         // Later errors say the same.
         drop(REFUSED.set(error));
     }
+}
+
+/// Writes `value` as a line of JSON, whatever text is in it.
+pub(super) fn say_json(value: &Value) {
+    write_line(&printable_json(value));
 }
 
 /// Like `say!`, on stderr.

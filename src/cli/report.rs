@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::args::ReportArgs;
 use super::junit;
-use super::output::say;
+use super::output::{say, say_error, say_json};
 use super::printed::printed;
 use crate::assessment::{Assessment, assess};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Override, Plan};
-use crate::record::{Event, RunData};
+use crate::record::{Event, RunData, Verdict};
 use crate::report::{markdown, markdown_full, methods};
 use crate::session::write_reports;
 
@@ -31,12 +31,24 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     let mut overrides = args.set.clone();
     overrides.extend(args.thresholds.overrides());
     let mut judged_runs: Vec<Judged> = Vec::new();
+    let mut skipped = Skipped::default();
     for file in &files {
-        let run = journal::read(file)?;
+        let run = match journal::read(file) {
+            Ok(run) => run,
+            Err(error) if many => {
+                skipped.add(file, error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let assessment = judged(&run, &overrides)?;
-        let paths = RunPaths::beside(file);
-        write_reports(&paths, &run, &assessment)?;
+        let paths = write_reports(&RunPaths::beside(file), &run, &assessment)?;
         judged_runs.push(Judged { paths, run, assessment });
+    }
+    if judged_runs.is_empty()
+        && let Some(error) = skipped.first
+    {
+        return Err(error);
     }
     if let Some(path) = &args.junit {
         junit::write(path, &judged_runs.iter().map(|one| &one.assessment).collect::<Vec<_>>())?;
@@ -64,9 +76,28 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     let worst = assessed.clone().map(|found| found.judgement.verdict).max();
     let interrupted = assessed.clone().any(|found| found.judgement.interrupted.is_some());
     Ok(match worst {
+        // What could not be read has not passed.
+        Some(Verdict::Pass) if skipped.measured => Verdict::Inconclusive.exit_code(),
         Some(verdict) if judged_runs.len() > 1 || !interrupted => verdict.exit_code(),
         _ => 130,
     })
+}
+
+/// The results of a directory that could not be read.
+#[derive(Default)]
+struct Skipped {
+    /// Why the first could not.
+    first: Option<Error>,
+    /// True if there was anything in one of them: an empty file is what a run leaves that measured nothing.
+    measured: bool,
+}
+
+impl Skipped {
+    fn add(&mut self, file: &Path, error: Error) {
+        say_error(format_args!("skipped `{}`: {}", file.display(), error.render()));
+        self.measured |= std::fs::metadata(file).is_ok_and(|found| found.len() > 0);
+        self.first.get_or_insert(error);
+    }
 }
 
 /// The newest run in `directory`.
@@ -92,8 +123,6 @@ pub(super) fn judged(run: &RunData, overrides: &[Override]) -> Result<Assessment
 #[cfg(feature = "html")]
 fn pictures(directory: &Path, runs: &[Judged]) -> Result<()> {
     use std::fs;
-
-    use super::output::say_error;
 
     for one in runs {
         let stem = one.paths.tasks.file_stem().unwrap_or_default();
@@ -159,8 +188,8 @@ fn print_json(runs: &[Judged], many: bool) -> Result<()> {
     let values: Vec<serde_json::Value> =
         runs.iter().map(|one| printed(&one.assessment, &one.paths)).collect::<Result<_>>()?;
     match values.as_slice() {
-        [only] if !many => say!("{only}"),
-        all => say!("{}", serde_json::Value::from(all.to_vec())),
+        [only] if !many => say_json(only),
+        all => say_json(&serde_json::Value::from(all.to_vec())),
     }
     Ok(())
 }

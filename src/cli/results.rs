@@ -42,7 +42,7 @@ pub(super) fn results(args: &ResultsArgs) -> Result<u8> {
         }
     }
     if args.json {
-        say!("{}", serde_json::Value::from(objects));
+        super::output::say_json(&serde_json::Value::from(objects));
         return Ok(0);
     }
     for line in columns(&rows) {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{InFlight, RunArgs};
 use super::misplaced::{Target, misplaced, of_http, unused};
-use super::output::say;
+use super::output::say_json;
 use super::printed::printed;
 use super::{github, junit, signals};
 use crate::analysis::{Answer, Note};
@@ -65,7 +65,7 @@ pub(super) fn conduct(
         junit::write(path, &[&outcome.assessment])?;
     }
     if target.json {
-        say!("{}", printed(&outcome.assessment, &outcome.paths)?);
+        say_json(&printed(&outcome.assessment, &outcome.paths)?);
     }
     Ok(outcome.assessment.exit_code)
 }

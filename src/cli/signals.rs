@@ -1,4 +1,4 @@
-//! Ctrl+C, SIGTERM and SIGHUP: the first ends the run cleanly, the second immediately.
+//! Ctrl+C, SIGTERM, SIGQUIT and SIGHUP: the first ends the run cleanly, the second immediately.
 
 use std::sync::{Arc, OnceLock};
 
@@ -36,10 +36,32 @@ pub(super) fn watch(stop: CancellationToken) -> std::io::Result<Reason> {
     Ok(reason)
 }
 
+/// Lets a write beyond the limit of a file's size (`ulimit -f`) fail as one on a full disk does, instead of ending
+/// the process.
+///
+/// # Errors
+/// Those of the system.
+#[cfg(unix)]
+pub(super) fn survive_file_limits() -> std::io::Result<()> {
+    /// SIGXFSZ of signal(7), on all architectures but MIPS and PA-RISC.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _inside = runtime.enter();
+    // The handler stays when this is dropped; it does nothing.
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED))?);
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn survive_file_limits() -> std::io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
     /// None if SIGHUP is ignored, as under nohup.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
@@ -51,6 +73,7 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
             // Closing the session must not cost a soak of many hours its report.
             hang_up: if hang_up_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) },
         })
@@ -66,6 +89,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupted (SIGINT)",
             _ = self.terminate.recv() => "interrupted (SIGTERM)",
+            _ = self.quit.recv() => "interrupted (SIGQUIT)",
             () = hang_up => "interrupted (SIGHUP)",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Counts;
 use crate::analysis::{Answer, Attribution, LOOKS, LeakTasks, levels};
 use crate::assessment::{Assessment, assess};
 use crate::plan::Plan;
@@ -131,7 +132,7 @@ fn attribution_of(role: &str, found: &Attribution) -> Vec<String> {
 }
 
 /// The line of a task that ended; those of a good level are told as one.
-pub(super) fn of_task(task: &TaskRecord, run: &RunData) -> Option<String> {
+pub(super) fn of_task(task: &TaskRecord, counts: &Counts) -> Option<String> {
     if task.block.is_some() && task.succeeded() {
         // A block has one line.
         return None;
@@ -144,7 +145,7 @@ pub(super) fn of_task(task: &TaskRecord, run: &RunData) -> Option<String> {
         Some(Phase::Concurrency | Phase::Soak) if task.succeeded() => None,
         Some(Phase::Concurrency | Phase::Soak) => Some(format!("    {}  {}", task.test_id, ending(task))),
         _ => {
-            let number = run.tasks.iter().filter(|other| other.phase == task.phase).count();
+            let number = if task.phase == Some(Phase::Leak) { counts.leak } else { counts.others };
             let kind = task.kind.map_or("task", |kind| kind.word());
             let delta = task.worker_rss_delta_mb.map_or(String::new(), |delta| format!("  Δ {delta:+.1} MB"));
             Some(format!("  {number:>2} {kind:<5}  {}{delta}", ending(task)))

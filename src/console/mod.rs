@@ -20,7 +20,7 @@ pub use screen::{Screen, Stream};
 
 use crate::phases::Observer;
 use crate::plan::Plan;
-use crate::record::{CriterionId, Event, EventRecord, RunData, TaskRecord, Verdict};
+use crate::record::{CriterionId, Event, EventRecord, ExitKind, Phase, RunData, TaskRecord, Verdict};
 
 /// Shows a run, line by line, and what is going on at the moment.
 pub struct Console {
@@ -34,6 +34,8 @@ struct State {
     results: PathBuf,
     /// The criteria that were shown, with the answers that they had then.
     shown: HashSet<(CriterionId, Verdict)>,
+    /// What the live line and the lines of tasks count.
+    counts: Counts,
     /// Warnings of a run that this one goes on from: they were not shown here.
     earlier_warnings: usize,
     /// When the live block was last made.
@@ -42,6 +44,51 @@ struct State {
 
 /// The live block is made no more often than this.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Tasks that have ended, by what the lines say of them.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Tasks of the leak check.
+    leak: u64,
+    /// All others.
+    others: u64,
+    /// True while a soak goes on.
+    in_soak: bool,
+}
+
+impl Counts {
+    fn task(&mut self, phase: Option<Phase>) {
+        match phase {
+            Some(Phase::Leak) => self.leak += 1,
+            _ => self.others += 1,
+        }
+    }
+}
+
+impl State {
+    /// Keeps an event, if a line may need it: what there is one of for each task of a soak, or for each child that a
+    /// worker forks, is not kept.
+    fn keep(&mut self, record: &EventRecord) {
+        match &record.event {
+            Event::PhaseStarted { phase, .. } => self.counts.in_soak = *phase == Phase::Soak,
+            Event::PhaseEnded { .. } => self.counts.in_soak = false,
+            // The latest of them says how long it has gone on.
+            Event::TaskStarted { .. } | Event::TaskAnswered { .. } if self.counts.in_soak => {
+                let of_task = |event: &Event| matches!(event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
+                if self.run.events.last().is_some_and(|last| of_task(&last.event)) {
+                    self.run.events.pop();
+                }
+            }
+            Event::ProcessExited { root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), .. } => {}
+            Event::ProcessFound { root: false, rss_mb: None, .. }
+            | Event::ProcessExited { root: false, .. } => {
+                return;
+            }
+            _ => {}
+        }
+        self.run.events.push(record.clone());
+    }
+}
 
 impl Console {
     /// A console for runs with files in `results`, judged against `plan`.
@@ -53,6 +100,7 @@ impl Console {
                 plan,
                 results,
                 shown: HashSet::new(),
+                counts: Counts::default(),
                 earlier_warnings: 0,
                 looked: None,
             }),
@@ -64,6 +112,9 @@ impl Console {
         let warnings = run.events.iter().filter(|record| matches!(record.event, Event::Warning { .. }));
         let mut state = self.lock();
         state.earlier_warnings = warnings.count();
+        state.counts.leak = run.tasks.iter().filter(|task| task.phase == Some(Phase::Leak)).count() as u64
+            + run.in_blocks.tasks;
+        state.counts.others = run.ended() - state.counts.leak;
         state.run = run;
     }
 
@@ -92,7 +143,7 @@ impl Console {
 impl Observer for Console {
     fn event(&self, record: &EventRecord) {
         let mut state = self.lock();
-        state.run.events.push(record.clone());
+        state.keep(record);
         let State { screen, run, plan, results, shown, looked, .. } = &mut *state;
         let told = lines::of_event(&record.event, run, plan, results);
         told.lines.iter().for_each(|line| screen.line(line));
@@ -107,9 +158,10 @@ impl Observer for Console {
 
     fn task(&self, record: &TaskRecord) {
         let mut state = self.lock();
-        state.run.tasks.push(record.clone());
-        let State { screen, run, .. } = &mut *state;
-        if let Some(line) = lines::of_task(record, run) {
+        state.run.take(record.clone());
+        state.counts.task(record.phase);
+        let State { screen, counts, .. } = &mut *state;
+        if let Some(line) = lines::of_task(record, counts) {
             screen.line(&line);
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn after_event(event: &Event, run: &RunData, plan: &Plan) -> Progress
             _ => Progress::Keep,
         },
         Event::BlockStarted { tasks, .. } => {
-            let done = leak_tasks(run).count() as u64;
+            let done = leak_tasks(run).count() as u64 + run.in_blocks.tasks;
             Progress::Tasks { done, total: None, message: format!("leak check, a block of {tasks} tasks") }
         }
         Event::PhaseStarted { phase: Phase::Soak, .. } => waits("soak: waiting for quiet memory".to_string()),
@@ -67,7 +67,7 @@ fn now(run: &RunData) -> f64 {
 }
 
 fn leak(run: &RunData, plan: &Plan, since: f64, planned: Option<u32>, what: &str) -> Progress {
-    let done = leak_tasks(run).count() as u64;
+    let done = leak_tasks(run).count() as u64 + run.in_blocks.tasks;
     let planned = u64::from(planned.unwrap_or_default());
     let passed = (now(run) - since).max(0.0);
     let (total, progress) = if done < planned {
@@ -141,7 +141,7 @@ fn ramp(run: &RunData, plan: &Plan) -> Progress {
 }
 
 fn soak(run: &RunData, plan: &Plan, since: f64) -> Progress {
-    let done = run.tasks.iter().rev().take_while(|task| task.phase == Some(Phase::Soak)).count();
+    let done = run.soaked.tasks;
     let passed = now(run) - since;
     let message = match plan.soak.tasks {
         0 => {

@@ -7,7 +7,7 @@ use super::live::{Bar, paint};
 #[cfg(not(feature = "cli"))]
 use super::plain::{Bar, paint};
 
-use crate::units::printable;
+use crate::outside::one_line;
 
 /// Which stream people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Screen {
     }
 
     pub(super) fn line(&self, line: &str) {
-        let line = printable(line);
+        let line = one_line(line);
         let painted = if self.color { paint(&line) } else { line.into_owned() };
         let write = || {
             // A reader that went away (`| head`) is no reason to end a measurement.

@@ -1,7 +1,11 @@
 //! Reads JSON lines, some of which may be damaged. Pure.
 
-use serde::de::DeserializeOwned;
+use std::io::{self, BufRead, Read};
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::outside;
 use crate::record::Damage;
 
 /// The records in `bytes`, and the lines without a valid record.
@@ -9,25 +13,68 @@ use crate::record::Damage;
 /// It takes bytes, since a crash can cut a line within a character.
 pub fn parse_lines<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> (Vec<T>, Vec<Damage>) {
     let mut records = Vec::new();
+    // A slice can always be read.
+    let damage = for_each(file, bytes, |record| records.push(record)).unwrap_or_default();
+    (records, damage)
+}
+
+/// Lines that are named one by one, of those that cannot be read.
+const NAMED: usize = 1000;
+
+/// The longest line that is read, in bytes: a record takes a few hundred. What is longer is no record.
+const LONGEST: u64 = 16 << 20;
+
+/// Passes each record in `reader` to `take`, one line in memory at a time; returns the lines without a valid record.
+///
+/// # Errors
+/// Those of the reader.
+pub(crate) fn for_each<T: DeserializeOwned>(
+    file: &str,
+    mut reader: impl BufRead,
+    mut take: impl FnMut(T),
+) -> io::Result<Vec<Damage>> {
     let mut damage = Vec::new();
-    let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
-    let last = lines.len() - 1;
-    for (index, line) in lines.into_iter().enumerate() {
-        if line.iter().all(u8::is_ascii_whitespace) {
+    let (mut line, mut number) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        if reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+            return Ok(damage);
+        }
+        number += 1;
+        let whole = line.last() == Some(&b'\n');
+        let cut = !whole && line.len() as u64 == LONGEST;
+        if cut {
+            reader.skip_until(b'\n')?;
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match serde_json::from_slice(line) {
-            Ok(record) => records.push(record),
-            // The part after the last newline is unfinished, even if it looks valid.
-            Err(error) => damage.push(Damage {
+        match parse_line(text) {
+            Ok(record) => take(record),
+            Err(error) if damage.len() < NAMED => damage.push(Damage {
                 file: file.to_string(),
-                line: index + 1,
-                torn: index == last,
+                line: number,
+                // The part after the last newline is unfinished, even if it looks valid.
+                torn: !whole && !cut,
                 reason: error.to_string(),
             }),
+            Err(_) => {}
         }
     }
-    (records, damage)
+}
+
+/// The record in a line of JSON. Its text comes from outside, and becomes single lines of visible characters here.
+///
+/// # Errors
+/// Those of the parser.
+pub(crate) fn parse_line<T: DeserializeOwned>(line: &[u8]) -> serde_json::Result<T> {
+    if !outside::may_steer(line) {
+        return serde_json::from_slice(line);
+    }
+    let mut value: Value = serde_json::from_slice(line)?;
+    outside::make_lines(&mut value);
+    serde_json::from_value(value)
 }
 
 #[cfg(test)]
@@ -35,11 +82,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn any_bytes_are_lines_or_damage() {
+        let task = br#"{"test_id": "short_c1_1765322145", "concurrency": 1, "status": "success", "rtf": 0.2, "phase": "leak", "error": "a\nb"}"#;
+        let event = br#"{"time": "2026-01-01T00:00:00+00:00", "elapsed": 0.5, "event": "process_exited", "role": "worker", "pid": 7, "name": "x", "root": true, "how": {"signal": 9}}"#;
+        let round = br#"{"time": "", "elapsed": 1, "event": "soak_round", "round": 1, "tasks": 2, "seconds": 3.5, "floor_mb": null, "peak_mb": 1}"#;
+        crate::mutation_tests::survives(&[task, event, round], |bytes| {
+            drop(parse_lines::<crate::record::TaskRecord>("a", bytes));
+            drop(parse_lines::<crate::record::EventRecord>("a", bytes));
+        });
+    }
+
+    #[test]
     fn a_torn_last_line_is_skipped_and_everything_before_it_counts() {
         let (records, damage) = parse_lines::<Vec<u32>>("a.jsonl", b"[1]\n[2]\n[3, 4");
         assert_eq!(records, [vec![1], vec![2]]);
         assert_eq!(damage.len(), 1);
         assert!(damage[0].torn && damage[0].line == 3, "{damage:?}");
+    }
+
+    #[test]
+    fn text_in_a_record_is_one_visible_line() {
+        let (records, damage) = parse_lines::<String>("a.jsonl", b"\"boom\\nPASS\\u001b[2J\\u202e\"\n");
+        assert_eq!((records, damage), (vec!["boom PASS\\u{1b}[2J\\u{202e}".to_string()], vec![]));
     }
 
     #[test]

@@ -12,7 +12,8 @@ mod write;
 
 pub(crate) use files::is_results;
 pub use files::{RunPaths, find_runs};
+pub(crate) use lines::parse_line;
 pub use lines::parse_lines;
 pub use read::{read, read_samples};
 pub use write::Journal;
-pub(crate) use write::is_being_written;
+pub(crate) use write::{is_being_written, line_of};

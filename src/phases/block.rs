@@ -8,9 +8,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::line::{MemoryAround, TaskPlace, task_line};
 use super::rig::Rig;
 use super::settle::Settled;
-use super::task::batch_ids;
+use super::task::BatchIds;
 use crate::error::Result;
-use crate::record::{BlockReading, Event, EventRecord, Phase, TaskRecord};
+use crate::record::{BlockReading, Bulk, Event, EventRecord, Phase};
 use crate::service::Input;
 use crate::units::round;
 
@@ -30,7 +30,7 @@ pub(super) struct Before {
 /// A completed block.
 pub(super) struct Block {
     /// Its tasks.
-    pub(super) tasks: Vec<TaskRecord>,
+    pub(super) tasks: Bulk,
     /// The recorded readings after it: of the other roles, and of the worker.
     pub(super) events: Vec<EventRecord>,
 }
@@ -65,7 +65,7 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
     let done_at = |moment: Instant| before.tasks + ends.iter().filter(|end| **end <= moment).count() as u32;
     let reading = BlockReading {
         block: before.block,
-        tasks: before.tasks + tasks.len() as u32,
+        tasks: before.tasks + u32::try_from(tasks.tasks).unwrap_or(u32::MAX),
         seconds: round(before.seconds + started.elapsed().as_secs_f64(), 2),
         busy_seconds: round(busy_seconds, 3),
         settled: settled.quiet,
@@ -82,18 +82,18 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
 }
 
 /// The tasks, and when each ended. A line is written while the next task runs.
-async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec<Instant>)> {
+async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Bulk, Vec<Instant>)> {
     let inputs: Vec<&Input> = rig.inputs.all().collect();
-    let mut ids: Vec<_> =
-        inputs.iter().map(|input| batch_ids(&rig.recorder, &input.stem, count, true).into_iter()).collect();
+    let batches: Vec<BatchIds> =
+        inputs.iter().map(|input| BatchIds::new(&rig.recorder, &input.stem, count, true)).collect();
     let mark = rig.workers.mark();
     let nothing = Settled::nothing();
-    let (mut tasks, mut ends) = (Vec::with_capacity(count as usize), Vec::with_capacity(count as usize));
+    let (mut tasks, mut ends) = (Bulk::default(), Vec::new());
     let mut writing = FuturesUnordered::new();
     let mut stopped = None;
-    for index in 0..count as usize {
-        let turn = index % inputs.len();
-        let Some(test_id) = ids[turn].next() else { break };
+    for index in 0..count {
+        let turn = index as usize % inputs.len();
+        let test_id = batches[turn].id(index / inputs.len() as u32);
         let input = rig.arms.input(&rig.inputs, inputs[turn], block.is_multiple_of(2))?;
         let input = input.as_ref();
         let mut driving = pin!(rig.driver.drive_in_block(input, &test_id, mark));
@@ -101,7 +101,7 @@ async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec
             tokio::select! {
                 biased;
                 ended = &mut driving => break ended,
-                Some(line) = writing.next() => tasks.push(line?),
+                Some(line) = writing.next() => tasks.add(&line?),
             }
         };
         let ended = match ended {
@@ -122,20 +122,17 @@ async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Vec<TaskRecord>, Vec
         while writing.len() > LINES_AHEAD
             && let Some(line) = writing.next().await
         {
-            tasks.push(line?);
+            tasks.add(&line?);
         }
         if !good {
             break;
         }
     }
     while let Some(line) = writing.next().await {
-        tasks.push(line?);
+        tasks.add(&line?);
     }
     match stopped {
         Some(error) => Err(error),
-        None => {
-            tasks.sort_by_key(|task| task.sequence);
-            Ok((tasks, ends))
-        }
+        None => Ok((tasks, ends)),
     }
 }

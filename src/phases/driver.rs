@@ -10,9 +10,9 @@ use super::stop::Stop;
 use super::workers::{Mark, Workers};
 use crate::error::Result;
 use crate::plan::{Plan, TargetPlan};
-use crate::record::{Event, TaskStatus};
+use crate::record::{Event, TaskStatus, Warning};
 use crate::service::{AnyTarget, Completion, Input, TaskError, TimeLimit, Unwell, trial};
-use crate::units::round;
+use crate::units::{bounded, round};
 
 /// If other workers are left after one was lost, tasks that ran on those can still end well: they get
 /// this many times the grace.
@@ -48,6 +48,13 @@ pub(super) struct Driver {
     /// The first task of the run is its trial, and has not ended yet.
     on_trial: AtomicBool,
     plan: Plan,
+    /// Whether the warning of a length that contradicts the file has been given: once a run is enough.
+    length_warned: AtomicBool,
+}
+
+/// True if the length that a service gives differs from that of the file by more than a tenth.
+fn contradicts(told_s: f64, file_s: f64) -> bool {
+    file_s > 0.0 && (told_s / file_s - 1.0).abs() > 0.1
 }
 
 impl Driver {
@@ -60,7 +67,8 @@ impl Driver {
     ) -> Driver {
         let (limits, exit_grace_s) = (plan.target.clone(), plan.ramp.exit_grace_s);
         let (on_trial, plan) = (AtomicBool::new(true), plan.clone());
-        Driver { target, limits, exit_grace_s, recorder, workers, stop, on_trial, plan }
+        let length_warned = AtomicBool::new(false);
+        Driver { target, limits, exit_grace_s, recorder, workers, stop, on_trial, plan, length_warned }
     }
 
     /// Fails once the run has been asked to stop.
@@ -84,7 +92,7 @@ impl Driver {
 
     /// Asks the service whether it is well; the error says what is wrong.
     pub(super) async fn health(&self) -> Result<(), Unwell> {
-        self.target.health().await
+        self.target.health().await.map_err(|unwell| Unwell { problem: bounded(unwell.problem), ..unwell })
     }
 
     /// Sends `input` and waits for the end of the task, success or not.
@@ -95,14 +103,14 @@ impl Driver {
     /// # Errors
     /// [`crate::ErrorKind::Interrupted`] if the run is to stop; the task is given up.
     pub(super) async fn drive(&self, input: &Input, test_id: &str, mark: Mark) -> Result<Ended> {
-        self.recorder.event(Event::TaskStarted { test_id: test_id.to_string() }).await?;
+        self.recorder.mark(Event::TaskStarted { test_id: test_id.to_string() })?;
         let ended = self.drive_in_block(input, test_id, mark).await?;
         let event = Event::TaskAnswered {
             test_id: test_id.to_string(),
             status: ended.status(),
             processing_time: round(ended.seconds, 3),
         };
-        self.recorder.event(event).await?;
+        self.recorder.mark(event)?;
         Ok(ended)
     }
 
@@ -140,7 +148,26 @@ impl Driver {
         {
             return Err(refused);
         }
-        Ok(Ended { started, seconds: started.elapsed().as_secs_f64(), result, retries })
+        let seconds = started.elapsed().as_secs_f64();
+        let result = self.with_true_length(input, result).await?;
+        Ok(Ended { started, seconds, result, retries })
+    }
+
+    /// The result, without a length of the audio that contradicts the file: RTF would be wrong by as much.
+    async fn with_true_length(
+        &self,
+        input: &Input,
+        result: Result<Completion, TaskError>,
+    ) -> Result<Result<Completion, TaskError>> {
+        let Ok(Completion { audio_seconds: Some(told_s), .. }) = &result else { return Ok(result) };
+        let Some(file_s) = input.seconds.filter(|file_s| contradicts(*told_s, *file_s)) else {
+            return Ok(result);
+        };
+        if !self.length_warned.swap(true, Ordering::Relaxed) {
+            let message = Warning::LengthContradicted { told_s: *told_s, file_s, file: input.name.clone() };
+            self.recorder.event(Event::Warning { message }).await?;
+        }
+        Ok(result.map(|done| Completion { audio_seconds: None, ..done }))
     }
 
     /// Sends `input` once; the outer result is that of the run, the inner that of the task.
@@ -148,7 +175,8 @@ impl Driver {
         let limit_s = self.limits.timeout_s;
         let margin_s = if self.target.keeps_time() { LIMIT_MARGIN_S } else { 0.0 };
         Ok(tokio::select! {
-            result = self.target.perform(input) => result,
+            // Whatever a service says is bounded where it enters.
+            result = self.target.perform(input) => bounded_text(result),
             () = tokio::time::sleep(Duration::from_secs_f64(limit_s + margin_s)) => {
                 Err(TaskError::TimedOut { limit_s, limit: TimeLimit::Task(None), seen: None, task_id: None })
             }
@@ -165,10 +193,29 @@ impl Driver {
     }
 }
 
+fn bounded_text(result: Result<Completion, TaskError>) -> Result<Completion, TaskError> {
+    match result {
+        Ok(done) => Ok(Completion { task_id: done.task_id.map(bounded), ..done }),
+        Err(error) => Err(error.map_text(bounded)),
+    }
+}
+
 fn status_of(result: &Result<Completion, TaskError>) -> TaskStatus {
     match result {
         Ok(_) => TaskStatus::Success,
         Err(TaskError::TimedOut { .. }) => TaskStatus::Timeout,
         Err(_) => TaskStatus::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_may_be_off_by_a_tenth() {
+        assert!(!contradicts(147.0, 147.0) && !contradicts(140.0, 147.0) && !contradicts(160.0, 147.0));
+        assert!(contradicts(0.001, 147.0) && contradicts(1e9, 147.0) && contradicts(-147.0, 147.0));
+        assert!(!contradicts(5.0, 0.0), "the file's length is not known");
     }
 }

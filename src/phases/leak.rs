@@ -61,7 +61,12 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     let kinds = rig.inputs.all().count() as u32;
     let tasks = kinds * (1 + plan.repeats);
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Leak, tasks: Some(tasks) }).await?;
-    let done = RunData { tasks: earlier.tasks, events: earlier.events, ..RunData::default() };
+    let done = RunData {
+        tasks: earlier.tasks,
+        in_blocks: earlier.in_blocks,
+        events: earlier.events,
+        ..RunData::default()
+    };
     if done.tasks.is_empty() {
         memory(rig, Moment::Start, None).await?;
     }
@@ -161,13 +166,9 @@ impl Check<'_> {
             Event::BlockEnded(reading) => Some(reading.block),
             _ => None,
         });
-        let before = Before {
-            block: before.unwrap_or(0) + 1,
-            tasks: self.done.tasks.len() as u32,
-            seconds: self.seconds(),
-        };
+        let before = Before { block: before.unwrap_or(0) + 1, tasks: self.sent(), seconds: self.seconds() };
         let block = block(self.rig, count, before).await?;
-        self.done.tasks.extend(block.tasks);
+        self.done.in_blocks.merge(block.tasks);
         self.done.events.extend(block.events);
         Ok(hopeless(&self.done).or(self.rig.memory.shortage().await?))
     }
@@ -201,6 +202,11 @@ impl Check<'_> {
         self.rig.recorder.event(Event::IdleEnded(idle)).await
     }
 
+    /// Tasks that have ended.
+    fn sent(&self) -> u32 {
+        u32::try_from(self.done.ended()).unwrap_or(u32::MAX)
+    }
+
     fn seconds(&self) -> f64 {
         self.before_s + self.started.elapsed().as_secs_f64()
     }
@@ -213,7 +219,7 @@ impl Check<'_> {
         }
         let leak = LeakTasks::of(&self.done);
         let progress = Progress {
-            tasks: self.done.tasks.len() as u32,
+            tasks: self.sent(),
             readings: (round - 1) + leak.blocks.len() as u32,
             seconds: self.seconds(),
             task_s: leak.task_seconds().unwrap_or(f64::INFINITY),
@@ -322,7 +328,9 @@ async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Optio
 
 /// Why further tasks would show nothing new, if that is so.
 fn hopeless(done: &RunData) -> Option<CutShort> {
-    let in_a_row = |is: fn(&TaskRecord) -> bool| done.tasks.iter().rev().take_while(|task| is(task)).count();
+    // A block ends with the first task that fails; after blocks, nothing else is sent.
+    let last = || done.in_blocks.failed.iter().rev().chain(done.tasks.iter().rev());
+    let in_a_row = |is: fn(&TaskRecord) -> bool| last().take_while(|task| is(task)).count();
     let timeouts = in_a_row(|task| task.status == TaskStatus::Timeout);
     if timeouts >= TIMEOUTS_IN_A_ROW {
         return Some(CutShort::TimedOut { in_a_row: timeouts });
@@ -331,7 +339,7 @@ fn hopeless(done: &RunData) -> Option<CutShort> {
     if unreached >= UNREACHED_IN_A_ROW {
         return Some(CutShort::Unreached { in_a_row: unreached });
     }
-    let last = done.tasks.last().filter(|task| task.error_kind == Some(FailureKind::WorkerLost))?;
+    let last = last().next().filter(|task| task.error_kind == Some(FailureKind::WorkerLost))?;
     last.error.clone().map(|error| CutShort::WorkerLost { error })
 }
 

@@ -1,8 +1,8 @@
 //! Reads the memory of the worker, of the other roles and of the machine.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::late::LateFrees;
@@ -41,7 +41,12 @@ pub(super) struct MemoryReader {
     /// Finds memory that a task releases late.
     pub(super) late_frees: LateFrees,
     collection: Collection,
+    /// The last reading while tasks overlapped, and when it was asked for.
+    last: Mutex<Option<(Instant, Option<Footprint>)>>,
 }
+
+/// A reading of tasks that overlap is used again up to this age.
+const FRESH: Duration = Duration::from_millis(20);
 
 /// The collection before a reading (`settle.collect`).
 struct Collection {
@@ -73,6 +78,7 @@ impl MemoryReader {
             stop,
             late_frees: LateFrees::new(plan.settle.quiet_mb),
             collection: Collection { collector, due: AtomicBool::new(true), warned: AtomicBool::new(false) },
+            last: Mutex::new(None),
         }
     }
 
@@ -132,14 +138,26 @@ impl MemoryReader {
     }
 
     /// The worker's memory at this moment, quiet or not, without PSS: reading that would stall
-    /// tasks in flight.
+    /// tasks in flight. Where tasks are `overlapping`, a reading is of all of them, and one that is a moment old will do.
     ///
     /// # Errors
     /// Those of the sampler.
-    pub(super) async fn now(&self) -> Result<Settled> {
-        let footprint = self.footprint(false).await?;
+    pub(super) async fn now(&self, overlapping: bool) -> Result<Settled> {
+        let footprint = self.lately(overlapping).await?;
         let rss_mb = footprint.and_then(|footprint| footprint.rss_mb);
         Ok(Settled { rss_mb, footprint, ..Settled::nothing() })
+    }
+
+    async fn lately(&self, overlapping: bool) -> Result<Option<Footprint>> {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, footprint)) = last.filter(|(at, _)| overlapping && at.elapsed() < FRESH) {
+            tracing::trace!(age = ?at.elapsed(), "a reading is used again");
+            return Ok(footprint);
+        }
+        let at = Instant::now();
+        let footprint = self.footprint(false).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, footprint));
+        Ok(footprint)
     }
 
     /// Waits until the worker's memory is quiet, and reads it. If memory is quiet but above

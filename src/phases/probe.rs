@@ -105,7 +105,7 @@ fn pause_step(plan: &LeakPlan) -> f64 {
 async fn pause(rig: &Rig) -> Result<Settled> {
     rig.driver.check_stop()?;
     tokio::time::sleep(Duration::from_secs_f64(pause_step(&rig.plan.leak))).await;
-    rig.memory.now().await
+    rig.memory.now(false).await
 }
 
 /// Sends `count` tasks at once and reads memory when it is quiet again.

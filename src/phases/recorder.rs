@@ -6,12 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::ZonedDateTime;
+use serde::de::DeserializeOwned;
 
 use super::observer::Observer;
-use crate::error::Result;
-use crate::journal::{Journal, RunPaths};
-use crate::record::{Event, EventRecord, Phase, RunData, TaskRecord};
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::{Journal, RunPaths, line_of, parse_line};
+use crate::outside::may_steer;
+use crate::record::{Event, EventRecord, Phase, RunData, TaskRecord, id_parts};
 use crate::units::round;
+
+/// Records that are kept for a second attempt at writing them, at most: the run ends meanwhile.
+const KEPT_AT_MOST: usize = 100_000;
 
 /// Records every task and event of a run.
 pub struct Recorder {
@@ -24,6 +29,26 @@ pub struct Recorder {
     seconds: Mutex<HashMap<String, i64>>,
     /// The records since the current level began: a level is judged by what is on the disk.
     level: Mutex<RunData>,
+    /// What could not be written, once something could not.
+    failed: Mutex<Option<Failed>>,
+}
+
+/// A failure to write, after which nothing more is written: a log with a gap would prove what is not so.
+#[derive(Debug, Clone)]
+struct Failed {
+    /// What went wrong, as an error says it.
+    message: String,
+    /// The events since then, in order.
+    events: Vec<EventRecord>,
+    /// The tasks since then, in order.
+    tasks: Vec<TaskRecord>,
+}
+
+impl Failed {
+    fn error(&self) -> Error {
+        Error::new(ErrorKind::Io, self.message.clone())
+            .hint("what was written before is safe; free disk space, then go on with `--resume`")
+    }
 }
 
 impl Recorder {
@@ -40,6 +65,7 @@ impl Recorder {
             sequence: AtomicU32::new(0),
             seconds: Mutex::default(),
             level: Mutex::default(),
+            failed: Mutex::default(),
         })
     }
 
@@ -50,10 +76,19 @@ impl Recorder {
     pub async fn task(&self, mut record: TaskRecord) -> Result<TaskRecord> {
         record.sequence = Some(self.sequence.fetch_add(1, Ordering::Relaxed) + 1);
         record.timestamp = ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string();
-        self.tasks.append(&record).await?;
-        if record.phase == Some(Phase::Concurrency) {
-            self.level().tasks.push(record.clone());
+        let after_failure = |failed: &mut Failed| failed.tasks.push(record.clone());
+        self.check(after_failure)?;
+        let line = line_of(&record)?;
+        let shown = shown(&line);
+        if let Err(error) = self.tasks.append_line(line).await {
+            return Err(self.fail(&error, after_failure));
         }
+        let record = shown.unwrap_or(record);
+        let mut level = self.level();
+        if record.phase == Some(Phase::Concurrency) && !level.events.is_empty() {
+            level.tasks.push(record.clone());
+        }
+        drop(level);
         self.observer.task(&record);
         Ok(record)
     }
@@ -63,15 +98,88 @@ impl Recorder {
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the line is not safely on the disk.
     pub async fn event(&self, event: Event) -> Result<()> {
-        let record = EventRecord {
-            time: ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
-            elapsed: round(self.started.elapsed().as_secs_f64(), 3),
-            event,
-        };
-        self.events.append(&record).await?;
+        let record = self.stamped(event);
+        let after_failure = |failed: &mut Failed| failed.events.push(record.clone());
+        self.check(after_failure)?;
+        let line = line_of(&record)?;
+        let shown = shown(&line);
+        if let Err(error) = self.events.append_line(line).await {
+            return Err(self.fail(&error, after_failure));
+        }
+        let record = shown.unwrap_or(record);
         self.follow(&record);
         self.observer.event(&record);
         Ok(())
+    }
+
+    /// Writes what could not be written before, if anything could not: a disk that was full may have space again.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Io`] if that fails again; nothing more is written then.
+    pub(crate) async fn rescue(&self) -> Result<()> {
+        let Some(failed) = self.failed().clone() else { return Ok(()) };
+        for record in &failed.tasks {
+            self.tasks.append(record).await?;
+        }
+        for record in &failed.events {
+            self.events.append(record).await?;
+        }
+        *self.failed() = None;
+        Ok(())
+    }
+
+    /// Fails once something could not be written, and `keep`s what was to be written.
+    fn check(&self, keep: impl Fn(&mut Failed)) -> Result<()> {
+        match &mut *self.failed() {
+            Some(failed) => {
+                if failed.events.len() + failed.tasks.len() < KEPT_AT_MOST {
+                    keep(failed);
+                }
+                Err(failed.error())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that something could not be written, and `keep`s it.
+    fn fail(&self, error: &Error, keep: impl Fn(&mut Failed)) -> Error {
+        let mut failed = self.failed();
+        let failed = failed.get_or_insert_with(|| Failed {
+            message: error.to_string(),
+            events: Vec::new(),
+            tasks: Vec::new(),
+        });
+        keep(failed);
+        failed.error()
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Failed>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records the beginning or the answer of a task, without waiting until it is on the disk: the task's own line,
+    /// which is shown, waits for that.
+    ///
+    /// # Errors
+    /// As [`Recorder::event`], also where an event before could not be written.
+    pub(super) fn mark(&self, event: Event) -> Result<()> {
+        let record = self.stamped(event);
+        let after_failure = |failed: &mut Failed| failed.events.push(record.clone());
+        self.check(after_failure)?;
+        if let Err(error) = line_of(&record).and_then(|line| self.events.post_line(line)) {
+            return Err(self.fail(&error, after_failure));
+        }
+        self.follow(&record);
+        self.observer.event(&record);
+        Ok(())
+    }
+
+    fn stamped(&self, event: Event) -> EventRecord {
+        EventRecord {
+            time: ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
+            elapsed: round(self.started.elapsed().as_secs_f64(), 3),
+            event,
+        }
     }
 
     /// Records `events` in their order.
@@ -92,7 +200,8 @@ impl Recorder {
 
     fn follow(&self, record: &EventRecord) {
         let mut level = self.level();
-        if matches!(record.event, Event::LevelStarted { .. }) {
+        // What has been judged is not kept.
+        if matches!(record.event, Event::LevelStarted { .. } | Event::LevelEnded(_)) {
             *level = RunData::default();
         }
         if !level.events.is_empty() || matches!(record.event, Event::LevelStarted { .. }) {
@@ -112,7 +221,9 @@ impl Recorder {
             _ => None,
         });
         let recorded = earlier.tasks.iter().map(|task| task.test_id.as_str());
-        for (front, second) in started.chain(recorded).filter_map(split) {
+        let bulk = [&earlier.soaked, &earlier.in_blocks].into_iter().flat_map(|bulk| &bulk.seconds);
+        let bulk = bulk.map(|(front, second)| (front.as_str(), *second));
+        for (front, second) in started.chain(recorded).filter_map(id_parts).chain(bulk) {
             let last = seconds.entry(front.to_string()).or_insert(second);
             *last = second.max(*last);
         }
@@ -129,22 +240,46 @@ impl Recorder {
     }
 }
 
-/// Splits a `test_id` into its front, without the index in the batch, and its second.
-fn split(test_id: &str) -> Option<(&str, i64)> {
-    let (front, second) = test_id.rsplit_once('_')?;
-    let in_batch = front.rsplit_once("_t").filter(|(_, index)| index.parse::<u32>().is_ok());
-    Some((in_batch.map_or(front, |(front, _)| front), second.parse().ok()?))
+/// A record as those see it who read its line, where its text may be another then: control characters of a service's
+/// error are in the file and nowhere else.
+fn shown<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+    may_steer(line).then(|| parse_line(line).ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_test_id_is_split() {
-        assert_eq!(split("short_c1_1765322145"), Some(("short_c1", 1_765_322_145)));
-        assert_eq!(split("my_take_2_c12_t3_1765322145"), Some(("my_take_2_c12", 1_765_322_145)));
-        assert_eq!(split("anything"), None);
+    #[tokio::test]
+    async fn after_an_event_that_cannot_be_written_nothing_is_until_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = RunPaths::reserve(directory.path()).unwrap();
+        let recorder = Recorder::open(&paths, Arc::new(super::super::observer::Silent)).unwrap();
+        recorder.event(Event::ProbesEnded).await.unwrap();
+        let lost = EventRecord { time: String::new(), elapsed: 0.1, event: Event::RunEnded };
+        let full = Error::new(ErrorKind::Io, "no space");
+        recorder.fail(&full, |failed| failed.events.push(lost.clone()));
+        let error = recorder.event(Event::ProbesEnded).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let lines = |path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!(lines(&paths.events), 1, "a log with a gap would prove what is not so");
+        recorder.rescue().await.unwrap();
+        assert_eq!(lines(&paths.events), 3);
+        recorder.event(Event::RunEnded).await.unwrap();
+        assert_eq!(lines(&paths.events), 4);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_ends_what_follows_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut paths = RunPaths::reserve(directory.path()).unwrap();
+        paths.events = "/dev/full".into();
+        let recorder = Recorder::open(&paths, Arc::new(super::super::observer::Silent)).unwrap();
+        recorder.event(Event::ProbesEnded).await.unwrap_err();
+        // The file of tasks could be written; the run is over all the same.
+        recorder.task(crate::analysis::fixtures::task("short", 1, 0.1)).await.unwrap_err();
+        recorder.rescue().await.unwrap_err();
     }
 
     #[tokio::test]

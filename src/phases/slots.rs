@@ -3,17 +3,15 @@
 //! A record is on the disk milliseconds after its task ended. A task that waited for that would leave a
 //! place empty for a time that is long beside a short task.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::task::JoinHandle;
 
 use super::driver::Ended;
 use super::rig::Rig;
 use super::task::Together;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::record::{Event, TaskStatus};
 use crate::units::round;
 
@@ -32,9 +30,10 @@ struct Answered {
     test_id: String,
     ended: Ended,
     at: Instant,
-    /// Writes the event of its start.
-    announced: JoinHandle<Result<()>>,
 }
+
+/// Lines that may be on their way to the disk, beside those of the tasks that are outstanding.
+const LINES_AHEAD: usize = 4096;
 
 /// Tasks that are outstanding together, and records that are being written.
 pub(super) struct Slots<'a> {
@@ -56,12 +55,10 @@ impl<'a> Slots<'a> {
             if after_failure {
                 tokio::time::sleep(super::task::AFTER_FAILURE).await;
             }
-            let (recorder, event) =
-                (Arc::clone(&rig.recorder), Event::TaskStarted { test_id: test_id.clone() });
-            let announced = tokio::spawn(async move { recorder.event(event).await });
+            rig.recorder.mark(Event::TaskStarted { test_id: test_id.clone() })?;
             let input = rig.inputs.get(rig.plan.ramp.audio);
             let ended = rig.driver.drive_in_block(input, &test_id, together.mark).await?;
-            Ok(Answered { test_id, ended, at: Instant::now(), announced })
+            Ok(Answered { test_id, ended, at: Instant::now() })
         }));
     }
 
@@ -70,9 +67,16 @@ impl<'a> Slots<'a> {
     /// Nothing is lost if the future is dropped before it is ready.
     ///
     /// # Errors
-    /// Those of [`super::driver::Driver::drive`]; [`ErrorKind::Io`] if a record cannot be written.
+    /// Those of [`super::driver::Driver::drive`]; [`crate::ErrorKind::Io`] if a record cannot be written.
     pub(super) async fn ended(&mut self) -> Result<Option<Finished>> {
         loop {
+            // A disk that is slower than the service must not fill memory with lines.
+            if self.writing.len() > LINES_AHEAD
+                && let Some(written) = self.writing.next().await
+            {
+                written?;
+                continue;
+            }
             tokio::select! {
                 biased;
                 Some(answered) = self.outstanding.next() => {
@@ -93,15 +97,12 @@ impl<'a> Slots<'a> {
 }
 
 async fn record(rig: &Rig, together: &Together<'_>, answered: Answered) -> Result<()> {
-    let Answered { test_id, ended, announced, .. } = answered;
-    announced.await.map_err(|error| {
-        Error::new(ErrorKind::Io, "the start of a task could not be recorded").source(error)
-    })??;
+    let Answered { test_id, ended, .. } = answered;
     let event = Event::TaskAnswered {
         test_id: test_id.clone(),
         status: ended.status(),
         processing_time: round(ended.seconds, 3),
     };
-    rig.recorder.event(event).await?;
+    rig.recorder.mark(event)?;
     together.record(rig, test_id, &ended).await
 }

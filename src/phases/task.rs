@@ -18,11 +18,30 @@ pub(super) const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// The ids of a batch of `concurrency` tasks with `stem`.
 pub(super) fn batch_ids(recorder: &Recorder, stem: &str, concurrency: u32, batch: bool) -> Vec<String> {
-    let front = format!("{stem}_c{concurrency}");
-    let second = recorder.batch_second(&front);
-    (0..concurrency)
-        .map(|index| if batch { format!("{front}_t{index}_{second}") } else { format!("{front}_{second}") })
-        .collect()
+    let ids = BatchIds::new(recorder, stem, concurrency, batch);
+    (0..concurrency).map(|index| ids.id(index)).collect()
+}
+
+/// The ids of a batch of tasks.
+pub(super) struct BatchIds {
+    front: String,
+    second: i64,
+    batch: bool,
+}
+
+impl BatchIds {
+    /// Those of `concurrency` tasks at once with `stem`; a single task has no index.
+    pub(super) fn new(recorder: &Recorder, stem: &str, concurrency: u32, batch: bool) -> BatchIds {
+        let front = format!("{stem}_c{concurrency}");
+        let second = recorder.batch_second(&front);
+        BatchIds { front, second, batch }
+    }
+
+    /// The id of the task with this index.
+    pub(super) fn id(&self, index: u32) -> String {
+        let BatchIds { front, second, batch } = self;
+        if *batch { format!("{front}_t{index}_{second}") } else { format!("{front}_{second}") }
+    }
 }
 
 /// The common properties of tasks that are outstanding together.
@@ -46,7 +65,7 @@ impl Together<'_> {
     /// [`crate::ErrorKind::Io`] if the line cannot be written.
     pub(super) async fn record(&self, rig: &Rig, test_id: String, ended: &Ended) -> Result<()> {
         let input = rig.inputs.get(rig.plan.ramp.audio);
-        let after = &rig.memory.now().await?;
+        let after = &rig.memory.now(self.concurrency > 1).await?;
         let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
         let place = TaskPlace { test_id, phase: self.phase, concurrency: self.concurrency };
         let memory = MemoryAround { before: self.before, after, peak_mb };

@@ -10,7 +10,7 @@ use super::recorder::Recorder;
 use crate::analysis::{WORKER, worker_end};
 use crate::record::{Event, ExitKind, Warning};
 use crate::sampler::{EventKind, ProcessEvent};
-use crate::units::few;
+use crate::units::{bounded, few};
 
 /// The roots of the worker role.
 #[derive(Debug, Clone, Default)]
@@ -130,8 +130,8 @@ async fn take(event: &ProcessEvent, recorder: &Recorder, publish: &watch::Sender
         EventKind::Appeared { cmdline, parent } => Event::ProcessFound {
             role: event.role.clone(),
             pid,
-            name: event.name.clone(),
-            command: cmdline.clone(),
+            name: bounded(event.name.clone()),
+            command: bounded(cmdline.clone()),
             root: event.is_root,
             parent: (!event.is_root).then_some(*parent),
             start: Some(event.id.start_ticks),
@@ -147,7 +147,7 @@ async fn take(event: &ProcessEvent, recorder: &Recorder, publish: &watch::Sender
         },
     };
     if let Err(error) = recorder.event(record).await {
-        // The phases run into the same error when they record; this task has no caller to return it to.
+        // The recorder fails from now on, which ends the run; this task has no caller to return the error to.
         tracing::error!("{error}");
     }
     if is_worker {

@@ -77,7 +77,7 @@ fn load_from(
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
+    crate::files::read_text(path).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot read the configuration `{}`", path.display()))
             .source(error)
             .hint("check the path and that the file is readable text; `highwater init` writes one to start from")

@@ -34,6 +34,7 @@ mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod unknown;
 mod validate;
 pub(crate) mod words;
@@ -65,6 +66,7 @@ pub use target::{
 };
 pub use template::{template, write_preset, write_template};
 pub use validate::validate;
+pub(crate) use written::{hidden_key, shown_url};
 
 /// The longest time that may be configured: a week, in seconds.
 const WEEK_S: f64 = 604_800.0;

@@ -184,3 +184,16 @@ async fn a_session_takes_no_plan_that_is_not_valid() {
     }
     assert!(!results.exists(), "nothing was begun");
 }
+
+#[test]
+fn any_text_is_a_plan_or_an_error() {
+    let corpus: [&[u8]; 2] = [
+        b"results = \"r\"\n[target]\nurl = \"http://a:1\"\nkind = \"http\"\n[target.http.headers]\nA = \"${B}\"\n",
+        b"[leak]\nrepeats = 3\nmax_delta_mb = 1.5\nprobes = [\"pause\"]\n[processes.worker]\nargv = [\"a\"]\n",
+    ];
+    crate::mutation_tests::survives(&corpus, |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            drop(layer(Some((Path::new("a.toml"), text)), [], &[]));
+        }
+    });
+}

@@ -5,6 +5,7 @@
 
 mod anatomy;
 mod block;
+mod bulk;
 mod criterion_id;
 mod event;
 mod exit;
@@ -20,10 +21,12 @@ mod sampling;
 mod seen;
 mod series;
 mod task;
+mod times;
 mod verdict;
 
 pub use anatomy::{Anatomy, DescriptorKind, DescriptorPart, MemoryPart, Place};
 pub use block::{BlockReading, IdleReading};
+pub use bulk::Bulk;
 pub use criterion_id::{Condition, CriterionId};
 pub use event::{Event, EventRecord, Machine, Moment, RunFiles};
 pub use exit::ExitKind;
@@ -41,5 +44,7 @@ pub use retained::{MemoryFigures, Retained};
 pub use run::{Damage, ResourceRow, RunData};
 pub use sampling::{RoleSampling, Sampling};
 pub use seen::{FIRST_ELSEWHERE, ProcessSeen};
+pub(crate) use task::id_parts;
 pub use task::{Phase, TaskRecord, TaskStatus};
+pub use times::Times;
 pub use verdict::{Criterion, Judgement, Limit, Verdict};

@@ -79,6 +79,24 @@ pub enum Warning {
         /// Why.
         problem: String,
     },
+    /// The limit of open files allows fewer tasks at once than the ramp may try.
+    FilesShort {
+        /// Open files that are allowed.
+        limit: u64,
+        /// Tasks at once for which that is enough.
+        enough_for: u32,
+        /// `ramp.max`.
+        max: u32,
+    },
+    /// The length of the audio that the service gives contradicts the file.
+    LengthContradicted {
+        /// What the service says, in seconds.
+        told_s: f64,
+        /// What the file says, in seconds.
+        file_s: f64,
+        /// The file.
+        file: String,
+    },
     /// The sampler missed ticks.
     TicksMissed {
         /// How many.

@@ -2,16 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
-use super::task::TaskRecord;
+use super::task::{Phase, TaskRecord};
 
 /// Everything that the files of one run say.
 #[derive(Debug, Clone, Default)]
 pub struct RunData {
     /// Name of the task file.
     pub file: String,
-    /// The tasks, in the order in which they ended.
+    /// The tasks that are kept one by one, in the order in which they ended.
     pub tasks: Vec<TaskRecord>,
+    /// The tasks of the soak, of which only sums are kept.
+    pub soaked: Bulk,
+    /// The tasks of the leak check's blocks, of which only sums are kept.
+    pub in_blocks: Bulk,
     /// The events, empty if there is no log of them.
     pub events: Vec<EventRecord>,
     /// The samples, empty if there is no CSV.
@@ -55,6 +60,20 @@ pub struct Damage {
 }
 
 impl RunData {
+    /// Takes a task that has ended.
+    pub fn take(&mut self, task: TaskRecord) {
+        match task.phase {
+            Some(Phase::Soak) => self.soaked.add(&task),
+            _ if Bulk::is_for(&task) => self.in_blocks.add(&task),
+            _ => self.tasks.push(task),
+        }
+    }
+
+    /// Tasks that have ended, in all.
+    pub fn ended(&self) -> u64 {
+        self.tasks.len() as u64 + self.soaked.tasks + self.in_blocks.tasks
+    }
+
     /// The first event, if it is the one that tells of the run's start.
     pub fn start(&self) -> Option<&Event> {
         self.events

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
 use super::run::RunData;
 use super::task::Phase;
@@ -18,6 +19,8 @@ impl RunData {
         }
         earlier.file = self.file;
         earlier.tasks.extend(self.tasks);
+        earlier.soaked.merge(self.soaked);
+        earlier.in_blocks.merge(self.in_blocks);
         earlier.events.extend(self.events);
         earlier.resources.extend(self.resources);
         earlier.damage.extend(self.damage);
@@ -35,6 +38,11 @@ impl RunData {
             .collect();
         let left_out: HashSet<&str> = left_out.iter().map(String::as_str).collect();
         self.tasks.retain(|task| task.phase != Some(phase));
+        match phase {
+            Phase::Soak => self.soaked = Bulk::default(),
+            Phase::Leak => self.in_blocks = Bulk::default(),
+            Phase::Concurrency => {}
+        }
         let mut inside = false;
         let of_task = |id: &str| left_out.contains(id);
         self.events.retain(|record| {

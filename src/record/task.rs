@@ -212,15 +212,40 @@ impl TaskRecord {
         }
     }
 
+    /// The front of its `test_id`, without the index in the batch, and its second.
+    pub(crate) fn id_parts(&self) -> Option<(&str, i64)> {
+        id_parts(&self.test_id)
+    }
+
     /// True if the task succeeded.
     pub fn succeeded(&self) -> bool {
         self.status == TaskStatus::Success
     }
+
+    /// True if it failed for want of something on highwater's own machine (descriptors, ports, memory, the name of the
+    /// host), which says nothing of the service.
+    pub fn failed_here(&self) -> bool {
+        !self.succeeded() && matches!(self.error_cause, Some(Cause::Local | Cause::Name))
+    }
+}
+
+/// Splits a `test_id` into its front, without the index in the batch, and its second.
+pub(crate) fn id_parts(test_id: &str) -> Option<(&str, i64)> {
+    let (front, second) = test_id.rsplit_once('_')?;
+    let in_batch = front.rsplit_once("_t").filter(|(_, index)| index.parse::<u32>().is_ok());
+    Some((in_batch.map_or(front, |(front, _)| front), second.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_test_id_is_split() {
+        assert_eq!(id_parts("short_c1_1765322145"), Some(("short_c1", 1_765_322_145)));
+        assert_eq!(id_parts("my_take_2_c12_t3_1765322145"), Some(("my_take_2_c12", 1_765_322_145)));
+        assert_eq!(id_parts("anything"), None);
+    }
 
     /// A line of the Python script, as it was found in the field.
     const PYTHON_LINE: &str = r#"{"test_id": "short_c1_1765322145", "timestamp": "2025-12-09T23:15:45.123456", "audio_file": "short.wav", "audio_size_mb": 4.7, "concurrency": 1, "task_id": "a1b2", "status": "success", "processing_time": 34.4, "rtf": 0.234, "worker_rss_before_mb": 625.3, "worker_rss_after_mb": 640.5, "worker_rss_delta_mb": 15.2, "error": null}"#;

@@ -15,6 +15,7 @@ use super::table::Column::{Left, Right};
 use super::tree;
 use crate::analysis::Note;
 use crate::assessment::{Assessment, JudgedAgainst, LeakTask};
+use crate::outside::inert;
 use crate::record::{Limit, TaskRecord, TaskStatus};
 use crate::words::{self, sentence_case};
 
@@ -23,12 +24,15 @@ pub fn markdown(report: &Assessment) -> String {
     let mut text = Doc::default();
     head(&mut text, report);
     criteria(&mut text, report);
+    let page = report.file.strip_suffix(".jsonl").unwrap_or(&report.file);
+    let plain = format!("Pictures, every task and every table: {page}.html");
     if cfg!(feature = "html") {
-        let page = report.file.strip_suffix(".jsonl").unwrap_or(&report.file);
-        put!(text, "Pictures, every task and every table: [{page}.html]({page}.html)\n");
+        put!(text, "{plain}\n");
     }
     sections(&mut text, report, Extent::Short);
-    text.markdown()
+    // The only link is our own, and is made after all others are no links any more.
+    let link = format!("Pictures, every task and every table: [{page}.html]({page}.html)");
+    inert(&text.markdown()).replacen(&plain, &link, 1)
 }
 
 /// The report with every table as a Markdown document.
@@ -37,7 +41,7 @@ pub fn markdown_full(report: &Assessment) -> String {
     head(&mut text, report);
     criteria(&mut text, report);
     sections(&mut text, report, Extent::Full);
-    text.markdown()
+    inert(&text.markdown())
 }
 
 /// Everything but the verdict and the criteria.

@@ -1,5 +1,6 @@
 //! The trees of the roles in Markdown. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::doc::Doc;
@@ -31,19 +32,17 @@ pub(super) fn section(text: &mut Doc, trees: &[RoleTree]) {
 
 fn nodes(text: &mut Doc, nodes_here: &[TreeNode], depth: usize) {
     let indent = "  ".repeat(depth);
-    let alike = |one: &TreeNode, other: &TreeNode| {
-        one.name == other.name && one.children.is_empty() && other.children.is_empty()
-    };
-    let mut told: Vec<usize> = Vec::new();
-    for (index, one) in nodes_here.iter().enumerate() {
-        if told.contains(&index) {
-            continue;
-        }
-        let same: Vec<usize> = (index..nodes_here.len()).filter(|&at| alike(one, &nodes_here[at])).collect();
-        if same.len() > APART {
-            let group: Vec<&TreeNode> = same.iter().map(|&at| &nodes_here[at]).collect();
-            put!(text, "{indent}- {}", together(&group));
-            told.extend(same);
+    let mut alike: BTreeMap<&str, Vec<&TreeNode>> = BTreeMap::new();
+    for one in nodes_here.iter().filter(|one| one.children.is_empty()) {
+        alike.entry(&one.name).or_default().push(one);
+    }
+    alike.retain(|_, group| group.len() > APART);
+    for one in nodes_here {
+        if let Some(group) = alike.get_mut(one.name.as_str()).filter(|_| one.children.is_empty()) {
+            // They are told where the first of them stands.
+            if !group.is_empty() {
+                put!(text, "{indent}- {}", together(&std::mem::take(group)));
+            }
             continue;
         }
         put!(text, "{indent}- {}", line(one));

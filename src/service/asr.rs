@@ -176,7 +176,7 @@ impl AsrTarget {
         let mut end = None;
         let mut read = |message: &[u8]| {
             let since = submitted.elapsed();
-            match serde_json::from_slice(message) {
+            match json::bounded(message) {
                 Ok(status) => self.end(task_id, &status, queue, since),
                 Err(error) => {
                     Some(Err(TaskError::malformed(format!("a status in the stream is not JSON: {error}"))))

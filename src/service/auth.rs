@@ -94,15 +94,44 @@ impl Auth {
 
     /// `text` without the secret: a service may quote the request in its error.
     pub(super) fn scrub(&self, text: String) -> String {
-        let mut secrets: Vec<&String> =
-            self.header.iter().map(|header| &header.secret).chain(&self.others).collect();
+        let secrets = self.header.iter().map(|header| &header.secret).chain(&self.others);
+        let mut secrets: Vec<String> = secrets.flat_map(|secret| forms(secret)).collect();
         // A secret may contain another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.into_iter().fold(text, |text, secret| match text.contains(secret) {
-            true => text.replace(secret, HIDDEN),
+        secrets.into_iter().fold(text, |text, secret| match text.contains(&secret) {
+            true => text.replace(&secret, HIDDEN),
             false => text,
         })
     }
+}
+
+/// The forms in which a service may quote a secret: as it is, in JSON, in a URL.
+fn forms(secret: &str) -> Vec<String> {
+    use std::fmt::Write as _;
+    let in_json = serde_json::Value::from(secret).to_string();
+    let in_json = in_json.trim_matches('"').to_string();
+    let (mut ascii, mut in_url) = (String::new(), String::new());
+    for character in in_json.chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a String never fails.
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
+        }
+    }
+    for byte in secret.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            in_url.push(char::from(byte));
+        } else {
+            let _ = write!(in_url, "%{byte:02X}");
+        }
+    }
+    let slashes = in_json.replace('/', "\\/");
+    let mut forms = vec![secret.to_string(), in_json, slashes, ascii, in_url];
+    forms.dedup();
+    forms
 }
 
 impl fmt::Debug for Auth {
@@ -137,6 +166,26 @@ mod tests {
         let own = TargetPlan { auth_header: "X-Key".to_string(), auth_scheme: String::new(), ..plan() };
         let (name, value) = Auth::read(&own, |_| Some("k".to_string())).unwrap().header().unwrap();
         assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-key", "k"));
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_a_service_quotes_it() {
+        let secret = "p\"ä/s s\\x";
+        let auth = Auth::default().hiding(&[secret.to_string()]);
+        let quoted = serde_json::json!({ "error": secret }).to_string();
+        for text in [
+            secret.to_string(),
+            quoted,
+            "p\\\"ä\\/s s\\\\x".into(),
+            "p\\\"\\u00e4/s s\\\\x".into(),
+            "p%22%C3%A4%2Fs%20s%5Cx".into(),
+        ] {
+            let shown = auth.scrub(text.clone());
+            assert!(
+                shown.contains(HIDDEN) && !shown.contains('ä') && !shown.contains("u00e4"),
+                "{text}: {shown}"
+            );
+        }
     }
 
     #[test]

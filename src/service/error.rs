@@ -143,7 +143,7 @@ impl TaskError {
 
     /// The same error with `change` applied to all text from the service.
     #[must_use]
-    pub(super) fn map_text(mut self, change: impl Fn(String) -> String) -> TaskError {
+    pub(crate) fn map_text(mut self, change: impl Fn(String) -> String) -> TaskError {
         let apply = |text: &mut String| *text = change(std::mem::take(text));
         match &mut self {
             TaskError::Rejected { body: text, task_id, .. }

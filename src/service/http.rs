@@ -13,7 +13,7 @@ use super::success::Success;
 use super::template::{Template, Variation};
 use super::{Completion, Input, Target, TaskError, Unwell, base, client, json, multipart};
 use crate::error::{Error, ErrorKind};
-use crate::plan::{HttpPlan, TargetPlan};
+use crate::plan::{HttpPlan, TargetPlan, shown_url};
 
 /// A service whose answer to a request is the task's result.
 #[derive(Clone)]
@@ -157,7 +157,7 @@ impl std::fmt::Debug for HttpTarget {
 
 impl Target for HttpTarget {
     fn describe(&self) -> String {
-        format!("{} {}{}", self.method, self.base, self.plan.path)
+        format!("{} {}{}", self.method, self.base, shown_url(&self.plan.path))
     }
 
     async fn perform(&self, input: &Input) -> Result<Completion, TaskError> {

@@ -14,6 +14,7 @@ mod error;
 mod health;
 mod http;
 mod inputs;
+mod json;
 mod looks;
 mod multipart;
 mod openai;
@@ -197,6 +198,5 @@ fn json(answer: &client::Answer, what: &str) -> Result<serde_json::Value, TaskEr
     if answer.cut {
         return Err(TaskError::malformed(format!("{what} is larger than {} MB", answer.body.len() >> 20)));
     }
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| TaskError::malformed(format!("{what} is not JSON: {error}")))
+    json::bounded(&answer.body).map_err(|error| TaskError::malformed(format!("{what} is not JSON: {error}")))
 }

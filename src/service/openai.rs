@@ -7,7 +7,7 @@ use super::client::{self, Client, Outgoing, Part};
 use super::health::Health;
 use super::success::Success;
 use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
-use crate::plan::{OpenAiPlan, TargetPlan};
+use crate::plan::{OpenAiPlan, TargetPlan, shown_url};
 
 /// A speech-recognition service with OpenAI's interface.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl OpenAiTarget {
         let filled = plan.filled()?.target;
         Ok(OpenAiTarget {
             client: Client::of_plan(plan)?,
-            endpoint: format!("{}{}", base(&plan.url), plan.openai.path),
+            endpoint: format!("{}{}", base(&plan.url), shown_url(&plan.openai.path)),
             health: Health::of_plan(&filled)?,
             success: Success::of_plan(&filled.success)?,
             plan: filled.openai,

@@ -2,7 +2,7 @@
 //! interpretation"), or lines of JSON. Pure.
 
 /// The longest message, far longer than any status; a longer one is cut off, and is no valid JSON then.
-const LONGEST: usize = 16 << 20;
+const LONGEST: usize = 4 << 20;
 
 /// Finds the messages in a body that arrives in pieces.
 #[derive(Debug, Default)]
@@ -41,10 +41,12 @@ impl Messages {
             return self.event();
         }
         if let Some(data) = line.strip_prefix(b"data:") {
-            if self.has_data {
+            let data = data.strip_prefix(b" ").unwrap_or(data);
+            let room = LONGEST.saturating_sub(self.data.len() + 1);
+            if self.has_data && room > 0 {
                 self.data.push(b'\n');
             }
-            self.data.extend_from_slice(data.strip_prefix(b" ").unwrap_or(data));
+            self.data.extend_from_slice(&data[..data.len().min(room)]);
             self.has_data = true;
             return None;
         }
@@ -77,6 +79,34 @@ mod tests {
             assert_eq!(in_pieces_of(size), whole, "in pieces of {size}");
         }
         whole
+    }
+
+    #[test]
+    fn any_bytes_are_messages_or_nothing() {
+        let corpus: [&[u8]; 2] =
+            [b"event: x\ndata: {\"a\": 1}\n\ndata: b\ndata: c\n\n", b"{\"a\": 1}\r\n{\"b\": 2}"];
+        crate::mutation_tests::survives(&corpus, |bytes| {
+            let mut stream = Messages::default();
+            let mut found: Vec<Vec<u8>> = bytes.chunks(7).flat_map(|piece| stream.take(piece)).collect();
+            found.extend(stream.end());
+            found.iter().for_each(|message| drop(super::super::json::bounded(message)));
+        });
+    }
+
+    #[test]
+    fn what_never_ends_is_cut_off() {
+        let mut stream = Messages::default();
+        let endless = vec![b'x'; 1 << 20];
+        for _ in 0..10 {
+            assert!(stream.take(&endless).is_empty());
+            assert!(stream.take(b"\ndata: ").is_empty());
+        }
+        for _ in 0..10 {
+            stream.take(&endless);
+            stream.take(b"\ndata: ");
+        }
+        assert!(stream.line.len() + stream.data.len() <= 2 * LONGEST);
+        assert!(stream.line.capacity() + stream.data.capacity() <= 5 * LONGEST);
     }
 
     #[test]

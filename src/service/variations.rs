@@ -72,7 +72,7 @@ impl Bodies {
             files.sort();
             Source::Files(files)
         } else {
-            let all = Bytes::from(fs::read(path).map_err(unreadable)?);
+            let all = Bytes::from(crate::files::read(path).map_err(unreadable)?);
             let lines = all.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
             Source::Lines(lines.filter(|line| !line.is_empty()).map(|line| all.slice_ref(line)).collect())
         };
@@ -110,7 +110,7 @@ impl Bodies {
             Source::Files(files) => files
                 .get(index)
                 .map(|path| {
-                    fs::read(path).map(Bytes::from).map_err(|error| {
+                    crate::files::read(path).map(Bytes::from).map_err(|error| {
                         Error::new(ErrorKind::Io, format!("cannot read the body `{}`", path.display()))
                             .source(error)
                     })

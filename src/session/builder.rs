@@ -20,7 +20,7 @@ use crate::record::{Event, Machine, Warning};
 use crate::resume::Resume;
 use crate::sampler::{Sampler, Snapshot};
 use crate::service::{AnyTarget, Inputs, Target};
-use crate::units::{round, to_mb};
+use crate::units::{bounded, round, to_mb};
 
 /// What a run is made of, before it starts.
 pub struct SessionBuilder {
@@ -187,8 +187,8 @@ async fn record_found(recorder: &Recorder, sampler: &Sampler, snapshot: &Snapsho
                 .event(Event::ProcessFound {
                     role: role.clone(),
                     pid: process.id.pid,
-                    name: process.name.clone(),
-                    command: process.command_line(),
+                    name: bounded(process.name.clone()),
+                    command: bounded(process.command_line()),
                     root: parent.is_none(),
                     parent,
                     start: Some(process.id.start_ticks),

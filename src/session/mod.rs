@@ -143,6 +143,7 @@ impl Session {
         // No event of the service's own end may reach the log: the watching ends first.
         drop(rig);
         let summary = sampler.stop()?;
+        recorder.rescue().await?;
         if let Some(error) = &summary.csv_first_error {
             let message = Warning::RowsLost { error: error.clone() };
             recorder.event(Event::Warning { message }).await?;
@@ -162,8 +163,11 @@ impl Session {
         let run = journal::read(&paths.tasks)?;
         let assessment = assess(&run, &plan);
         let verdict = verdict_record(&run, assessment.judgement.clone());
-        Journal::open(&paths.events)?.append(&verdict).await?;
-        write_reports(&paths, &run, &assessment)?;
+        // A log that was deleted meanwhile is not made anew: that would hide the gap.
+        if let Some(log) = Journal::reopen(&paths.events)? {
+            log.append(&verdict).await?;
+        }
+        let paths = write_reports(&paths, &run, &assessment)?;
         Ok(Outcome { assessment, paths })
     }
 }

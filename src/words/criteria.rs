@@ -83,6 +83,9 @@ fn detail(found: &Finding) -> String {
     if found.without_success {
         detail = format!("no task succeeded, so this says nothing of its work: {detail}");
     }
+    if found.without_log {
+        detail = format!("the log of events is incomplete, so this may not be all that happened: {detail}");
+    }
     match found.by_itself {
         Some(verdict) => {
             format!(
@@ -122,6 +125,9 @@ fn evidence(found: &Finding) -> String {
              `highwater doctor` shows what is found, and why",
             count(*tasks, "task")
         ),
+        Evidence::NoLog => {
+            "the log of events is missing or incomplete, and nothing else tells of a worker's end".to_string()
+        }
         Evidence::NotWatched => "no worker process was watched".to_string(),
         Evidence::Workers(changes) => workers(changes),
         Evidence::Sampling { ticks, missed, missed_in_a_row, found } => {
@@ -275,6 +281,9 @@ fn children(killed: &[(u32, ExitKind)], of: usize) -> String {
     }
 }
 
+/// Ends and replacements of workers that are named one by one; of more, the first and the last.
+const CHANGES_NAMED: usize = 20;
+
 fn workers(changes: &[WorkerChange]) -> String {
     let restarts = changes.iter().filter(|change| matches!(change, WorkerChange::Replaced { .. })).count();
     let told: Vec<String> = changes
@@ -284,6 +293,9 @@ fn workers(changes: &[WorkerChange]) -> String {
             WorkerChange::Replaced { pid } => format!("pid {pid} took its place"),
         })
         .collect();
+    if let ([first, .., last], true) = (told.as_slice(), told.len() > CHANGES_NAMED) {
+        return format!("{restarts} restarts; the first: {first}; the last: {last}");
+    }
     match restarts {
         _ if told.is_empty() => "no worker process died or was replaced".to_string(),
         0 | 1 if told.len() <= 3 => told.join("; "),

@@ -36,6 +36,16 @@ impl fmt::Display for Warning {
             Warning::RoleNotWatched { role, problem } => {
                 write!(f, "the role `{role}` is not watched: {problem}")
             }
+            Warning::FilesShort { limit, enough_for, max } => write!(
+                f,
+                "highwater may open {limit} files, which is enough for levels up to {enough_for} (`ramp.max` is {max}); \
+                 a higher level is INVALID: raise the hard limit (`ulimit -Hn`, `LimitNOFILE=`)"
+            ),
+            Warning::LengthContradicted { told_s, file_s, file } => write!(
+                f,
+                "the service says that `{file}` is {told_s} s long, and the file has {file_s:.1} s: the file's length \
+                 is used for RTF"
+            ),
             Warning::TicksMissed { missed, all } => {
                 write!(f, "the sampler missed {missed} of {all} ticks: the machine was busy")
             }

@@ -81,6 +81,8 @@ fn sigkill_loses_no_finished_task_and_leaves_no_process(
 #[rstest]
 #[case::interrupt(Signal::INT, "SIGINT")]
 #[case::terminate(Signal::TERM, "SIGTERM")]
+#[case::quit(Signal::QUIT, "SIGQUIT")]
+#[case::hang_up(Signal::HUP, "SIGHUP")]
 #[parallel(machine)]
 fn a_signal_ends_the_run_with_a_report(#[case] stop: Signal, #[case] name: &str) {
     let place = Place::new(4, 8);
@@ -260,4 +262,54 @@ fn panic_with_a_session() {
     assert!(family.len() >= 3, "{family:?}");
     assert!(!family.iter().any(|&pid| lives(pid)), "dropping the session waits for them");
     assert!(!samples(), "dropping the session joins the sampler");
+}
+
+/// Lets the program write no byte more to a file than `bytes`, as on a full disk; `None` frees it again.
+fn limit_files(pid: u32, bytes: Option<u64>) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+}
+
+#[test]
+#[parallel(machine)]
+fn a_death_that_could_not_be_written_is_never_a_pass() {
+    let place = Place::new(4, 8);
+    let running = Running::start(&mut place.run("--only leak --timeout 60", "--wait 2s"));
+    let mut seen = Vec::new();
+    let line = wait_for_line(&running, &mut seen, |line| line.starts_with("worker "));
+    let worker: u32 = line.split_whitespace().nth(2).unwrap().parse().unwrap();
+    let files = Files::of(&place);
+    eventually("a task in flight", || (files.in_flight().len() == 1).then_some(()));
+    limit_files(running.child.id(), Some(1));
+    signal(worker, Signal::KILL);
+    eventually("the end of the worker", || (!lives(worker)).then_some(()));
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    limit_files(running.child.id(), None);
+    let (exit, _, stderr) = running.ended();
+    assert_eq!(exit, Some(3), "{stderr}");
+    assert!(stderr.contains("cannot write to"), "{stderr}");
+    let (_, report) = report(&place, &files.tasks);
+    assert_ne!(report["verdict"], "pass", "{report}");
+    let died = files.events().iter().filter(|event| event["event"] == "process_exited").count();
+    assert!(died >= 1, "the disk had space again when the run ended, so its end is in the log");
+}
+
+#[test]
+#[parallel(machine)]
+fn a_log_that_is_deleted_in_mid_run_is_not_made_anew() {
+    let place = Place::new(4, 8);
+    let running =
+        Running::start(&mut place.run("--only leak --repeats 3 --set leak.max_repeats=3", "--wait 300ms"));
+    wait_for_line(&running, &mut Vec::new(), |line| line.contains("  success  "));
+    let files = Files::of(&place);
+    std::fs::remove_file(&files.events).unwrap();
+    let (exit, lines, stderr) = running.ended();
+    assert_eq!(exit, Some(2), "{lines:#?} {stderr}");
+    assert!(!files.events.exists());
+    let (exit, report) = report(&place, &files.tasks);
+    assert_eq!(exit, Some(2), "{report}");
+    let criteria = report["criteria"].as_array().unwrap();
+    let alive = criteria.iter().find(|found| found["name"] == "worker.alive").unwrap();
+    assert_eq!(alive["verdict"], "inconclusive");
 }

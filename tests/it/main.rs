@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod audio;
+mod broken;
 mod browser;
+mod campaign;
 mod cgroups;
 mod cli;
 mod collected;
@@ -22,6 +24,7 @@ mod fixture;
 mod full_levels;
 mod generator;
 mod limits;
+mod millions;
 mod module_order;
 mod plain_http;
 mod readings;

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Request, State, WebSocketUpgrade};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::guard;
 use super::hub::{Accepted, Hub};
 use super::ledger::Status;
 use crate::options::DemoOptions;
@@ -51,6 +53,7 @@ pub(super) fn router(hub: Arc<Hub>, options: &DemoOptions) -> Router {
         .route("/api/v1/asr/stream", get(stream))
         .fallback(async || Refusal(StatusCode::NOT_FOUND, "Not Found".to_string()))
         .layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
+        .layer(middleware::from_fn(guarded))
         .with_state(Service { hub, reject_at, leak, retained: Arc::default() })
 }
 
@@ -60,6 +63,19 @@ struct Refusal(StatusCode, String);
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.0, Json(json!({ "detail": self.1 }))).into_response()
+    }
+}
+
+fn refused(headers: &HeaderMap) -> Option<&'static str> {
+    let header = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    guard::refusal(header(header::HOST), header(header::ORIGIN))
+}
+
+/// Answers a request unless a page elsewhere had it sent.
+async fn guarded(request: Request, next: Next) -> Response {
+    match refused(request.headers()) {
+        Some(why) => Refusal(StatusCode::FORBIDDEN, why.to_string()).into_response(),
+        None => next.run(request).await,
     }
 }
 

@@ -9,6 +9,9 @@ use crate::wire::Outcome;
 /// The number of results that are kept, the newest ones, without their audio.
 const RESULTS_KEPT: usize = 10_000;
 
+/// Tasks that may be outstanding, whatever clients send.
+const OUTSTANDING_AT_MOST: u32 = 50_000;
+
 /// The number of a worker's connection.
 pub(super) type WorkerId = u64;
 
@@ -55,7 +58,9 @@ impl Ledger {
     /// Counts a submission whose headers have arrived. Returns false without counting it if it
     /// would be number `reject_at` or more.
     pub(super) fn arrive(&mut self, reject_at: Option<u32>) -> bool {
-        if reject_at.is_some_and(|limit| self.outstanding + 1 >= limit) {
+        if self.outstanding >= OUTSTANDING_AT_MOST
+            || reject_at.is_some_and(|limit| self.outstanding + 1 >= limit)
+        {
             return false;
         }
         self.outstanding += 1;

@@ -1,6 +1,7 @@
 //! The api process: HTTP towards the clients, a broker towards the workers.
 
 mod broker;
+mod guard;
 mod http;
 mod hub;
 mod ledger;

@@ -31,7 +31,7 @@ pub fn run_figures(run: &RunData) -> RunFigures {
         peak_mb: peaks.max_by(f64::total_cmp),
         rtf: median(|task| task.rtf),
         seconds: median(|task| task.processing_time),
-        failed: plain.iter().chain(&leak.in_blocks).filter(|task| !task.succeeded()).count(),
+        failed: plain.iter().filter(|task| !task.succeeded()).count() + leak.in_blocks.failures() as usize,
         worker_changed: worker_changed(run),
         blocks: leak.blocks.iter().map(|block| **block).collect(),
         ended_as_certain: leak.blocks.is_empty() && ended_as_certain(run, &plain),

@@ -1,11 +1,21 @@
 //! Rows as text, in columns. Pure.
 
+use std::borrow::Cow;
+
 use super::tally::{Row, Seen, Span, Tally};
+
+use crate::outside::one_line;
+use crate::units::cut;
 
 const ABSENT: &str = "-";
 
+/// The characters of a cell that are shown: a process can give itself a name of any length.
+const LONGEST: usize = 100;
+
 /// A table with a header; the first `left` columns are aligned left.
 fn aligned(titles: &[&str], rows: &[Vec<String>], left: usize) -> Vec<String> {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([titles[column].chars().count()]).max().unwrap_or_default()
@@ -18,8 +28,16 @@ fn aligned(titles: &[&str], rows: &[Vec<String>], left: usize) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
     };
     let head = line(titles.to_vec());
-    let body = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
+    let body = rows.iter().map(|row| line(row.iter().map(|cell| &**cell).collect()));
     std::iter::once(head).chain(body).collect()
+}
+
+/// A cell as one visible line of bounded length.
+fn shown(cell: &str) -> Cow<'_, str> {
+    match one_line(cell) {
+        Cow::Borrowed(cell) => cut(cell, LONGEST),
+        Cow::Owned(cell) => cut(&cell, LONGEST).into_owned().into(),
+    }
 }
 
 fn figure(value: Option<f64>) -> String {
@@ -143,6 +161,12 @@ mod tests {
         );
         assert_eq!(live(&rows, 1)[2], "… and 1 more");
         assert_eq!(live(&[], 1)[1], "no process is alive");
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_cut() {
+        let lines = aligned(&["process"], &[vec!["x".repeat(100_000)]], 1);
+        assert_eq!(lines[1], format!("{}…", "x".repeat(LONGEST)));
     }
 
     #[test]

@@ -19,9 +19,10 @@ use std::time::Instant;
 use super::rig::Rig;
 use crate::analysis::search::{Done, Spent, Step, next};
 use crate::analysis::{Level, trials};
+use crate::descriptors;
 use crate::error::Result;
 use crate::plan::RampPlan;
-use crate::record::{CutShort, Event, Phase};
+use crate::record::{CutShort, Event, Phase, Warning};
 use crate::resume::Earlier;
 
 /// Runs the ramp and records everything of it.
@@ -36,6 +37,11 @@ use crate::resume::Earlier;
 pub async fn ramp(rig: &Rig, leaks: bool, earlier: Earlier) -> Result<()> {
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Concurrency, tasks: None }).await?;
     let plan = bounded(&rig.plan.ramp, leaks);
+    descriptors::allow_many();
+    if let Some((limit, enough_for)) = descriptors::room().filter(|(_, tasks)| *tasks < plan.max) {
+        let message = Warning::FilesShort { limit, enough_for, max: plan.max };
+        rig.recorder.event(Event::Warning { message }).await?;
+    }
     let started = Instant::now();
     let Earlier { mut levels, seconds: before_s, .. } = earlier;
     let mut recovery_due = false;

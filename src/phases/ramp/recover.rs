@@ -167,7 +167,7 @@ async fn probe(
         return Ok(Some(RecoveryProblem::NoResult { patience_s }));
     };
     let ended = ended?;
-    let after = &rig.memory.now().await?;
+    let after = &rig.memory.now(false).await?;
     let peak_mb = rig.memory.peak_mb(WORKER, ended.started, Instant::now());
     let place = TaskPlace { test_id, phase: Phase::Concurrency, concurrency: 1 };
     let mut line = task_line(place, input, &ended, &MemoryAround { before, after, peak_mb });

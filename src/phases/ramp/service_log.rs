@@ -1,11 +1,11 @@
 //! Reads what the service adds to its log during a level.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use regex::Regex;
 
+use crate::files;
 use crate::plan::StablePlan;
 use crate::record::Event;
 
@@ -47,7 +47,7 @@ impl ServiceLog {
     }
 
     fn added(&self) -> std::io::Result<String> {
-        let mut file = File::open(&self.path)?;
+        let mut file = files::open(&self.path)?;
         // A log that has become shorter was rotated, and all of it is new.
         let from = if file.metadata()?.len() < self.offset { 0 } else { self.offset };
         file.seek(SeekFrom::Start(from))?;

@@ -195,3 +195,15 @@ fn what_is_wanted_overrides_what_is_found() {
         of_bytes("t", text.as_bytes(), &wanted("size", Some(Unit::Gigabytes))).unwrap().series.remove(0);
     assert_eq!((series.after_mb[0], &series.at), (36.0 * 1024.0, &Axis::Rows));
 }
+
+#[test]
+fn any_bytes_are_readings_or_an_error() {
+    let corpus: [&[u8]; 5] = [
+        b"task,rss_mb\n1,100.5\n2,101.5\n3,102\n",
+        b"timestamp;process;memory\n2026-01-01T00:00:00;a;1,5 MiB\n2026-01-01T00:00:01;a;2,5 MiB\n",
+        b"{\"status\":\"success\",\"data\":{\"result\":[{\"metric\":{},\"values\":[[1,\"2\"],[2,\"3\"]]}]}}",
+        b"  PID USER      RSS COMMAND\n    7 root   10240 python3\n    7 root   10244 python3\n",
+        b"VmRSS:\t  1024 kB\nMEM 12.5 1700000000.5\nMEM 13.5 1700000001.5\n",
+    ];
+    crate::mutation_tests::survives(&corpus, |bytes| drop(of_bytes("a", bytes, &Wanted::default())));
+}

@@ -74,7 +74,7 @@ fn header(range: &str, line: &str) -> Option<Mapping> {
 
 impl Mapping {
     fn bytes(&self) -> u64 {
-        self.end - self.start
+        self.end.saturating_sub(self.start)
     }
 
     fn is_anonymous(&self, access: &str) -> bool {
@@ -83,7 +83,7 @@ impl Mapping {
 
     /// Its memory: shared pages in proportion, where the kernel reports that.
     fn kb(&self) -> u64 {
-        self.pss_kb.unwrap_or(self.rss_kb) + self.swap_pss_kb.unwrap_or(self.swap_kb)
+        self.pss_kb.unwrap_or(self.rss_kb).saturating_add(self.swap_pss_kb.unwrap_or(self.swap_kb))
     }
 }
 
@@ -176,6 +176,13 @@ fn size_class(bytes: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_bytes_are_mappings_or_nothing() {
+        let whole = mapping("7f0000000000-7f0000002000", "rw-p", "[heap]", 8)
+            + &mapping("7f0000002000-7f0000004000", "rw-s", "/dev/shm/x (deleted)", 4);
+        crate::mutation_tests::survives(&[whole.as_bytes()], |bytes| drop(parts(&mappings(bytes))));
+    }
 
     fn mapping(range: &str, access: &str, path: &str, kb: u64) -> String {
         format!(

@@ -78,13 +78,21 @@ pub(crate) fn stat(bytes: &[u8]) -> Option<Stat<'_>> {
     // From field 5 (pgrp) on, utime is field 14.
     let user = number(fields.nth(9)?)?;
     let system = number(fields.next()?)?;
-    let reaped_ticks = number(fields.next()?)? + number(fields.next()?)?;
+    let reaped_ticks = number(fields.next()?)?.saturating_add(number(fields.next()?)?);
     // num_threads is field 20, starttime field 22.
     let threads = u32::try_from(number(fields.nth(2)?)?).ok()?;
     let start_ticks = number(fields.nth(1)?)?;
     // A text that ends inside `starttime` would otherwise give a wrong number.
     fields.next()?;
-    Some(Stat { comm, state, parent, cpu_ticks: user + system, reaped_ticks, threads, start_ticks })
+    Some(Stat {
+        comm,
+        state,
+        parent,
+        cpu_ticks: user.saturating_add(system),
+        reaped_ticks,
+        threads,
+        start_ticks,
+    })
 }
 
 /// `exit_code` (field 52) of `/proc/PID/stat`: a status as of wait(2).
@@ -113,7 +121,7 @@ pub(crate) fn proportional(rollup: &[u8]) -> Option<Proportional> {
     let anon = kilobytes(rollup, b"Pss_Anon:").zip(kilobytes(rollup, b"SwapPss:"));
     Some(Proportional {
         pss_bytes: kilobytes(rollup, b"Pss:")?,
-        anon_bytes: anon.map(|(anon, swapped)| anon + swapped),
+        anon_bytes: anon.map(|(anon, swapped)| anon.saturating_add(swapped)),
         shmem_bytes: kilobytes(rollup, b"Pss_Shmem:"),
     })
 }
@@ -269,6 +277,24 @@ mod tests {
 
     const PYTHON: &[u8] = b"12345 (python) S 1 12345 12345 0 -1 4194560 90 0 0 0 150 25 30 4 20 0 7 0 98765 \
         700000000 160000 18446744073709551615 1 1 0 0 0 0 0 16781312 2 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
+
+    #[test]
+    fn any_bytes_are_figures_or_nothing() {
+        let corpus: [&[u8]; 4] = [
+            PYTHON,
+            b"Rss: 10 kB\nPss: 7 kB\nPss_Anon: 5 kB\nSwapPss: 0 kB\nMemTotal: 5 kB\nMemAvailable: 3 kB\noom_kill 3\n",
+            b"  sl  local_address rem_address   st\n   0: 0100007F:1F90 00000000:0000 0A 0 0 0 0 0 0 4711 1\n",
+            b"12:memory:/docker/abc\n0::/system.slice/x.service\n25 1 0:23 / /sys/fs/cgroup rw - cgroup2 none rw\n",
+        ];
+        crate::mutation_tests::survives(&corpus, |bytes| {
+            let _ = (stat(bytes).is_some(), exit_status(bytes), resident_and_shared(bytes), last_pid(bytes));
+            drop((proportional(bytes).is_some(), arguments(bytes), control_group(bytes), memory(bytes)));
+            let _ = (pids(bytes).count(), pid(bytes), listening(bytes).count(), oom_kills(bytes));
+            let _ = (kilobytes(bytes, b"Rss"), parent_of_process(bytes, 7));
+            let text = String::from_utf8_lossy(bytes);
+            drop((cgroup_mounts(&text), cgroup_path(&text, true).map(str::len)));
+        });
+    }
 
     #[test]
     fn stat_is_read_by_field() {

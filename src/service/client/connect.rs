@@ -45,7 +45,9 @@ impl Connector {
     async fn tcp(&self) -> Result<TcpStream, TaskError> {
         let addresses = self.addresses.of(&self.origin).await.map_err(|error| {
             let message = format!("cannot find `{}`: {error}", self.origin.host);
-            TaskError::transport(Stage::Connect, Cause::Name, message)
+            // A name may not be found for want of a descriptor to ask with.
+            let cause = Some(Cause::of(&error)).filter(|cause| *cause == Cause::Local).unwrap_or(Cause::Name);
+            TaskError::transport(Stage::Connect, cause, message)
         })?;
         let mut failure = None;
         for address in addresses {

@@ -23,6 +23,9 @@ use crate::service::{Stage, TaskError};
 /// How long to wait for an answer after a write has failed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Pieces of an answer that are read before other tasks get their turn.
+const FRAMES_AT_A_TIME: u32 = 512;
+
 type Driver = Pin<Box<http1::Connection<TokioIo<Watched<Box<dyn Wire>>>, Slices>>>;
 
 /// Receives the body of an answer piece by piece; returns true to stop reading.
@@ -153,7 +156,16 @@ impl Connection {
         let mut heard_enough = false;
         std::future::poll_fn(|cx| {
             self.step(cx);
-            loop {
+            for frames in 0_u32.. {
+                // Pieces may come without end and faster than they are read: others must get their turn, and a limit
+                // is a limit. The timer alone does not tell then, since tokio holds it back from a task that reads on.
+                if frames == FRAMES_AT_A_TIME {
+                    if Instant::now() < until {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    break;
+                }
                 match Pin::new(&mut body).poll_frame(cx) {
                     Poll::Ready(Some(Ok(frame))) => {
                         let data = frame.into_data().unwrap_or_default();
@@ -238,6 +250,9 @@ impl Timer {
         let at = at.into();
         if self.0.deadline() > at {
             self.0.as_mut().reset(at);
+        }
+        if tokio::time::Instant::now() >= at {
+            return Poll::Ready(());
         }
         while self.0.as_mut().poll(cx).is_ready() {
             if self.0.deadline() >= at {

@@ -7,7 +7,6 @@ mod body;
 mod connect;
 mod connection;
 mod failure;
-mod files;
 mod limits;
 mod origin;
 #[cfg(not(feature = "https"))]
@@ -48,7 +47,7 @@ use crate::plan::{Filled, TargetPlan};
 const BODY_LIMIT: usize = 2048;
 
 /// The part of a successful answer that is kept, in bytes: more text than any recording contains.
-const ANSWER_LIMIT: usize = 16 << 20;
+const ANSWER_LIMIT: usize = 4 << 20;
 
 /// The age at which idle connections are closed, well before servers close them (uvicorn: after
 /// 5 s). Reusing a connection just as the server closes it would look like a failed task.
@@ -90,7 +89,7 @@ impl Client {
     /// [`crate::ErrorKind::Config`] if the URL is invalid, the secret is not set, or the
     /// system's certificates cannot be used.
     pub(super) fn of_plan(plan: &TargetPlan) -> Result<Client> {
-        files::allow_many();
+        crate::descriptors::allow_many();
         let Filled { target: plan, secrets } = &plan.filled()?;
         let origin = Origin::of_url(&plan.url)?;
         let auth = Auth::of_plan(plan)?.hiding(secrets);
@@ -181,8 +180,13 @@ impl Client {
         }
     }
 
-    /// Asks the health endpoint; the error says what is wrong.
+    /// Asks the health endpoint; the error says what is wrong, without the secrets in the path.
     pub(super) async fn health(&self, health: &Health) -> std::result::Result<(), Unwell> {
+        let asked = self.ask_health(health).await;
+        asked.map_err(|unwell| Unwell { problem: self.0.auth.scrub(unwell.problem), ..unwell })
+    }
+
+    async fn ask_health(&self, health: &Health) -> std::result::Result<(), Unwell> {
         let path = health.path.as_str();
         if path.is_empty() {
             return Ok(());

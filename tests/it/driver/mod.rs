@@ -3,6 +3,7 @@
 
 mod causes;
 mod cost;
+mod hostile;
 mod mini;
 mod polling;
 mod presets;

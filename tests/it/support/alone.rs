@@ -14,7 +14,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     // The test runner knows it without the name of the binary.
     let (_, name) = test.split_once("::").expect("the path of a test");
     let mut command = Command::new(std::env::current_exe().expect("our own program"));
-    command.args(["--exact", name, "--nocapture"]).env(VARIABLE, "1");
+    command.args(["--exact", name, "--nocapture", "--include-ignored"]).env(VARIABLE, "1");
     let output = command.output().expect("it can be started again");
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
