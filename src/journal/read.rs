@@ -226,7 +226,10 @@ fn optional(path: &Path) -> Result<Option<File>> {
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read.
 pub fn read_samples(path: &Path) -> Result<Vec<ResourceRow>> {
-    let bytes = optional(path)?.unwrap_or_default();
+    let mut bytes = Vec::new();
+    if let Some(mut file) = optional(path)? {
+        file.read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
+    }
     Ok(parse_resources(&path.to_string_lossy(), &bytes).0)
 }
 
