@@ -33,7 +33,8 @@ pub(crate) const LONGEST_TEXT: usize = 2048;
 pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > LONGEST_TEXT {
         // Three bytes for the mark that something is missing.
-        text.truncate(text.floor_char_boundary(LONGEST_TEXT - 3));
+        let end = (0..=LONGEST_TEXT - 3).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
         text.push('…');
     }
     text
