@@ -74,7 +74,8 @@ impl State {
             Event::PhaseEnded { .. } => self.counts.in_soak = false,
             // The latest of them says how long it has gone on.
             Event::TaskStarted { .. } | Event::TaskAnswered { .. } if self.counts.in_soak => {
-                let of_task = |event: &Event| matches!(event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
+                let of_task =
+                    |event: &Event| matches!(event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
                 if self.run.events.last().is_some_and(|last| of_task(&last.event)) {
                     self.run.events.pop();
                 }

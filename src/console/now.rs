@@ -150,7 +150,7 @@ fn soak(run: &RunData, plan: &Plan, since: f64) -> Progress {
         }
         tasks => format!("soak, {done} of {tasks} tasks"),
     };
-    Progress::Tasks { done: done as u64, total: None, message }
+    Progress::Tasks { done, total: None, message }
 }
 
 /// `Level 6 broke; `, after a level that did.
