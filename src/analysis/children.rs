@@ -36,7 +36,7 @@ pub(super) fn children_criterion(run: &RunData) -> Option<Finding> {
 
 /// A note where each task of the leak check ran in a child that ended with it.
 pub(super) fn forks_note(run: &RunData, leak: &LeakTasks<'_>) -> Option<Note> {
-    let tasks = leak.tasks.len() + leak.in_blocks.len();
+    let tasks = leak.tasks.len() + leak.in_blocks.tasks as usize;
     let checked = run
         .events
         .iter()

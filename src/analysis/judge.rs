@@ -15,7 +15,8 @@ use super::role_growth::{RoleGrowth, role_criteria, role_growths};
 use super::soak::{Soak, soak};
 use super::soak_criteria::soak_criteria;
 use super::{
-    WORKER, answers, children, in_flight, incomplete, knee, late, ramp_criteria, ramp_growth, resources, sampling, works,
+    WORKER, answers, children, in_flight, incomplete, knee, late, ramp_criteria, ramp_growth, resources,
+    sampling, works,
 };
 use crate::plan::Plan;
 use crate::record::{CriterionId, Event, Limit, Moment, RunData, Verdict};

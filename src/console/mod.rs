@@ -80,7 +80,9 @@ impl State {
                     self.run.events.pop();
                 }
             }
-            Event::ProcessExited { root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), .. } => {}
+            Event::ProcessExited {
+                root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), ..
+            } => {}
             Event::ProcessFound { root: false, rss_mb: None, .. }
             | Event::ProcessExited { root: false, .. } => {
                 return;

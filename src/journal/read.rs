@@ -172,7 +172,9 @@ impl Events {
                 self.answered.extend(self.open.remove(test_id));
                 return;
             }
-            Event::ProcessExited { root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), .. } => {}
+            Event::ProcessExited {
+                root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), ..
+            } => {}
             Event::ProcessFound { root: false, .. } | Event::ProcessExited { root: false, .. } => {
                 self.children += 1;
                 if self.children > CHILDREN {
