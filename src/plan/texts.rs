@@ -12,6 +12,7 @@ pub(super) fn texts(target: &mut TargetPlan) -> Vec<(String, &mut String)> {
         ("target.asr.wait_query".to_string(), &mut target.asr.wait_query),
         ("target.openai.path".to_string(), &mut target.openai.path),
         ("target.http.path".to_string(), &mut target.http.path),
+        ("target.websocket.path".to_string(), &mut target.websocket.path),
     ];
     let fields = target.openai.fields.iter_mut();
     texts.extend(fields.map(|(name, text)| (format!("target.openai.fields.{name}"), text)));
