@@ -46,7 +46,8 @@ while [ "$count" -gt 0 ]; do
 done
 # What has been put back stands behind what is left, and nothing is left.
 "$HIGHWATER" "$@" --help >/dev/null || exit
-[ -z "$demo" ] || "$HIGHWATER" demo $demo --help >/dev/null
+# What follows `--` in a watch is a command of the user's own.
+[ "$1" = watch ] || [ -z "$demo" ] || "$HIGHWATER" demo $demo --help >/dev/null
 "#;
 
 /// Notes what it was asked for; the test looks whether it exists.
