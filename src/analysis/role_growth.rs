@@ -76,9 +76,14 @@ fn growth_of(held: &Held, leak: &LeakTasks<'_>) -> Option<Growth> {
     }))
 }
 
-/// `leak.growth.` and the role, of each.
+/// `leak.growth.` and the role, of each of which the readings say something.
+///
+/// The check is as long as the worker needs. A role that is flat over too few readings for a verdict of its own has
+/// no criterion: nothing is claimed of it, and it does not leave the worker's verdict open.
 pub(super) fn role_criteria(found: &[RoleGrowth]) -> Vec<Finding> {
-    found.iter().map(criterion).collect()
+    let flat = |growth: &Growth| growth.answer == Answer::Inconclusive && !growth.growing;
+    let says = |found: &&RoleGrowth| found.changed || !found.growth.as_ref().is_some_and(flat);
+    found.iter().filter(says).map(criterion).collect()
 }
 
 fn criterion(found: &RoleGrowth) -> Finding {

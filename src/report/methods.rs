@@ -40,8 +40,8 @@ fn instrument(run: &RunData, report: &Assessment) -> String {
 }
 
 fn leak_check(report: &Assessment) -> Option<String> {
-    let growth = report.growth.as_ref()?;
     let tasks = report.leak_check.len();
+    let growth = report.growth.as_ref().filter(|_| tasks > 0)?;
     Some(format!(
         "In the leak check {tasks} tasks were sent one at a time, and the memory of the {WORKER} was read before and after \
          each, when it had been quiet. The first task of each input is warm-up. {}",

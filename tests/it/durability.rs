@@ -201,9 +201,9 @@ fn two_runs_of_the_same_second_write_different_files() {
             assert!(path.is_file(), "{}", path.display());
             assert!(files.insert(path), "{file} belongs to both runs");
         }
-        assert_eq!(json_lines(&place.path(object["files"]["tasks"].as_str().unwrap())).len(), 1);
+        assert!(!json_lines(&place.path(object["files"]["tasks"].as_str().unwrap())).is_empty());
     }
-    assert_eq!(files.len(), 8);
+    assert_eq!(files.len(), 10);
 }
 
 #[test]
