@@ -20,6 +20,7 @@ fn steers(character: char) -> bool {
 }
 
 /// `text` with characters that steer a terminal escaped, except line ends and tabs.
+#[cfg(feature = "cli")]
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     escaped(
         text,
@@ -39,6 +40,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON that no terminal obeys: what steers one is written as JSON escapes, which read back as the same text.
+#[cfg(feature = "cli")]
 pub(crate) fn printable_json(json: &Value) -> String {
     let text = json.to_string();
     escaped(&text, steers, |out, character| {

@@ -41,6 +41,7 @@ pub(crate) fn bounded(mut text: String) -> String {
 }
 
 /// `text` with at most `most` characters, and a mark where more follow.
+#[cfg(any(feature = "cli", test))]
 pub(crate) fn cut(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),

@@ -4,7 +4,9 @@
 //! pid that no process of this machine can have. So everything that works with processes (search, restarts, series,
 //! CSV, verdict) works with these as well, and knows nothing of origins.
 
+#[cfg(feature = "remote")]
 mod exposition;
+#[cfg(feature = "remote")]
 mod figures;
 mod group;
 mod line;
