@@ -20,7 +20,7 @@ use crate::plan::{self, Plan};
 use crate::record::{CriterionId, Verdict};
 use crate::resume::Resume;
 use crate::session::{End, Outcome, Session};
-use crate::words::criterion_line;
+use crate::words::{criterion_line, resumed};
 
 /// The embedded service answers in seconds; what takes longer hangs.
 const DEMO_TIMEOUT_S: f64 = 30.0;
@@ -74,11 +74,13 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
     let stop = CancellationToken::new();
     let reason = signals::watch(stop.clone())
         .map_err(|error| Error::new(ErrorKind::Io, "cannot watch for signals").source(error))?;
+    let command = if plan.soak.enabled { "soak" } else { "run" };
     let screen = Screen::new(if target.json { Stream::Stderr } else { Stream::Stdout });
     let screen = if target.plain { screen.plain() } else { screen };
     let console = Arc::new(Console::new(screen, plan.clone(), plan.results.clone()));
     let mut builder = Session::builder(plan).observer(Arc::clone(&console) as _).stop(stop.clone());
     if let Some(resume) = resume {
+        console.say(&resumed(resume.run().tasks.len(), resume.phase()));
         console.earlier(resume.run().clone());
         builder = builder.resume(resume);
     }
@@ -103,11 +105,11 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
         return Err(error);
     }
     let outcome = finished?;
-    tell(&console, &outcome);
+    tell(&console, &outcome, command);
     Ok(outcome)
 }
 
-fn tell(console: &Console, outcome: &Outcome) {
+fn tell(console: &Console, outcome: &Outcome, command: &str) {
     console.say("");
     let assessment = &outcome.assessment;
     for line in closing(assessment, &console.shown(), console.earlier_warnings()) {
@@ -117,16 +119,19 @@ fn tell(console: &Console, outcome: &Outcome) {
     if cfg!(feature = "html") {
         console.say(&format!("pictures: {}", outcome.paths.page.display()));
     }
-    if let Some(next) = next(assessment, &outcome.paths) {
+    if let Some(next) = next(assessment, &outcome.paths, command) {
         console.say(&next);
     }
     github::tell(console, assessment, &outcome.paths);
 }
 
 /// Where to go from here, where something is to be done.
-fn next(assessment: &Assessment, paths: &RunPaths) -> Option<String> {
+fn next(assessment: &Assessment, paths: &RunPaths, command: &str) -> Option<String> {
     if assessment.judgement.interrupted.is_some() {
-        return Some(format!("next: `highwater run --resume {}` goes on from here", paths.events.display()));
+        return Some(format!(
+            "next: `highwater {command} --resume {}` goes on from here",
+            paths.events.display()
+        ));
     }
     let leaks = assessment.growth.as_ref().is_some_and(|growth| growth.answer == Answer::Leak);
     leaks.then(|| {

@@ -20,6 +20,8 @@ pub struct RunPaths {
     pub events: PathBuf,
     /// One row a process and tick.
     pub resources: PathBuf,
+    /// One row a process: role, parent, command, and how it ended.
+    pub processes: PathBuf,
     /// The report in Markdown.
     pub report: PathBuf,
     /// The report as a page with pictures, where highwater was built with `html`.
@@ -65,6 +67,7 @@ impl RunPaths {
                 tasks: tasks.to_path_buf(),
                 events: directory.join(format!("{stem}.events.jsonl")),
                 resources: directory.join(format!("{stem}.resources.csv")),
+                processes: directory.join(format!("{stem}.processes.csv")),
                 report: tasks.with_extension("md"),
                 page: tasks.with_extension("html"),
             },
@@ -95,6 +98,7 @@ impl RunPaths {
             tasks: directory.join(format!("{TASKS_PREFIX}{stamp}.jsonl")),
             events: directory.join(format!("events_{stamp}.jsonl")),
             resources: directory.join(format!("system_resources_{stamp}.csv")),
+            processes: directory.join(format!("processes_{stamp}.csv")),
             report: directory.join(format!("{TASKS_PREFIX}{stamp}.md")),
             page: directory.join(format!("{TASKS_PREFIX}{stamp}.html")),
         }

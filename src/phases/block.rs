@@ -46,7 +46,7 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
     let mark = rig.workers.mark();
     let started = Instant::now();
     let busy = rig.memory.busy();
-    let (tasks, ends) = send(rig, count, before.block).await?;
+    let (tasks, ends) = send(rig, count, &before).await?;
     drop(busy);
     let (ended, busy_seconds) = (Instant::now(), started.elapsed().as_secs_f64());
     // The wait for quiet takes at most as long as the tasks did: what is still held is not in the floors.
@@ -82,7 +82,8 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
 }
 
 /// The tasks, and when each ended. A line is written while the next task runs.
-async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Bulk, Vec<Instant>)> {
+async fn send(rig: &Rig, count: u32, before: &Before) -> Result<(Bulk, Vec<Instant>)> {
+    let block = before.block;
     let inputs: Vec<&Input> = rig.inputs.all().collect();
     let batches: Vec<BatchIds> =
         inputs.iter().map(|input| BatchIds::new(&rig.recorder, &input.stem, count, true)).collect();
@@ -92,7 +93,8 @@ async fn send(rig: &Rig, count: u32, block: u32) -> Result<(Bulk, Vec<Instant>)>
     let mut writing = FuturesUnordered::new();
     let mut stopped = None;
     for index in 0..count {
-        let turn = index as usize % inputs.len();
+        // The turns go on from block to block: short blocks would else send the first input more often than the others.
+        let turn = (before.tasks + index) as usize % inputs.len();
         let test_id = batches[turn].id(index / inputs.len() as u32);
         let input = rig.arms.input(&rig.inputs, inputs[turn], block.is_multiple_of(2))?;
         let input = input.as_ref();

@@ -1,6 +1,7 @@
 //! Reports: from an assessment to Markdown, and to a page with pictures. Pure.
 
 mod attribution;
+mod census;
 mod comparison;
 mod conditions;
 mod doc;
@@ -18,6 +19,7 @@ mod summary;
 mod table;
 mod tree;
 
+pub use census::census;
 pub use comparison::comparison_text;
 #[cfg(feature = "html")]
 pub use html::{compared_page, page, svg_files, watched_page};

@@ -23,6 +23,7 @@ use crate::journal::{self, Journal, RunPaths};
 use crate::phases::{self, Rig};
 use crate::plan::Plan;
 use crate::record::{Event, EventRecord, Judgement, Phase, RunData, Warning};
+use crate::report::census;
 use crate::resume::{Earlier, Resume};
 use crate::sampler::Sampler;
 
@@ -168,6 +169,7 @@ impl Session {
             log.append(&verdict).await?;
         }
         let paths = write_reports(&paths, &run, &assessment)?;
+        write_report(&paths.processes, &census(&run))?;
         Ok(Outcome { assessment, paths })
     }
 }

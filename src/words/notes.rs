@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::numbers::{count, mb, signed_mb};
 use crate::analysis::{Interruption, Kept, LateFree, Note, Rate};
-use crate::record::Damage;
+use crate::record::{Damage, Phase};
 use crate::units::{round, significant, time};
 
 impl fmt::Display for Note {
@@ -132,6 +132,15 @@ impl fmt::Display for Note {
             Note::Damage(damage) => write!(f, "{damage}"),
         }
     }
+}
+
+/// How far the run had come that is gone on with.
+pub(crate) fn resumed(tasks: usize, phase: Phase) -> String {
+    format!(
+        "goes on with a run that was stopped in its {} phase; done before: {}",
+        phase.word(),
+        count(tasks, "task")
+    )
 }
 
 /// `+1.4 MB per task, 98 % interval 1.2 to 1.6`.

@@ -203,7 +203,7 @@ fn two_runs_of_the_same_second_write_different_files() {
         }
         assert!(!json_lines(&place.path(object["files"]["tasks"].as_str().unwrap())).is_empty());
     }
-    assert_eq!(files.len(), 10);
+    assert_eq!(files.len(), 12);
 }
 
 #[test]

@@ -147,6 +147,46 @@ fn swap_belongs_to_what_a_process_keeps() {
 }
 
 #[test]
+fn a_straight_line_is_never_something_that_fills() {
+    // 17 KB a row, in recordings of different lengths.
+    let line = std::fs::read_to_string(fixture("time/17kb-500.csv")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for rows in [100, 200, 350, 500] {
+        let path = directory.path().join(format!("{rows}.csv"));
+        std::fs::write(&path, line.lines().take(rows + 1).collect::<Vec<_>>().join("\n")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_highwater")).arg("judge").arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("per task") && !said.contains("fills"), "{rows} rows: {said}");
+    }
+}
+
+#[test]
+fn the_results_of_a_soak_are_judged_by_the_floors_of_its_rounds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let task = r#"{"test_id": "short_c2_1", "concurrency": 2, "status": "success", "phase": "soak"}"#;
+    std::fs::write(path("memory_leak_stress_test_20261123_120000.jsonl"), format!("{task}\n")).unwrap();
+    let mut events = String::new();
+    for round in 1..=80 {
+        // A thousand tasks a round, 1 KB kept of each.
+        let (tasks, floor) = (1000 * round, 50.0 + f64::from(round));
+        let event = serde_json::json!({
+            "time": "2026-11-23T12:00:00+01:00", "elapsed": round, "event": "soak_round", "round": round,
+            "tasks": tasks, "seconds": round, "floor_mb": floor, "peak_mb": floor + 20.0,
+        });
+        writeln!(events, "{event}").unwrap();
+    }
+    std::fs::write(path("events_20261123_120000.jsonl"), events).unwrap();
+    let file = path("memory_leak_stress_test_20261123_120000.jsonl");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_highwater")).arg("judge").arg(&file).arg("--json").output().unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let entry = told.get(0).unwrap_or(&told);
+    assert_eq!((&entry["column"], &entry["verdict"]), (&"floor_mb".into(), &"leak".into()), "{told:#}");
+    assert!((entry["rate_mb_per_task"].as_f64().unwrap() - 0.001).abs() < 0.0002, "{told:#}");
+}
+
+#[test]
 fn what_ps_and_proc_print_is_kilobytes_at_any_size() {
     let files =
         ["flat-small.csv", "flat.csv", "large.csv", "min.csv", "pidstat.csv", "ps-rss.csv", "vmrss.csv"]

@@ -58,7 +58,7 @@ fn a_fix_is_proved_and_a_regression_caught() {
     // The gate of a known leak: passes with it, and fails with a larger one.
     let gate = |fault: &str| {
         let arguments =
-            "--only leak --baseline leak --set settle.late_free_s=0.2 --set leak.max_repeats=5 --json";
+            "--only leak --baseline leak --set settle.late_free_s=0.2 --set leak.max_repeats=20 --json";
         let (code, stdout, stderr) = Running::start(&mut runs.0.run(arguments, fault)).ended();
         (code, serde_json::from_str::<Value>(stdout.last().unwrap()).unwrap(), stderr)
     };
@@ -76,7 +76,8 @@ fn a_fix_is_proved_and_a_regression_caught() {
 #[test]
 #[parallel(machine)]
 fn two_default_runs_prove_a_fix() {
-    // `--leak-when long` is about recordings of more than 300 s.
+    // `--leak-when long` is about recordings of more than 300 s. Tasks that wait take longer than quiet memory does, so
+    // that each has a reading of its own on any machine.
     let place = Place::new(4, 302);
     let run = |arguments: &str, fault: &str| {
         let mut command = place.highwater();
@@ -90,7 +91,7 @@ fn two_default_runs_prove_a_fix() {
         let criteria = object["criteria"].as_array().unwrap();
         criteria.iter().find(|found| found["name"] == name).unwrap()["detail"].as_str().unwrap().to_string()
     };
-    let (code, before, stderr) = run("--results before", "--leak 210MB --leak-when long");
+    let (code, before, stderr) = run("--results before", "--leak 210MB --leak-when long --wait 600ms");
     assert_eq!(code, Some(1), "{stderr}");
     assert!(
         detail(&before, "leak.growth").contains("+200 MB per long task, nothing per short task"),
@@ -98,7 +99,7 @@ fn two_default_runs_prove_a_fix() {
     );
     assert!(!stderr.contains("certain"), "{stderr}");
 
-    let (code, after, stderr) = run("--results after --baseline before", "");
+    let (code, after, stderr) = run("--results after --baseline before", "--wait 600ms");
     assert_eq!(code, Some(0), "{stderr}");
     assert!(detail(&after, "compare.growth").starts_with("fixed: memory grew by 200."), "{after:#}");
 
