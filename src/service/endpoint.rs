@@ -41,6 +41,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// A sentence with the request and what was wrong: no answer, or none with a status of success.
+    #[cfg(feature = "collect")]
     pub(crate) async fn post(&self) -> std::result::Result<(), String> {
         self.ask(Method::POST).await.map(drop)
     }
@@ -48,7 +49,8 @@ impl Endpoint {
     /// Sends a `GET`; the body is read and dropped.
     ///
     /// # Errors
-    /// As [`Endpoint::post`].
+    /// As `post`.
+    #[cfg(feature = "collect")]
     pub(crate) async fn get(&self) -> std::result::Result<(), String> {
         self.ask(Method::GET).await.map(drop)
     }
@@ -56,7 +58,7 @@ impl Endpoint {
     /// Sends a `GET` and returns the body.
     ///
     /// # Errors
-    /// As [`Endpoint::post`].
+    /// As `post`.
     pub(crate) async fn get_text(&self) -> std::result::Result<String, String> {
         self.ask(Method::GET).await
     }
