@@ -16,6 +16,7 @@ mod places;
 mod reasons;
 
 pub(crate) use criteria::{WORKER_CHANGED, criterion, criterion_line, summary};
+#[cfg(feature = "cli")]
 pub(crate) use notes::resumed;
 pub(crate) use numbers::sentence_case;
 #[cfg(feature = "cli")]

@@ -135,6 +135,7 @@ impl fmt::Display for Note {
 }
 
 /// How far the run had come that is gone on with.
+#[cfg(feature = "cli")]
 pub(crate) fn resumed(tasks: usize, phase: Phase) -> String {
     format!(
         "goes on with a run that was stopped in its {} phase; done before: {}",
