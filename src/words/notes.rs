@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::numbers::{count, mb, signed_mb};
 use crate::analysis::{Interruption, Kept, LateFree, Note, Rate};
-use crate::record::{Damage, Phase};
+use crate::record::Damage;
 use crate::units::{round, significant, time};
 
 impl fmt::Display for Note {
@@ -136,7 +136,7 @@ impl fmt::Display for Note {
 
 /// How far the run had come that is gone on with.
 #[cfg(feature = "cli")]
-pub(crate) fn resumed(tasks: usize, phase: Phase) -> String {
+pub(crate) fn resumed(tasks: usize, phase: crate::record::Phase) -> String {
     format!(
         "goes on with a run that was stopped in its {} phase; done before: {}",
         phase.word(),
