@@ -26,6 +26,10 @@ mod present {
         for process in &service.ready().processes {
             roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);
         }
+        // Whether a role is judged is not for the service to say.
+        for (name, role) in &mut roles {
+            role.judged = plan.processes.get(name).is_none_or(|asked| asked.judged);
+        }
         plan.processes = roles;
     }
 }

@@ -34,7 +34,9 @@ impl Place {
 
     /// The program with a clean environment; it finds no configuration but what it is given.
     pub(crate) fn highwater(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
+        // Tests that run under `nohup` ignore SIGHUP, and so would highwater.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP").arg(env!("CARGO_BIN_EXE_highwater"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HIGHWATER_") {
                 command.env_remove(name);
