@@ -69,6 +69,9 @@ const RISING_FACTOR: u32 = 4;
 impl SamplerThread {
     /// Runs until a stop command arrives or no client is left.
     pub(crate) fn run(mut self) -> SamplerSummary {
+        // Before any order is carried out: however soon the stop comes, whoever was found has been read once.
+        self.after_change(Vec::new());
+        self.tick_if_due();
         loop {
             self.after_change(Vec::new());
             let timeout = self.deadline().saturating_duration_since(Instant::now());
@@ -78,12 +81,7 @@ impl SamplerThread {
             if !self.obey() {
                 return self.summary();
             }
-            let now = Instant::now();
-            let missed_before = self.ticker.missed();
-            if self.ticker.take(now) {
-                self.lateness.tick(now, cpu_time(now), self.ticker.missed() - missed_before);
-                self.tick();
-            } else if self.is_busy() && now >= self.next_look {
+            if !self.tick_if_due() && self.is_busy() && Instant::now() >= self.next_look {
                 self.look(Look::Between);
             }
             if self.watch.next_search().is_some_and(|due| Instant::now() >= due) {
@@ -142,6 +140,18 @@ impl SamplerThread {
                 Err(TryRecvError::Empty) => return true,
             }
         }
+    }
+
+    /// True if a tick was due.
+    fn tick_if_due(&mut self) -> bool {
+        let now = Instant::now();
+        let missed_before = self.ticker.missed();
+        let due = self.ticker.take(now);
+        if due {
+            self.lateness.tick(now, cpu_time(now), self.ticker.missed() - missed_before);
+            self.tick();
+        }
+        due
     }
 
     fn tick(&mut self) {

@@ -24,10 +24,30 @@ pub(crate) fn checked(mut plan: Plan, embedded: bool) -> Result<Plan> {
         plan.target.asr = preset.target.asr;
         // A secret of another service is none of its business.
         plan.target.auth_env = String::new();
-        plan.processes = preset.processes;
+        // Whether a role is judged is not for the service to say.
+        let mut processes = preset.processes;
+        for (name, asked) in &plan.processes {
+            if let Some(role) = processes.get_mut(name) {
+                role.judged = asked.judged;
+            }
+        }
+        plan.processes = processes;
     } else {
         watch_local_redis(&mut plan.processes);
     }
     validate(&plan)?;
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_of_the_embedded_service_that_is_not_to_be_judged_stays_so() {
+        let mut plan = Preset::AsrRq.plan();
+        plan.processes.get_mut("api").unwrap().judged = false;
+        let checked = checked(plan, true).unwrap();
+        assert!(!checked.processes["api"].judged && checked.processes["worker"].judged);
+    }
 }
