@@ -11,13 +11,18 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os(VARIABLE).is_some() {
         return body();
     }
+    println!("{}", again(test, VARIABLE, "1"));
+}
+
+/// What `test` prints in a process that runs nothing else, with `variable` set to `value`.
+pub(crate) fn again(test: &str, variable: &str, value: &str) -> String {
     // The test runner knows it without the name of the binary.
     let (_, name) = test.split_once("::").expect("the path of a test");
     let mut command = Command::new(std::env::current_exe().expect("our own program"));
-    command.args(["--exact", name, "--nocapture", "--include-ignored"]).env(VARIABLE, "1");
+    command.args(["--exact", name, "--nocapture", "--include-ignored"]).env(variable, value);
     let output = command.output().expect("it can be started again");
     let said =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    println!("{said}");
+    said
 }
