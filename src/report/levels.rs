@@ -19,9 +19,13 @@ pub(super) fn section(text: &mut Doc, report: &Assessment, extent: Extent) {
     put!(text, "## Phase 2: concurrency limit\n");
     put!(
         text,
-        "So many tasks of a level are outstanding at once. Before, after and peak are worker RSS in MB, of the"
+        "At c=N, N tasks are outstanding at once. Tasks per second count those that succeeded meanwhile, without fill and"
     );
-    put!(text, "level as a whole; RTF and seconds are those of the tasks that succeeded.\n");
+    put!(
+        text,
+        "drain; in a single batch, from the first submission to the last result. RTF and seconds are those of the tasks"
+    );
+    put!(text, "that succeeded. Before, after and peak are worker RSS in MB, of the level as a whole.\n");
     let broken = |place: usize| if report.levels[place].broke.is_some() { 1.0 } else { 0.0 };
     let shown = extent.rows(report.levels.len(), broken);
     let rows: Vec<Vec<String>> = shown.iter().map(|place| row(&report.levels[*place])).collect();
@@ -30,6 +34,7 @@ pub(super) fn section(text: &mut Doc, report: &Assessment, extent: Extent) {
         Left("outcome"),
         Right("tasks"),
         Right("succeeded"),
+        Right("tasks/s"),
         Right("RTF p50"),
         Right("RTF p95"),
         Right("RTF max"),
@@ -87,18 +92,12 @@ fn lessons(text: &mut Doc, report: &Assessment) {
     }
     put!(
         text,
-        "Tasks per second are those that succeeded while all tasks of the level were outstanding, without its fill and"
+        "Seconds and queue are the times of a task, MB per task what the peak lies above \"before\", for each task; own"
     );
-    put!(text, "drain; of a single batch, from the first submission to the last result. Seconds");
-    put!(
-        text,
-        "and queue are the times of a task, MB per task what the peak lies above \"before\", for each task; own are"
-    );
-    put!(text, "highwater's lag, its CPU, and the share of the time in which it waited for a CPU.\n");
+    put!(text, "are highwater's lag, its CPU, and the share of the time in which it waited for a CPU.\n");
     let rows: Vec<Vec<String>> = report.levels.iter().filter(|level| level.complete).map(lesson).collect();
     let columns = [
         Left("level"),
-        Right("tasks/s"),
         Right("s fill + full + drain"),
         Right("s p50"),
         Right("s p95"),
@@ -161,7 +160,6 @@ fn lesson(level: &Level) -> Vec<String> {
     let own = level.own.unwrap_or_default();
     vec![
         name(level),
-        digits(level.throughput),
         level.full.map_or(ABSENT.to_string(), |full| {
             let [fill, full, drain] = [full.fill_s, full.seconds, full.drain_s].map(significant);
             format!("{fill} + {full} + {drain}")
@@ -236,6 +234,7 @@ fn row(level: &Level) -> Vec<String> {
         outcome.to_string(),
         level.tasks.to_string(),
         level.succeeded.to_string(),
+        digits(level.throughput),
         figure(level.rtf.map(|rtf| rtf.p50), 3),
         figure(level.rtf.map(|rtf| rtf.p95), 3),
         figure(level.rtf.map(|rtf| rtf.max), 3),
