@@ -13,7 +13,7 @@ use super::printed::printed;
 use super::{github, junit, signals};
 use crate::analysis::{Answer, Note};
 use crate::assessment::Assessment;
-use crate::console::{Console, Screen, Stream};
+use crate::console::{Console, Pulse, Screen, Stream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::RunPaths;
 use crate::plan::{self, Plan};
@@ -91,7 +91,9 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
         session = builder.start() => session?,
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted before the run started")),
     };
+    let pulse = pulse(&console, &session)?;
     let done = session.run_plan().await;
+    drop(pulse);
     let (end, failure) = match done {
         Ok(()) => (End::Complete, None),
         Err(error) if error.kind() == ErrorKind::Interrupted => {
@@ -107,6 +109,13 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
     let outcome = finished?;
     tell(&console, &outcome, command);
     Ok(outcome)
+}
+
+/// Looks at the processes while somebody sees the run.
+fn pulse(console: &Arc<Console>, session: &Session) -> Result<Option<Pulse>> {
+    let seen = Arc::clone(console);
+    let start = || Pulse::start(session.sampler(), move |snapshot, closer| seen.look(snapshot, closer));
+    console.is_seen().then(start).transpose()
 }
 
 fn tell(console: &Console, outcome: &Outcome, command: &str) {

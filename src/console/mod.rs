@@ -3,24 +3,32 @@
 //! The console is an [`Observer`]: it is told what has been recorded, and shows
 //! nothing that is not safely on the disk.
 
+mod block;
+mod board;
 mod lines;
 #[cfg(feature = "cli")]
 mod live;
 mod now;
 #[cfg(not(feature = "cli"))]
 mod plain;
+mod pulse;
 mod screen;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use block::lines as block_lines;
+pub use board::{Board, GrowthNow, Per, RoleNow, Trail};
+pub use pulse::Pulse;
+use screen::Progress;
 pub use screen::{Screen, Stream};
 
 use crate::phases::Observer;
 use crate::plan::Plan;
 use crate::record::{CriterionId, Event, EventRecord, ExitKind, Phase, RunData, TaskRecord, Verdict};
+use crate::sampler::{Boundary, Snapshot};
 
 /// Shows a run, line by line, and what is going on at the moment.
 pub struct Console {
@@ -40,6 +48,13 @@ struct State {
     earlier_warnings: usize,
     /// When the live block was last made.
     looked: Option<Instant>,
+    /// What it last said.
+    progress: Progress,
+    /// What is known at the moment.
+    board: Board,
+    /// True if somebody sees the board elsewhere.
+    served: bool,
+    started: Instant,
 }
 
 /// The live block is made no more often than this.
@@ -66,6 +81,32 @@ impl Counts {
 }
 
 impl State {
+    /// True if somebody sees what is going on.
+    fn is_seen(&self) -> bool {
+        self.served || self.screen.is_live()
+    }
+
+    /// Shows what is going on.
+    fn show(&mut self) {
+        self.board.passed(self.started.elapsed().as_secs_f64());
+        let State { screen, progress, board, .. } = self;
+        board.doing = match progress {
+            Progress::Tasks { message, .. } => message.clone(),
+            _ => String::new(),
+        };
+        screen.progress(match progress {
+            Progress::Tasks { done, total, message } => {
+                let more = block::lines(board).into_iter().map(|line| format!("\n{line}"));
+                Progress::Tasks {
+                    done: *done,
+                    total: *total,
+                    message: message.clone() + &more.collect::<String>(),
+                }
+            }
+            other => other.clone(),
+        });
+    }
+
     /// Keeps an event, if a line may need it: what there is one of for each task of a soak, or for each child that a
     /// worker forks, is not kept.
     fn keep(&mut self, record: &EventRecord) {
@@ -106,6 +147,10 @@ impl Console {
                 counts: Counts::default(),
                 earlier_warnings: 0,
                 looked: None,
+                progress: Progress::Clear,
+                board: Board::default(),
+                served: false,
+                started: Instant::now(),
             }),
         }
     }
@@ -119,6 +164,35 @@ impl Console {
             + run.in_blocks.tasks;
         state.counts.others = run.ended() - state.counts.leak;
         state.run = run;
+    }
+
+    /// Somebody sees what is going on elsewhere than on this screen.
+    pub fn serve(&self) {
+        self.lock().served = true;
+    }
+
+    /// True if somebody sees what is going on, here or elsewhere.
+    pub fn is_seen(&self) -> bool {
+        self.lock().is_seen()
+    }
+
+    /// A look at the processes, sometimes a closer one.
+    pub fn look(&self, snapshot: &Snapshot, closer: Option<&BTreeMap<String, Boundary>>) {
+        let mut state = self.lock();
+        let at_s = state.started.elapsed().as_secs_f64();
+        state.board.look(&snapshot.roles, at_s);
+        if let Some(closer) = closer {
+            state.board.look_closer(closer);
+        }
+        state.show();
+    }
+
+    /// What is known at the moment.
+    pub fn board(&self) -> Board {
+        let mut state = self.lock();
+        let at_s = state.started.elapsed().as_secs_f64();
+        state.board.passed(at_s);
+        state.board.clone()
     }
 
     /// Shows a line that belongs to no event.
@@ -147,15 +221,23 @@ impl Observer for Console {
     fn event(&self, record: &EventRecord) {
         let mut state = self.lock();
         state.keep(record);
-        let State { screen, run, plan, results, shown, looked, .. } = &mut *state;
+        let State { screen, run, plan, results, shown, board, .. } = &mut *state;
         let told = lines::of_event(&record.event, run, plan, results);
         told.lines.iter().for_each(|line| screen.line(line));
+        now::take(board, record, &told.criteria);
         shown.extend(told.criteria.into_iter().map(|found| (found.name, found.verdict)));
         // A picture of all that was measured costs a look at all of it: a few a second are enough.
         let often = matches!(record.event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
-        if screen.is_live() && (!often || looked.is_none_or(|at| at.elapsed() >= LOOK)) {
-            *looked = Some(Instant::now());
-            screen.progress(now::after_event(&record.event, run, plan));
+        let due = !often || state.looked.is_none_or(|at| at.elapsed() >= LOOK);
+        if state.is_seen() && due {
+            state.looked = Some(Instant::now());
+            let State { run, plan, board, .. } = &mut *state;
+            now::judge(board, &record.event, run, plan);
+            match now::after_event(&record.event, run, plan) {
+                Progress::Keep => {}
+                progress => state.progress = progress,
+            }
+            state.show();
         }
     }
 
@@ -163,6 +245,8 @@ impl Observer for Console {
         let mut state = self.lock();
         state.run.take(record.clone());
         state.counts.task(record.phase);
+        let at_s = state.started.elapsed().as_secs_f64();
+        state.board.ended(record.status, at_s);
         let State { screen, counts, .. } = &mut *state;
         if let Some(line) = lines::of_task(record, counts) {
             screen.line(&line);

@@ -1,15 +1,84 @@
 //! What is going on: the phase, how far it has come, and what is waited for. Pure.
 
+use super::board::{Board, GrowthNow, Per};
 use super::screen::Progress;
-use crate::analysis::{Answer, LOOKS, LeakTasks};
+use crate::analysis::{Answer, Growth, LOOKS, LeakTasks, WORKER, soak as soaked};
 use crate::plan::Plan;
-use crate::record::{Event, EventRecord, Moment, Phase, RunData, TaskRecord};
+use crate::record::{Criterion, Event, EventRecord, Moment, Phase, RunData, TaskRecord, Verdict};
 use crate::report::sparkline;
 use crate::units::span;
 use crate::words::sentence_case;
 
 /// The opinion so far costs a look at all readings: with more of them it is given block by block, in lines.
 const READINGS: usize = 400;
+
+/// Takes what an event and the criteria that it showed say into the board.
+pub(super) fn take(board: &mut Board, record: &EventRecord, criteria: &[Criterion]) {
+    match &record.event {
+        Event::RunStarted { title, .. } => board.title.clone_from(title),
+        Event::PhaseStarted { phase, .. } => board.phase = Some(*phase),
+        Event::PhaseEnded { .. } => (board.phase, board.level) = (None, None),
+        Event::TaskStarted { .. } => board.sent(),
+        Event::LevelStarted { concurrency, .. } => (board.level, board.outstanding) = (Some(*concurrency), 0),
+        Event::LevelEnded(end) if end.broke.is_none() => {
+            board.held = board.held.max(Some(end.concurrency));
+        }
+        Event::Warning { message } => {
+            board.warnings += 1;
+            board.last_warning = Some(message.to_string());
+        }
+        Event::RunEnded | Event::RunInterrupted { .. } => board.ended = true,
+        _ => {}
+    }
+    for found in criteria {
+        match board.criteria.iter_mut().find(|known| known.name == found.name) {
+            Some(known) => *known = found.clone(),
+            None => board.criteria.push(found.clone()),
+        }
+    }
+}
+
+/// Takes growth so far into the board, after the events that change it.
+pub(super) fn judge(board: &mut Board, event: &Event, run: &RunData, plan: &Plan) {
+    let found = match event {
+        Event::TaskStarted { .. } if board.phase == Some(Phase::Leak) => {
+            growth(run).and_then(|found| of_leak(&found))
+        }
+        Event::BlockEnded(_) => of_leak(&LeakTasks::of(run).growth(LOOKS)),
+        Event::SoakRound(_) => soaked(run, plan).and_then(|soak| {
+            Some(GrowthNow {
+                role: WORKER.to_string(),
+                per: Per::Hour,
+                rate_mb: soak.mb_per_hour?,
+                interval_mb: None,
+                answer: match soak.verdict {
+                    Verdict::Pass => Answer::Clean,
+                    Verdict::Inconclusive => Answer::Inconclusive,
+                    Verdict::Fail => Answer::Leak,
+                },
+            })
+        }),
+        _ => None,
+    };
+    if let Some(found) = found {
+        board.growth = vec![found];
+    }
+}
+
+fn of_leak(growth: &Growth) -> Option<GrowthNow> {
+    Some(GrowthNow {
+        role: WORKER.to_string(),
+        per: Per::Task,
+        rate_mb: growth.rate_mb_per_task?,
+        interval_mb: growth.low.zip(growth.high),
+        answer: growth.answer,
+    })
+}
+
+/// The verdict on growth as it would be now, where it does not cost too much.
+fn growth(run: &RunData) -> Option<Growth> {
+    (leak_tasks(run).count() <= READINGS).then(|| LeakTasks::of(run).growth(LOOKS))
+}
 
 /// What is shown after an event that `run` already holds.
 pub(super) fn after_event(event: &Event, run: &RunData, plan: &Plan) -> Progress {
@@ -81,7 +150,7 @@ fn leak(run: &RunData, plan: &Plan, since: f64, planned: Option<u32>, what: &str
         let most = span((plan.leak.max_s - passed).max(0.0));
         (None, format!("leak check, {done} tasks, the verdict is open, at most {most} more: {what}"))
     };
-    let lines = std::iter::once(progress).chain(memory(run, plan)).chain(opinion(run));
+    let lines = std::iter::once(progress).chain(memory(run, plan));
     Progress::Tasks { done, total, message: lines.collect::<Vec<_>>().join("\n") }
 }
 
@@ -97,23 +166,6 @@ fn memory(run: &RunData, plan: &Plan) -> Option<String> {
         format!("  (baseline {baseline:.0}, at most {:.0} MB)", baseline + plan.leak.baseline_tolerance_mb)
     });
     Some(format!("memory {} {first:.0} to {last:.0} MB{bound}", sparkline(&after, 32)))
-}
-
-/// What the verdict on growth would be now.
-fn opinion(run: &RunData) -> Option<String> {
-    if leak_tasks(run).count() > READINGS {
-        return None;
-    }
-    let growth = LeakTasks::of(run).growth(LOOKS);
-    let rate = growth.rate_mb_per_task.zip(growth.low).zip(growth.high);
-    let figures = rate
-        .map(|((rate, low), high)| format!("{rate:+.2} MB per task (98 % interval {low:.2} to {high:.2})"))?;
-    let word = match growth.answer {
-        Answer::Leak => "a leak",
-        Answer::Clean => "clean",
-        Answer::Inconclusive => "open",
-    };
-    Some(format!("so far {word}: {figures}"))
 }
 
 /// The events since the present level began.

@@ -64,11 +64,12 @@ impl Screen {
     }
 
     /// True if something is shown that changes.
-    pub(super) fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.terminal
     }
 
-    pub(super) fn line(&self, line: &str) {
+    /// Shows a line that stays.
+    pub(crate) fn line(&self, line: &str) {
         let line = one_line(line);
         let painted = if self.color { paint(&line) } else { line.into_owned() };
         let write = || {
@@ -85,6 +86,20 @@ impl Screen {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
+    }
+
+    /// Shows `lines` as the live block, as many as fit; nothing without a terminal.
+    #[cfg(feature = "cli")]
+    pub(crate) fn block(&mut self, lines: &[String]) {
+        let most = usize::from(::console::Term::stderr().size().0).saturating_sub(2).max(4);
+        let lines: Vec<&str> = lines.iter().take(most).map(String::as_str).collect();
+        self.progress(Progress::Tasks { done: 0, total: None, message: lines.join("\n") });
+    }
+
+    /// Takes the live block away.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unblock(&mut self) {
+        self.clear();
     }
 
     pub(super) fn progress(&mut self, progress: Progress) {

@@ -25,7 +25,7 @@ use crate::plan::Plan;
 use crate::record::{Event, EventRecord, Judgement, Phase, RunData, Warning};
 use crate::report::census;
 use crate::resume::{Earlier, Resume};
-use crate::sampler::Sampler;
+use crate::sampler::{Sampler, SamplerClient};
 
 /// A run that has started: the sampler samples, the files are open.
 ///
@@ -67,6 +67,11 @@ impl Session {
     /// The files of the run.
     pub fn paths(&self) -> &RunPaths {
         &self.paths
+    }
+
+    /// The sampler that watches the processes.
+    pub fn sampler(&self) -> SamplerClient {
+        self.sampler.client()
     }
 
     /// The plan as it is run.

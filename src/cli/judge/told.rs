@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::analysis::{Answer, Growth, Reason, growth};
+use crate::console::{GrowthNow, Per};
 use crate::error::Error;
 use crate::readings::{Axis, Series, Steps, Unit};
 use crate::units::{round, significant, span};
@@ -82,6 +83,18 @@ impl Judged {
 
     fn per(&self) -> &'static str {
         if matches!(self.pace, Pace::Seconds { .. }) { "hour" } else { "task" }
+    }
+
+    /// The verdict on `role` so far, where there is a rate.
+    pub(in crate::cli) fn so_far(&self, role: &str) -> Option<GrowthNow> {
+        let growth = &self.growth;
+        Some(GrowthNow {
+            role: role.to_string(),
+            per: if matches!(self.pace, Pace::Seconds { .. }) { Per::Hour } else { Per::Task },
+            rate_mb: self.paced(growth.rate_mb_per_task)?,
+            interval_mb: self.paced(growth.low).zip(self.paced(growth.high)),
+            answer: growth.answer,
+        })
     }
 
     /// The exit code of the verdict.

@@ -57,6 +57,10 @@ pub(in crate::cli) struct WatchArgs {
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) json: bool,
 
+    /// Print lines only, also in a terminal
+    #[arg(long, help_heading = "Output")]
+    pub(in crate::cli) plain: bool,
+
     /// Start this, watch while it runs, and judge when it ends
     #[arg(last = true, value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<String>,

@@ -9,6 +9,7 @@ mod tally;
 mod trace;
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::judge::{self, Judged};
 use super::{output, signals};
+use crate::console::Board;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Override, Plan};
 use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOptions, source_of};
@@ -38,7 +40,7 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     let source = source_of(&options.roles)?;
     let sampler = Sampler::start(options, source)?;
     roles::check_any(&sampler)?;
-    let show = Show::new(args.json, csv, args.interval);
+    let show = Show::new(args.json, args.plain, csv, args.interval);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -50,7 +52,10 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
         tally: Tally::default(),
         traces: Traces::default(),
         problem: None,
+        seen: show.is_live(),
         show,
+        board: Arc::default(),
+        judged_at_s: 0.0,
         by_pid_only,
         interval: args.interval,
     };
@@ -139,9 +144,18 @@ struct Watching {
     traces: Traces,
     problem: Option<String>,
     show: Show,
+    /// What is known at the moment.
+    board: Arc<Mutex<Board>>,
+    /// True if somebody sees the board.
+    seen: bool,
+    /// When growth was last judged, in seconds.
+    judged_at_s: f64,
     by_pid_only: bool,
     interval: Duration,
 }
+
+/// Judging what was read so far costs more than a look: every so many seconds.
+const JUDGED_EVERY_S: f64 = 5.0;
 
 /// A watch that has ended.
 struct Watched {
@@ -221,7 +235,20 @@ impl Watching {
         let seconds = started.elapsed().as_secs_f64();
         self.traces.take(&boundaries, seconds);
         let rows = self.tally.take(&boundaries, seconds);
-        self.show.rows(&rows, &self.tally, started.elapsed());
+        let mut board = Board::default();
+        if self.seen {
+            let snapshot = self.client.observe().await?;
+            let mut shared = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.look(&snapshot.roles, seconds);
+            shared.look_closer(&boundaries);
+            shared.passed(seconds);
+            if seconds - self.judged_at_s >= JUDGED_EVERY_S {
+                self.judged_at_s = seconds;
+                shared.growth = self.traces.so_far();
+            }
+            board.clone_from(&shared);
+        }
+        self.show.rows(&rows, &self.tally, &board, started.elapsed());
         Ok(())
     }
 

@@ -1,37 +1,45 @@
-//! How a watch is shown: a table in place, plain lines, or JSON lines.
+//! How a watch is shown: a live block, plain lines, or JSON lines.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use console::Term;
 use serde_json::{Value, json};
 
 use super::table;
 use super::tally::{Row, Tally};
 use crate::cli::judge::Judged;
 use crate::cli::output::{say, say_error};
+use crate::console::{Board, Screen, Stream, block_lines};
 use crate::sampler::{EventKind, ProcessEvent};
 use crate::units::round;
 
 /// How a watch is shown.
 pub(super) struct Show {
     json: bool,
-    terminal: Option<Term>,
+    screen: Screen,
     pub(super) csv: Option<PathBuf>,
     interval: Duration,
-    /// The number of lines of the table now on the screen.
-    drawn: usize,
+    /// True once the titles of the lines have been shown.
+    titled: bool,
 }
 
+/// The most processes in the live block: with all of a fork bomb nothing else would fit.
+const PROCESSES: usize = 12;
+
 impl Show {
-    pub(super) fn new(json: bool, csv: Option<PathBuf>, interval: Duration) -> Show {
-        let terminal = Term::stdout();
-        let terminal = (!json && terminal.is_term()).then_some(terminal);
-        let show = Show { json, terminal, csv, interval, drawn: 0 };
+    pub(super) fn new(json: bool, plain: bool, csv: Option<PathBuf>, interval: Duration) -> Show {
+        let screen = Screen::new(Stream::Stdout);
+        let screen = if json || plain { screen.plain() } else { screen };
+        let show = Show { json, screen, csv, interval, titled: false };
         if let Some(csv) = &show.csv {
             show.aside(&format!("CSV: {}", csv.display()));
         }
         show
+    }
+
+    /// True if there is a live block.
+    pub(super) fn is_live(&self) -> bool {
+        self.screen.is_live()
     }
 
     /// Prints a line for people: on stderr if stdout is read by a program.
@@ -40,7 +48,7 @@ impl Show {
     }
 
     /// Shows one reading.
-    pub(super) fn rows(&mut self, rows: &[Row], tally: &Tally, elapsed: Duration) {
+    pub(super) fn rows(&mut self, rows: &[Row], tally: &Tally, board: &Board, elapsed: Duration) {
         let seconds = round(elapsed.as_secs_f64(), 3);
         if self.json {
             for row in rows {
@@ -50,29 +58,24 @@ impl Show {
             }
             return;
         }
-        let Some(terminal) = &self.terminal else {
+        if !self.is_live() {
             let table = table::live(rows, usize::MAX);
             // The titles once, then one line per process.
-            let skip = usize::from(self.drawn > 0);
+            let skip = usize::from(self.titled);
             for line in table.iter().skip(skip).filter(|line| !line.starts_with("all ")) {
                 say!("{}  {line}", if line.starts_with("role ") { "time    ".to_string() } else { clock() });
             }
-            self.drawn = 1;
+            self.titled = true;
             return;
-        };
-        let (height, width) = terminal.size();
+        }
         let interval = self.interval.as_secs_f64();
         let processes = tally.processes();
         let ended = processes.iter().filter(|seen| seen.end.is_some()).count() as u64 + tally.unlisted;
-        let ended = if ended == 0 { String::new() } else { format!("  {ended} ended") };
-        let mut lines = vec![format!("{seconds:.1} s, every {interval} s{ended}  (Ctrl+C ends and sums up)")];
-        lines.extend(table::live(rows, usize::from(height).saturating_sub(5).max(1)));
-        let cut = |line: &String| line.chars().take(usize::from(width)).collect::<String>();
-        let text = lines.iter().map(cut).collect::<Vec<_>>();
-        // If writing fails, the terminal has gone, and a signal will follow.
-        drop(terminal.clear_last_lines(self.drawn));
-        self.drawn = text.len();
-        drop(terminal.write_str(&format!("{}\n", text.join("\n"))));
+        let ended = if ended == 0 { String::new() } else { format!(", {ended} ended") };
+        let mut lines = vec![format!("watching, every {interval} s{ended} (Ctrl+C ends and sums up)")];
+        lines.extend(block_lines(board));
+        lines.extend(table::live(rows, PROCESSES));
+        self.screen.block(&lines);
     }
 
     /// Shows that a process appeared or ended.
@@ -100,14 +103,11 @@ impl Show {
             }
             EventKind::Exited { how } => how.to_string(),
         };
-        if let Some(terminal) = &self.terminal {
-            drop(terminal.clear_last_lines(self.drawn));
-            self.drawn = 0;
-        }
         let pid = format!("pid {}", event.id.pid);
         // A process that was named by its pid has no other name.
         let who = if event.role == pid { pid } else { format!("{} {pid}", event.role) };
-        say!("{}  {who} {what}", clock());
+        let line = format!("{}  {who} {what}", clock());
+        if self.is_live() { self.screen.line(&line) } else { say!("{line}") }
     }
 
     /// Shows the summary.
@@ -130,9 +130,7 @@ impl Show {
             );
             return;
         }
-        if let Some(terminal) = &self.terminal {
-            drop(terminal.clear_last_lines(self.drawn));
-        }
+        self.screen.unblock();
         say!("\nwatched for {elapsed} s ({why}); RSS, peak and private in MB, CPU in percent of one core");
         for line in table::summary(tally) {
             say!("{line}");

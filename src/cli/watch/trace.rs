@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::judge::Judged;
+use crate::console::GrowthNow;
 use crate::readings::{Axis, Series, Unit};
 use crate::sampler::{Boundary, ProcessId};
 use crate::units::to_mb;
@@ -110,6 +111,13 @@ impl Traces {
         }
     }
 
+    /// What the verdict on each role that can be judged would be now.
+    pub(super) fn so_far(&self) -> Vec<GrowthNow> {
+        let enough = |trace: &&Trace| trace.longest().is_some_and(|life| life.readings >= LEAST);
+        let judged = self.0.iter().filter(|(_, trace)| enough(trace));
+        judged.filter_map(|(role, trace)| verdict(role, trace.longest()?, trace.lives).so_far(role)).collect()
+    }
+
     /// The verdict on each role, by the rule of `highwater judge`.
     pub(super) fn verdicts(&self) -> Vec<Judged> {
         self.0.iter().filter_map(|(role, trace)| Some(verdict(role, trace.longest()?, trace.lives))).collect()
@@ -162,6 +170,20 @@ mod tests {
         assert!(leak.sentence(200.0).contains("MB per hour"), "{}", leak.sentence(200.0));
         let clean = watched(8 * 3600, |_| 7, |second| 500 + u64::from(second % 40));
         assert_eq!(clean.growth.answer, Answer::Clean, "{}", clean.sentence(200.0));
+    }
+
+    #[test]
+    fn what_is_known_so_far_is_the_verdict_of_a_watch_that_ends_now() {
+        let mut traces = Traces::default();
+        for second in 0..3600 {
+            traces.take(&look(&[(7, true, 1000 + u64::from(second / 10), 0.0, 5)]), f64::from(second));
+            if second == 5 {
+                assert_eq!(traces.so_far(), [], "too few readings");
+            }
+        }
+        let (so_far, verdict) = (traces.so_far(), traces.verdicts());
+        assert_eq!((so_far.len(), so_far[0].answer), (1, verdict[0].growth.answer));
+        assert!((so_far[0].rate_mb - 180.0).abs() < 10.0, "{so_far:?}");
     }
 
     #[test]
