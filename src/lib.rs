@@ -236,6 +236,8 @@ pub mod record;
 pub mod report;
 pub mod resume;
 pub mod sampler;
+#[cfg(feature = "cli")]
+mod serve;
 pub mod service;
 pub mod session;
 pub mod suite;

@@ -19,6 +19,7 @@ use crate::journal::RunPaths;
 use crate::plan::{self, Plan};
 use crate::record::{CriterionId, Verdict};
 use crate::resume::Resume;
+use crate::serve::Source;
 use crate::session::{End, Outcome, Session};
 use crate::words::{criterion_line, resumed};
 
@@ -26,7 +27,13 @@ use crate::words::{criterion_line, resumed};
 const DEMO_TIMEOUT_S: f64 = 30.0;
 
 pub(super) fn run(args: &RunArgs) -> Result<u8> {
-    let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json, plain: args.plain };
+    let target = Target {
+        demo: args.demo,
+        demo_args: &args.demo_args,
+        json: args.json,
+        plain: args.plain,
+        serve: &args.serve,
+    };
     misplaced(&target, &args.plan)?;
     let (plan, timeout_given, resume) = match &args.resume {
         Some(events) => {
@@ -78,6 +85,13 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
     let screen = Screen::new(if target.json { Stream::Stderr } else { Stream::Stdout });
     let screen = if target.plain { screen.plain() } else { screen };
     let console = Arc::new(Console::new(screen, plan.clone(), plan.results.clone()));
+    let seen = Arc::clone(&console);
+    let board: Source = Arc::new(move || seen.board());
+    let serving = target.serve.start(&board)?;
+    if target.serve.any() {
+        console.serve();
+    }
+    serving.lines().iter().for_each(|line| console.say(line));
     let mut builder = Session::builder(plan).observer(Arc::clone(&console) as _).stop(stop.clone());
     if let Some(resume) = resume {
         console.say(&resumed(resume.run().tasks.len(), resume.phase()));
@@ -102,6 +116,7 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
         Err(error) => (End::Interrupted(error.to_string()), Some(error)),
     };
     let finished = session.finish(end).await;
+    drop(serving);
     // What ended the run is the cause, and a report that cannot be written on a full disk one of its effects.
     if let Some(error) = failure {
         return Err(error);

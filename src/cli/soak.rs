@@ -9,7 +9,13 @@ use crate::record::Phase;
 use crate::resume::Resume;
 
 pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
-    let target = Target { demo: args.demo, demo_args: &args.demo_args, json: args.json, plain: args.plain };
+    let target = Target {
+        demo: args.demo,
+        demo_args: &args.demo_args,
+        json: args.json,
+        plain: args.plain,
+        serve: &args.serve,
+    };
     misplaced(&target, &args.plan)?;
     if let Some(events) = &args.resume {
         let resume = Resume::read(events, None)?;

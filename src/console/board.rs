@@ -47,7 +47,7 @@ pub struct Board {
     /// True once it is over.
     pub ended: bool,
     #[serde(skip)]
-    pace: Pace,
+    pub(crate) pace: Pace,
 }
 
 /// The processes of a role at the last look.
@@ -149,7 +149,7 @@ impl Trail {
 
 /// Ends of tasks in the last seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Pace {
+pub(crate) struct Pace {
     /// Seconds with the number of tasks that ended in each.
     ends: VecDeque<(u64, u64)>,
     first_s: Option<f64>,

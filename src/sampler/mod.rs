@@ -19,6 +19,8 @@ mod counters;
 mod cpu;
 mod csv;
 mod elsewhere;
+#[cfg(all(test, feature = "cli", feature = "remote"))]
+pub(crate) use elsewhere::read_exposition;
 mod event;
 mod find;
 mod lateness;

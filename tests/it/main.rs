@@ -24,6 +24,7 @@ mod fixture;
 mod full_levels;
 mod generator;
 mod limits;
+mod live;
 mod millions;
 mod module_order;
 mod plain_http;

@@ -2,6 +2,7 @@
 
 mod plan;
 mod run;
+mod serve;
 mod soak;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use plan::{PlanArgs, PresetArg, ThresholdArgs};
 pub(super) use run::{InFlight, PhaseArg, RunArgs};
+pub(super) use serve::ServeArgs;
 pub(super) use soak::SoakArgs;
 
 use super::judge::{JUDGE_HELP, JudgeArgs};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::plan::{Overrides, PlanArgs, ThresholdArgs, put};
+use super::serve::ServeArgs;
 use crate::plan::Override;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -114,6 +115,9 @@ pub(in crate::cli) struct RunArgs {
     /// Print lines only, also in a terminal
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) plain: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) serve: ServeArgs,
 
     /// Write the criteria as JUnit XML, one test case each
     #[arg(long, value_name = "FILE", help_heading = "Output")]

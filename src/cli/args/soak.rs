@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::plan::{Overrides, PlanArgs, put};
+use super::serve::ServeArgs;
 use crate::cli::duration::parse_duration;
 
 #[derive(Debug, Args)]
@@ -52,6 +53,9 @@ pub(in crate::cli) struct SoakArgs {
     /// Print lines only, also in a terminal
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) plain: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) serve: ServeArgs,
 
     /// Write the criteria as JUnit XML, one test case each
     #[arg(long, value_name = "FILE", help_heading = "Output")]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::args::ServeArgs;
+
 pub(in crate::cli) const WATCH_EXAMPLES: &str = "\
 Examples:
   highwater watch                          the roles of highwater.toml (or its defaults) that are running
@@ -60,6 +62,9 @@ pub(in crate::cli) struct WatchArgs {
     /// Print lines only, also in a terminal
     #[arg(long, help_heading = "Output")]
     pub(in crate::cli) plain: bool,
+
+    #[command(flatten)]
+    pub(in crate::cli) serve: ServeArgs,
 
     /// Start this, watch while it runs, and judge when it ends
     #[arg(last = true, value_name = "COMMAND")]

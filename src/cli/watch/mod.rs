@@ -23,6 +23,7 @@ use crate::console::Board;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{self, Override, Plan};
 use crate::sampler::{EventKind, ProcessEvent, Sampler, SamplerClient, SamplerOptions, source_of};
+use crate::serve::Source;
 use args::WatchArgs;
 use show::Show;
 use tally::Tally;
@@ -41,6 +42,11 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     let sampler = Sampler::start(options, source)?;
     roles::check_any(&sampler)?;
     let show = Show::new(args.json, args.plain, csv, args.interval);
+    let board: Arc<Mutex<Board>> = Arc::default();
+    let seen = Arc::clone(&board);
+    let source: Source = Arc::new(move || seen.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    let serving = args.serve.start(&source)?;
+    serving.lines().iter().for_each(|line| show.aside(line));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -52,14 +58,15 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
         tally: Tally::default(),
         traces: Traces::default(),
         problem: None,
-        seen: show.is_live(),
+        seen: show.is_live() || args.serve.any(),
         show,
-        board: Arc::default(),
+        board,
         judged_at_s: 0.0,
         by_pid_only,
         interval: args.interval,
     };
     let Watched { mut tally, traces, mut show, why, problem } = runtime.block_on(watching.run(args))?;
+    drop(serving);
     let summary = sampler.stop()?;
     tally.missed_ticks = summary.missed_ticks;
     // Without `--for` the watch ends whenever somebody has seen enough, which is no test.

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_known_so_far_is_the_verdict_of_a_watch_that_ends_now() {
         let mut traces = Traces::default();
-        for second in 0..3600 {
+        for second in 0..3600_u32 {
             traces.take(&look(&[(7, true, 1000 + u64::from(second / 10), 0.0, 5)]), f64::from(second));
             if second == 5 {
                 assert_eq!(traces.so_far(), [], "too few readings");

@@ -17,6 +17,20 @@ mod prometheus;
 #[cfg(test)]
 mod tests;
 
+/// A name with its labels.
+#[cfg(all(test, feature = "cli", feature = "remote"))]
+pub(crate) type Named = (String, Vec<(String, String)>);
+
+/// What the scraper of an endpoint reads in `text`, for the test of the text that highwater itself serves.
+#[cfg(all(test, feature = "cli", feature = "remote"))]
+pub(crate) fn read_exposition(text: &str) -> std::result::Result<Vec<Named>, String> {
+    let labels = |sample: &exposition::Sample<'_>| {
+        sample.labels.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
+    };
+    let samples = exposition::parse(text)?;
+    Ok(samples.iter().map(|sample| (sample.name.to_string(), labels(sample))).collect())
+}
+
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
