@@ -12,24 +12,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::RunFigures;
 use crate::report::{comparison_comment, comparison_text};
 
-pub(super) const CODES: &str = "\
-Verdicts and exit codes:
-  fixed            0  it grew before, and no longer grows
-  better           0  it grows less than before
-  no change        0  the difference is smaller than what matters
-  worse            1  it grows, and more than before
-  not enough data  2  the difference is not known well enough
-  With --expect, a verdict that falls short of it is 1 as well.
-
-To prove a fix, send both versions the same tasks:
-  highwater run --only leak --results before     (the version with the leak)
-  highwater run --only leak --results after      (the version with the fix)
-  highwater compare before after --expect fixed
-
-Tables with one memory reading per task can be compared as well. A column `kind` or `input` that is the same
-in both makes the comparison pairwise:
-  highwater compare before.csv after.csv";
-
 /// The least favourable verdict that is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Expectation {

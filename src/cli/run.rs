@@ -21,7 +21,7 @@ use crate::record::{CriterionId, Verdict};
 use crate::resume::Resume;
 use crate::serve::Source;
 use crate::session::{End, Outcome, Session};
-use crate::words::{criterion_line, resumed};
+use crate::words::{changes, criterion_line, resumed};
 
 /// The embedded service answers in seconds; what takes longer hangs.
 const DEMO_TIMEOUT_S: f64 = 30.0;
@@ -139,6 +139,8 @@ fn tell(console: &Console, outcome: &Outcome, command: &str) {
     for line in closing(assessment, &console.shown(), console.earlier_warnings()) {
         console.say(&line);
     }
+    let changes = assessment.comparison.as_ref().map(changes).unwrap_or_default();
+    changes.iter().for_each(|line| console.say(&format!("baseline: {line}")));
     console.say(&format!("report: {}", outcome.paths.report.display()));
     if cfg!(feature = "html") {
         console.say(&format!("pictures: {}", outcome.paths.page.display()));

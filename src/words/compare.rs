@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "cli")]
+use crate::analysis::Comparison;
 use crate::analysis::{Change, ChangeReason, InputRate, JudgedChange, More, Side, Signal};
 use crate::units::round;
 
@@ -110,6 +112,48 @@ fn reason(judged: &JudgedChange) -> String {
     }
 }
 
+/// A line for each figure of a run with a baseline: `peak RSS 180.0 → 120.0 MB (-33 %)`.
+#[cfg(feature = "cli")]
+pub(crate) fn changes(comparison: &Comparison) -> Vec<String> {
+    let growth = comparison.signals.iter().filter_map(|found| {
+        let (before, after) = (found.before?.per_task, found.after?.per_task);
+        let unit = if found.unit == "MB" { "MB per task" } else { "per task" };
+        // A share of next to nothing says nothing.
+        let change = match before.abs() > found.least_per_task {
+            true => share(before, after),
+            false => format!("{:+.2}", round(after - before, 2)),
+        };
+        let noun = noun(found.signal);
+        Some(format!("growth of {noun} {:.2} → {:.2} {unit} ({change})", round(before, 2), round(after, 2)))
+    });
+    let beside = &comparison.beside;
+    let figures = [
+        ("kept by warm-up", beside.warm_up_mb, 1, " MB"),
+        ("peak RSS", beside.peak_mb, 1, " MB"),
+        ("median RTF", beside.rtf, 4, ""),
+        ("median task", beside.seconds, 3, " s"),
+    ];
+    let figures = figures.into_iter().filter_map(|(title, [before, after], digits, unit)| {
+        let (before, after) = (before?, after?);
+        Some(format!("{title} {before:.digits$} → {after:.digits$}{unit} ({})", share(before, after)))
+    });
+    let failed = (beside.failed != [0, 0])
+        .then(|| format!("failed tasks {} → {}", beside.failed[0], beside.failed[1]));
+    growth.chain(figures).chain(failed).collect()
+}
+
+/// `-33 %`: what a figure changed by.
+#[cfg(feature = "cli")]
+fn share(before: f64, after: f64) -> String {
+    if before == after {
+        return "no change".to_string();
+    }
+    if before.abs() < 1e-9 {
+        return "from nothing".to_string();
+    }
+    format!("{:+} %", round((after - before) / before.abs() * 100.0, 0))
+}
+
 /// How many tasks would tell, and how to send them.
 fn tasks_needed(tasks: usize, more: Option<More>) -> String {
     let tell = format!("about {tasks} tasks on each side would tell");
@@ -146,5 +190,46 @@ fn amount(signal: Signal, value: f64) -> String {
         Signal::Memory | Signal::Shared if value.abs() < 10.0 => format!("{value:.2} MB per task"),
         Signal::Memory | Signal::Shared => format!("{value:.1} MB per task"),
         Signal::Descriptors | Signal::Threads => format!("{:.2} per task", round(value, 2)),
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+    use crate::analysis::compare;
+    use crate::record::{RunFigures, TaskFigures};
+
+    fn run(rate: f64, failed: usize) -> RunFigures {
+        let task = |index: u32| TaskFigures {
+            input: "a.wav".to_string(),
+            rss_mb: Some(100.0 + rate * f64::from(index)),
+            ..TaskFigures::default()
+        };
+        RunFigures {
+            tasks: (0..12).map(task).collect(),
+            peak_mb: Some(120.0 + rate * 12.0),
+            failed,
+            ..RunFigures::default()
+        }
+    }
+
+    #[test]
+    fn each_figure_has_a_line_with_its_change() {
+        assert_eq!(
+            changes(&compare(&[run(5.0, 0)], &[run(2.0, 1)])),
+            [
+                "growth of memory 5.00 → 2.00 MB per task (-60 %)",
+                "peak RSS 180.0 → 144.0 MB (-20 %)",
+                "failed tasks 0 → 1"
+            ]
+        );
+        assert_eq!(
+            changes(&compare(&[run(0.0, 0)], &[run(5.0, 0)])),
+            ["growth of memory 0.00 → 5.00 MB per task (+5.00)", "peak RSS 120.0 → 180.0 MB (+50 %)"]
+        );
+        assert_eq!(
+            changes(&compare(&[run(5.0, 0)], &[run(5.0, 0)]))[1],
+            "peak RSS 180.0 → 180.0 MB (no change)"
+        );
     }
 }

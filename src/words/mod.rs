@@ -15,6 +15,8 @@ pub(crate) mod pictures;
 mod places;
 mod reasons;
 
+#[cfg(feature = "cli")]
+pub(crate) use compare::changes;
 pub(crate) use criteria::{WORKER_CHANGED, criterion, criterion_line, summary};
 #[cfg(feature = "cli")]
 pub(crate) use notes::resumed;

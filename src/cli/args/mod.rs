@@ -1,5 +1,6 @@
 //! The arguments and their help.
 
+mod examples;
 mod plan;
 mod run;
 mod serve;
@@ -14,49 +15,16 @@ pub(super) use run::{InFlight, PhaseArg, RunArgs};
 pub(super) use serve::ServeArgs;
 pub(super) use soak::SoakArgs;
 
-use super::judge::{JUDGE_HELP, JudgeArgs};
-use super::watch::args::{WATCH_EXAMPLES, WatchArgs};
+use super::judge::JudgeArgs;
+use super::watch::args::WatchArgs;
 #[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
 use crate::plan::Override;
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    every criterion passed
-  1    at least one criterion failed
-  2    inconclusive: the evidence does not suffice (never a pass)
-  3    could not run: usage, configuration, service unreachable, worker not found
-  130  interrupted (Ctrl+C, SIGTERM, SIGHUP); what was measured is on the disk
-
-Try it on the embedded service:
-  highwater run --demo
-  highwater run --demo -- --leak 300MB      plants a leak: exit code 1
-  highwater run --demo -- --crash-at 4      plants a crash at four tasks at once
-
-Then on yours:
-  highwater init && $EDITOR highwater.toml
-  highwater doctor
-  highwater run";
-
-const COMPLETIONS: &str = "\
-Examples:
-  highwater completions bash > ~/.local/share/bash-completion/completions/highwater
-  highwater completions zsh > ~/.zfunc/_highwater
-  highwater completions fish > ~/.config/fish/completions/highwater.fish";
-
-const REPORT_HELP: &str = "\
-Examples:
-  highwater report                         the newest run in results
-  highwater report results                 every run in it
-  highwater report --max-delta-mb 100      the newest, with another threshold
-  highwater report --svg figures           its pictures, each as a file
-  highwater report --methods               the paragraph for a paper
-  highwater report --junit junit.xml       its criteria as test cases";
-
 /// Proves, from outside, that a running service does not leak memory, and finds
 /// how much load it can stably take.
 #[derive(Debug, Parser)]
-#[command(name = "highwater", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "highwater", version, after_help = examples::TOP, propagate_version = true)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -65,36 +33,41 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Test a service: leak check, concurrency ramp, data files, report
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = examples::RUN)]
     Run(Box<RunArgs>),
     /// Look at processes: a live table, a CSV, a summary; nothing is tested
-    #[command(after_help = WATCH_EXAMPLES)]
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Hold a level of concurrency for a time, and say whether memory accumulates under it
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = examples::SOAK)]
     Soak(Box<SoakArgs>),
     /// Judge the data of a run again and write its report
-    #[command(after_help = REPORT_HELP)]
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// List the runs in a directory, the newest first
+    #[command(after_help = examples::RESULTS)]
     Results(ResultsArgs),
     /// Compare two runs: is a leak fixed, is a version worse than the one before it?
-    #[command(after_help = super::compare::CODES)]
+    #[command(after_help = examples::COMPARE)]
     Compare(super::compare::CompareArgs),
     /// Does memory accumulate? Judge a run, or what another tool recorded
-    #[command(after_help = JUDGE_HELP)]
+    #[command(after_help = examples::JUDGE)]
     Judge(JudgeArgs),
     /// Check everything that a run needs, and say what to do where something is missing
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Write a commented highwater.toml
+    #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Print the completions of a shell
-    #[command(after_help = COMPLETIONS)]
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Write the manual pages
+    #[command(after_help = examples::MAN)]
     Man(ManArgs),
     /// Run the embedded speech service, with real faults planted on request
     #[cfg(feature = "demo")]
+    #[command(after_help = examples::DEMO)]
     Demo(Box<DemoOptions>),
 }
 

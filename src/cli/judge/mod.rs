@@ -13,30 +13,6 @@ use crate::readings::{self, Per, Unit, Wanted};
 pub(super) use told::Judged;
 use told::Told;
 
-pub(super) const JUDGE_HELP: &str = "\
-A file is the results of a run (memory_leak_stress_test_….jsonl), or what another tool recorded: ps,
-pidstat, top, sar, /proc, control groups, docker and podman stats, kubectl top, mprof, psrecord, massif,
-nvidia-smi, Prometheus, Grafana, k6, logs of collections, or any CSV, JSON or log with a figure of memory
-on each row. `-` is standard input.
-The column is found by its name; anonymous memory is best (`anon_kb`, `private_mb`), then RSS (`settled_kb`,
-`worker_rss_after_mb`, `rss_mb`, `memory_mb`); what was swapped out is added. A share (`%MEM`) is refused.
-With a column of times the rate is per hour. Several processes, containers or columns are judged each, and
-those of one role or command also as their sum.
-
-Exit codes, the worst of all files and of all series in them:
-  0  clean: nothing accumulates, down to the size that is told
-  1  leak
-  2  inconclusive: the readings do not decide it
-  3  a file (or a directory without readings) could not be judged, and none of the others leaks;
-     with --json it is an entry with an `error`, whose verdict is `inconclusive`
-
-Examples:
-  highwater judge results/                       every file of a directory
-  highwater judge worker.csv --first 40          what was known after 40 tasks
-  highwater judge worker.csv --column heap_mb    a column of your own
-  pidstat -r -p 4711 5 720 | highwater judge -   an hour of a process
-  highwater judge a.csv b.jsonl --json           for programs";
-
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
     /// Files, or directories of them; `-` is standard input

@@ -1,4 +1,4 @@
-//! The flags of `highwater watch`, and its help.
+//! The flags of `highwater watch`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,28 +6,6 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::args::ServeArgs;
-
-pub(in crate::cli) const WATCH_EXAMPLES: &str = "\
-Examples:
-  highwater watch                          the roles of highwater.toml (or its defaults) that are running
-  highwater watch worker                   one role of it
-  highwater watch 'postgres: writer'       every process with these words in its command line
-  highwater watch --pid 4711 --pid 4712    these two
-  highwater watch 'rq worker' --for 8h     a working day under real traffic, with a verdict per hour
-  highwater watch nginx --for 10m --interval 100ms --csv nginx.csv
-  highwater watch worker -- k6 run load.js  while k6 makes load, with a verdict when it ends
-  highwater watch worker --for 30s --json | jq 'select(.event == \"sample\") | .rss_mb'
-
-A process is watched with its descendants, including those that appear later. The end of
-a process is reported at once, with its exit code or signal if the kernel reports it.
-RSS counts shared pages in each process. Private memory is anonymous memory, resident or
-swapped out. Peak is the highest RSS since the process started.
-
-With `--for` or a command, a watch ends with a verdict for each role: does the memory of its processes grow per hour
-under the traffic that the service has? Ctrl+C ends a watch with its summary.
-
-Exit codes: 0 without `--for` and without a command; with one of them 0 nothing accumulates, 1 a role leaks or
-the command fails, 2 inconclusive; 3 could not watch";
 
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct WatchArgs {
