@@ -1,6 +1,7 @@
 //! Refuses flags that would have no effect. Pure.
 
-use super::args::{PhaseArg, PlanArgs, RunArgs, ServeArgs};
+use super::args::{PhaseArg, PlanArgs, RunArgs};
+use super::serving::ServeArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Override, Plan, TargetKind};
 

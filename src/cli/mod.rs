@@ -17,6 +17,7 @@ mod printed;
 mod report;
 mod results;
 mod run;
+mod serving;
 mod signals;
 mod soak;
 mod tree;

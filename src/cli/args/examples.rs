@@ -27,7 +27,7 @@ Examples:
   highwater run --demo -- --leak 5MB           the embedded service, with a leak
   highwater run --url http://localhost:8080 --preset http --path /summarise --worker-port 8080
   highwater run --only leak --max-delta-mb 20  the leak check, with a threshold of your own
-  highwater run --only leak --baseline before  fails over memory only where it grows more than before
+  highwater run --only leak --baseline before  fails only where it grows more than before
   highwater run --dashboard                    with a page that updates meanwhile
   highwater run --json > verdict.json          for programs
   highwater run --resume results/events_20261127_205656.jsonl

@@ -3,7 +3,6 @@
 mod examples;
 mod plan;
 mod run;
-mod serve;
 mod soak;
 
 use std::path::PathBuf;
@@ -12,7 +11,6 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use plan::{PlanArgs, PresetArg, ThresholdArgs};
 pub(super) use run::{InFlight, PhaseArg, RunArgs};
-pub(super) use serve::ServeArgs;
 pub(super) use soak::SoakArgs;
 
 use super::judge::JudgeArgs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::plan::{Overrides, PlanArgs, ThresholdArgs, put};
-use super::serve::ServeArgs;
+use crate::cli::serving::ServeArgs;
 use crate::plan::Override;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::plan::{Overrides, PlanArgs, put};
-use super::serve::ServeArgs;
 use crate::cli::duration::parse_duration;
+use crate::cli::serving::ServeArgs;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SoakArgs {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::ServeArgs;
+use crate::cli::serving::ServeArgs;
 
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct WatchArgs {
