@@ -297,29 +297,27 @@ fn a_service_that_refuses_the_third_task_holds_two() {
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
 #[serial(machine)]
-fn a_worker_that_is_restarted_four_times_is_reported_four_times_and_a_level_that_then_holds_is_no_limit() {
-    // Each of the four tasks kills the worker; the shell's loop starts it again, and it takes the next.
-    let stack = Stack::start("--worker simple --loop --behaviour slow=1.5,crash@2-5");
+fn a_worker_that_dies_of_every_task_and_is_restarted_ends_the_ramp_after_few_probes() {
+    // From the second task on each kills the worker; the shell's loop starts it again, and it takes the next.
+    let stack = Stack::start("--worker simple --loop --behaviour slow=1.5,crash@2-50");
     let expect = Expect {
         exit: 1,
-        criteria: &[("worker.alive", "fail"), ("ramp.required", "inconclusive")],
-        max_stable: Some(7),
+        criteria: &[("worker.alive", "fail"), ("ramp.required", "fail")],
+        max_stable: Some(1),
+        broke: Some(("worker_alive", "worker pid {worker} was killed, signal 9")),
         ..Expect::default()
     };
-    // One task, then four, of which the first attempt kills; the others hold, and so do seven.
     let arguments =
         "--only concurrency --set ramp.step=3 --max-concurrency 9 --required 9 --set ramp.short_tasks=0";
     let told = check(&stack, "clip.wav", arguments, &expect);
     let is_worker = |event: &&Value| event["role"] == "worker" && event["root"] == true;
     let killed: Vec<_> = told.all("process_exited").filter(is_worker).collect();
-    assert_eq!(killed.len(), 4, "{}", told.stderr);
+    // One or two of the level's four tasks while it lasted, three after it, and who died while that was seen.
+    assert!((4..=7).contains(&killed.len()), "{}", told.stderr);
     assert!(killed.iter().all(|event| event["how"]["signal"] == 9), "{killed:?}");
     let started = told.all("process_found").filter(is_worker).filter(|event| event["replacement"] == true);
-    assert_eq!(started.count(), 4, "{}", told.stderr);
-    let levels = told.object["levels"].as_array().unwrap().iter();
-    let fourth = levels.filter(|level| level["concurrency"] == 4);
-    let broke: Vec<bool> = fourth.map(|attempt| !attempt["broke"].is_null()).collect();
-    assert_eq!(broke, [true, false, false], "{}", told.stderr);
+    assert!(started.count().abs_diff(killed.len()) <= 1, "{}", told.stderr);
+    assert!(told.level(7).is_empty(), "nothing is tried beyond the level at which the first worker died");
 }
 
 #[test]

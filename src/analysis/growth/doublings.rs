@@ -37,6 +37,9 @@ pub(super) const STEADY: std::ops::RangeInclusive<f64> = 0.6..=1.7;
 /// No half of a doubling grows by less than this share of the whole.
 const PAUSE: f64 = 0.3;
 
+/// So small a share of all tasks without growth is a step, and no pause.
+const STEP: f64 = 0.1;
+
 /// Growth of less than this in the last doubling is within what allocators do, in MB.
 const LEAST_MB: f64 = 2.0;
 
@@ -205,15 +208,27 @@ impl Judge {
     /// The last doubling grows as the one before it did, without a pause, and up to its end.
     fn steady(&self) -> bool {
         let least = PAUSE * self.line.slope;
-        let parts = (0..4).all(|half| self.halves.rate(half + 1, half).is_some_and(|rate| rate >= least));
+        let parts = (0..4).all(|half| self.without_pause(half, least));
         self.early > 0.0 && STEADY.contains(&(self.late / self.early)) && parts && self.goes_on(least)
+    }
+
+    /// Growth goes on from the floor of the half before to that of `half`. Floors that lie side by side at the edge of
+    /// both say nothing: heaps that are collected rise in steps.
+    fn without_pause(&self, half: usize, least: f64) -> bool {
+        let floors = self.halves.floors[half + 1].zip(self.halves.floors[half]);
+        floors.is_some_and(|(from, to)| self.is_step(from, to) || (to.mb - from.mb) / (to.at - from.at) >= least)
     }
 
     /// Growth has not ended within the last half of a doubling.
     fn goes_on(&self, least: f64) -> bool {
         let Some(floor) = self.halves.floors[0] else { return false };
-        let (run, rise) = (self.halves.last.at - floor.at, self.halves.last.mb - floor.mb);
-        run < 0.1 * self.tasks || rise / run >= least
+        let last = self.halves.last;
+        self.is_step(floor, last) || (last.mb - floor.mb) / (last.at - floor.at) >= least
+    }
+
+    /// Too few tasks lie between `from` and `to` for a pause.
+    fn is_step(&self, from: Point, to: Point) -> bool {
+        to.at - from.at < STEP * self.tasks
     }
 
     /// Why steady growth is a leak, and whether more tasks could still show otherwise.
