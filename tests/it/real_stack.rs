@@ -9,7 +9,7 @@
 //! | uvicorn's children invisible, a test runner and an editor watched | `the_tree_is_the_right_one` |
 //! | a model, a cache, a late free called leaks | `memory_that_comes_down_late_…`; `faults.rs`: `a_harmless_look_alike_passes` |
 //! | a refused submission skipped, the limit wrong | `a_service_that_refuses_the_third_task_holds_two` |
-//! | restarts unmentioned, a killed worker without a cause | `a_worker_that_is_restarted_…`, `a_killed_worker_…` |
+//! | restarts unmentioned, a killed worker without a cause | `a_worker_that_dies_…`, `a_killed_worker_…` |
 //! | times rounded up to 2 s, a batch's delta on each task | `targets.rs`: `polling_backs_off_…`; `delta_shared` below |
 //! | short peaks missed | the work-horse's peak; `sampler.rs`: `a_short_peak_is_seen_while_busy` |
 //! | a hung job and the innocent one behind it: the same words | `a_hung_task_is_told_from_the_one_behind_it` |
