@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -101,8 +102,13 @@ impl Embedded {
         }
     }
 
+    /// Says that this process runs the highwater program, whatever the name of its file.
+    pub fn is_this_program() {
+        IS_THIS_PROGRAM.store(true, Ordering::Relaxed);
+    }
+
     /// The path of the highwater program: the variable `HIGHWATER_BIN`; or this
-    /// program, if that is its name; or, in a test or an example, the one
+    /// program, if it is one ([`Embedded::is_this_program`]); or, in a test or an example, the one
     /// that cargo built with it.
     ///
     /// # Errors
@@ -113,6 +119,9 @@ impl Embedded {
         }
         let this = std::env::current_exe()
             .map_err(|error| Error::new("cannot find this program's own file").source(error))?;
+        if IS_THIS_PROGRAM.load(Ordering::Relaxed) {
+            return Ok(this);
+        }
         beside(&this).filter(|program| program.is_file()).ok_or_else(|| {
             Error::new("cannot find the `highwater` program that holds the embedded service")
                 .hint("build it with `cargo build`, or name it in the variable HIGHWATER_BIN")
@@ -141,18 +150,17 @@ impl Embedded {
     }
 }
 
+static IS_THIS_PROGRAM: AtomicBool = AtomicBool::new(false);
+
 impl Drop for Embedded {
     fn drop(&mut self) {
         stop(&mut self.supervisor);
     }
 }
 
-/// The highwater program that belongs to the program `this`.
+/// The highwater program that cargo built with the test or example `this`.
 fn beside(this: &Path) -> Option<PathBuf> {
     let name = format!("highwater{}", std::env::consts::EXE_SUFFIX);
-    if this.file_name()? == name.as_str() {
-        return Some(this.to_path_buf());
-    }
     let folder = this.parent()?;
     // Tests are in target/PROFILE/deps, examples in target/PROFILE/examples.
     matches!(folder.file_name()?.to_str()?, "deps" | "examples").then(|| folder.with_file_name(name))
@@ -203,9 +211,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_this_one_or_the_one_that_cargo_built_beside_it() {
+    fn the_program_of_a_test_is_the_one_that_cargo_built_beside_it() {
         let of = |this: &str| beside(Path::new(this));
-        assert_eq!(of("/usr/bin/highwater"), Some(PathBuf::from("/usr/bin/highwater")));
         assert_eq!(of("/t/debug/deps/leak-0a1b"), Some(PathBuf::from("/t/debug/highwater")));
         assert_eq!(of("/t/release/examples/gate"), Some(PathBuf::from("/t/release/highwater")));
         assert_eq!(of("/opt/bin/other"), None);

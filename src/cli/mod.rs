@@ -35,6 +35,8 @@ use output::{failure, lost, say_error, say_json};
 /// Parses the arguments, runs the command, and returns the exit code:
 /// 0 pass, 1 fail, 2 inconclusive, 3 could not run, 130 interrupted.
 pub fn main() -> ExitCode {
+    #[cfg(feature = "demo")]
+    crate::demo::Embedded::is_this_program();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
