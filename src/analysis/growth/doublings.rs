@@ -216,7 +216,9 @@ impl Judge {
     /// both say nothing: heaps that are collected rise in steps.
     fn without_pause(&self, half: usize, least: f64) -> bool {
         let floors = self.halves.floors[half + 1].zip(self.halves.floors[half]);
-        floors.is_some_and(|(from, to)| self.is_step(from, to) || (to.mb - from.mb) / (to.at - from.at) >= least)
+        floors.is_some_and(|(from, to)| {
+            self.is_step(from, to) || (to.mb - from.mb) / (to.at - from.at) >= least
+        })
     }
 
     /// Growth has not ended within the last half of a doubling.
