@@ -77,7 +77,7 @@ fn tables(directory: &Path) -> Result<Vec<RunFigures>> {
 
 /// The figures of a table. If it does not name the inputs, those of two tables are taken as different.
 fn of_table(file: &Path) -> Result<RunFigures> {
-    let series = readings::read(file, &readings::Wanted::default())?.only(file)?;
+    let series = readings::read(file, &readings::Selection::default())?.only(file)?;
     let private = readings::is_private(&series.column);
     let task = |(index, mb): (usize, &f64)| TaskFigures {
         input: series.inputs.get(index).cloned().unwrap_or_else(|| format!("{} {index}", file.display())),

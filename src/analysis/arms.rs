@@ -1,9 +1,9 @@
 //! Is something kept for each task, or for each input that was never sent before? Pure.
 
-use super::compare::Rate;
+use super::change::Rate;
 use super::growth::{Answer, Growth};
 use super::leak_tasks::LeakTasks;
-use super::note::Note;
+use super::note::{Arms, Kept, Note};
 use super::student;
 use crate::record::RunData;
 
@@ -12,24 +12,6 @@ const NOTHING_MB: f64 = 25.0 / 1024.0;
 
 /// Chance of an error at each end of an interval.
 const ERROR: f64 = 0.01;
-
-/// Growth of memory on the two arms of the leak check.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Arms {
-    /// MB for each task that sent an input again.
-    pub known: Rate,
-    /// MB for each task that sent a new one.
-    pub new: Rate,
-}
-
-/// What is kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kept {
-    /// Something for each new input, and at most half as much for one sent before.
-    NewInput(Arms),
-    /// Something for each task, whatever it sends.
-    EveryTask(Arms),
-}
 
 impl Kept {
     /// Which of them the readings show; none where they show neither, or only one arm was tried.

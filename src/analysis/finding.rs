@@ -1,9 +1,8 @@
 //! What a criterion found, as data: the figures and the reason behind its verdict.
 
-use super::compare::{Change, ChangeReason};
+use super::change::{Change, ChangeReason, Rate};
 use super::growth::Growth;
-use super::probe::ProbeEvidence;
-use crate::record::{CriterionId, ExitKind, Limit, RoleSampling, Verdict};
+use crate::record::{Condition, CriterionId, ExitKind, Limit, RoleSampling, Verdict};
 
 /// The answer to one criterion.
 #[derive(Debug, Clone, PartialEq)]
@@ -345,6 +344,43 @@ pub enum WorkerChange {
         /// The other's process id.
         pid: u32,
     },
+}
+
+/// Why a probe was answered as it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProbeEvidence {
+    /// Under which condition.
+    pub condition: Condition,
+    /// Readings.
+    pub steps: usize,
+    /// What they say.
+    pub found: ProbeFound,
+}
+
+/// What the readings under one condition say; rates are per task, per second for `pause`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProbeFound {
+    /// These grow.
+    Leaks(Vec<(Watched, Rate)>),
+    /// There are too few readings, or gaps between them.
+    TooFew,
+    /// Memory is flat, or comes down.
+    Clean(Rate),
+    /// Growth of memory is not known well enough.
+    Open(Rate),
+}
+
+/// What is watched under a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// Private memory (RSS where that is not read), in MB.
+    Memory,
+    /// Shared or mapped memory, in MB.
+    Shared,
+    /// Open file descriptors.
+    Descriptors,
+    /// Threads.
+    Threads,
 }
 
 /// Growth of a soak by task and by hour.

@@ -7,7 +7,7 @@ use super::facts::LevelFacts;
 use super::in_flight;
 use super::level::{LevelVerdict, judge_level};
 use super::note::Note;
-use super::search::{Picture, Spent, Trial, TrialOutcome, picture};
+use super::search::{Standings, Spent, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};
 use crate::plan::RampPlan;
 use crate::record::{
@@ -258,7 +258,7 @@ fn first_broken(levels: &[Level], concurrency: u32) -> Option<Clause> {
     levels.iter().filter(|level| level.concurrency == concurrency).find_map(|level| level.broke.clone())
 }
 
-fn no_limit(run: &RunData, plan: &RampPlan, picture: &Picture, ended: Option<Option<CutShort>>) -> Limit {
+fn no_limit(run: &RunData, plan: &RampPlan, picture: &Standings, ended: Option<Option<CutShort>>) -> Limit {
     let at_least = picture.held;
     let any = |wanted: fn(&Event) -> bool| run.events.iter().any(|record| wanted(&record.event));
     let started = any(|event| matches!(event, Event::PhaseStarted { phase: Phase::Concurrency, .. }));

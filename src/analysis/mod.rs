@@ -10,6 +10,7 @@ mod attempt;
 mod attribution;
 mod block_points;
 mod by_input;
+mod change;
 mod children;
 mod clauses;
 mod compare;
@@ -49,20 +50,21 @@ pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use arms::{Arms, Kept};
 pub use attempt::{Attempt, attempts};
 pub use attribution::{
     Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed, attributed_roles,
 };
 pub use by_input::InputRate;
+pub use change::{
+    Change, ChangeReason, Difference, JudgedChange, Method, More, Rate, Side, Signal,
+};
 pub use compare::{
-    Beside, Change, ChangeReason, Comparison, Difference, JudgedChange, Method, More, Rate, Side, Signal,
-    SignalComparison, baseline_comparison, compare, could_decide, run_figures,
+    Beside, Comparison, SignalComparison, baseline_comparison, compare, could_decide, run_figures,
 };
 pub use facts::{LevelFacts, ProcessEnd};
 pub use finding::{
-    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, RtfStanding,
-    SamplingFound, SoakRates, Succeeded, Unit, WorkerChange,
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, ProbeEvidence, ProbeFound,
+    RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
 pub use full_load::full_load;
 pub use growth::{
@@ -76,8 +78,8 @@ pub use leak_tasks::{LeakReadings, LeakTasks};
 pub use level::{LevelVerdict, judge_level};
 pub(crate) use limit::level;
 pub use limit::{Level, levels, spent, throughputs, trials};
-pub use note::{Interruption, LateFree, Note};
-pub use probe::{ConditionGrowth, ProbeEvidence, ProbeFound, Watched, conditions};
+pub use note::{Arms, Interruption, Kept, LateFree, Note};
+pub use probe::{ConditionGrowth, conditions};
 pub(crate) use resources::open_resources;
 pub(crate) use role_growth::open_roles;
 pub use scalability::{NoFit, Peak, Scalability, scalability};

@@ -1,6 +1,6 @@
 //! What a reader must know of a run besides its criteria, as data.
 
-use super::arms::Kept;
+use super::change::Rate;
 use crate::record::{CutShort, Damage, Phase, Warning};
 
 /// An observation that is no verdict.
@@ -151,4 +151,22 @@ pub enum Interruption {
         /// Their `test_id`s.
         in_flight: Vec<String>,
     },
+}
+
+/// Growth of memory on the two arms of the leak check.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Arms {
+    /// MB for each task that sent an input again.
+    pub known: Rate,
+    /// MB for each task that sent a new one.
+    pub new: Rate,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kept {
+    /// Something for each new input, and at most half as much for one sent before.
+    NewInput(Arms),
+    /// Something for each task, whatever it sends.
+    EveryTask(Arms),
 }

@@ -9,8 +9,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::compare::{Rate, growth_of};
-use super::finding::{Evidence, Finding, Unit};
+use super::change::Rate;
+use super::compare::growth_of;
+use super::finding::{Evidence, Finding, ProbeEvidence, ProbeFound, Unit, Watched};
 use super::growth::{RUNTIME_RISE_MB, is_runtime};
 use super::retained::private_series;
 use super::runtime::is_counted;
@@ -40,43 +41,6 @@ pub struct ConditionGrowth {
     #[serde(serialize_with = "as_sentence")]
     #[schemars(with = "String")]
     pub detail: ProbeEvidence,
-}
-
-/// Why a probe was answered as it was.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProbeEvidence {
-    /// Under which condition.
-    pub condition: Condition,
-    /// Readings.
-    pub steps: usize,
-    /// What they say.
-    pub found: ProbeFound,
-}
-
-/// What the readings under one condition say; rates are per task, per second for `pause`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ProbeFound {
-    /// These grow.
-    Leaks(Vec<(Watched, Rate)>),
-    /// There are too few readings, or gaps between them.
-    TooFew,
-    /// Memory is flat, or comes down.
-    Clean(Rate),
-    /// Growth of memory is not known well enough.
-    Open(Rate),
-}
-
-/// What is watched under a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watched {
-    /// Private memory (RSS where that is not read), in MB.
-    Memory,
-    /// Shared or mapped memory, in MB.
-    Shared,
-    /// Open file descriptors.
-    Descriptors,
-    /// Threads.
-    Threads,
 }
 
 /// What is looked at under a condition: the readings (absent where one is), the least growth per task and the

@@ -31,7 +31,7 @@ pub struct Soak {
     pub seconds: f64,
     /// Time from submission to result of those that succeeded.
     pub latency: Option<Summary>,
-    /// The rounds, each with the floor and the peak of the worker tree's private memory.
+    /// The rounds, each with the floor and the peak of the worker tree's private memory, by one figure for all.
     pub rounds: Vec<SoakRound>,
     /// Growth of the floors, in MB per task.
     pub mb_per_task: Option<f64>,
@@ -99,6 +99,7 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
         .collect();
     let mut tasks = run.soaked.clone();
     run.tasks.iter().filter(|task| task.phase == Some(Phase::Soak)).for_each(|task| tasks.add(task));
+    let rounds = SoakRound::by_one_figure(&rounds);
     // The first round is the warm-up: models load, pools fill.
     let judged: Vec<SoakRound> =
         rounds.iter().skip(1).filter(|round| round.floor_mb.is_some()).copied().collect();
@@ -201,6 +202,7 @@ mod tests {
                 seconds: 30.0 * f64::from(round),
                 floor_mb: Some(floor(round)),
                 peak_mb: Some(floor(round) + 50.0),
+                ..SoakRound::default()
             }));
         }
         let mut plan = Plan::default();
@@ -217,6 +219,36 @@ mod tests {
         // 1250 MB at the last peak, 1200 more to the cap.
         assert!((leak.hours_to_cap.unwrap() - 1.0).abs() < 1e-6);
         assert_eq!((leak.tasks, leak.failed, leak.concurrency), (240, 0, 4));
+    }
+
+    /// A worker of 600 MB that forks for every task: the sum counts its pages again in every child, of which there are
+    /// more from round to round as the load rises; the leak check counts them once.
+    #[test]
+    fn a_forking_worker_is_judged_by_the_figure_of_the_leak_check() {
+        let soaked = |with_pss: bool| {
+            let mut events = vec![Event::PhaseStarted { phase: Phase::Soak, tasks: None }];
+            events.extend((1..=60).map(|round| {
+                let sum = 600.0 * (1.0 + f64::from(round) / 30.0);
+                let tree = (with_pss || round == 3).then_some(605.0);
+                Event::SoakRound(SoakRound {
+                    round,
+                    tasks: 4 * round,
+                    seconds: 30.0 * f64::from(round),
+                    floor_mb: Some(sum),
+                    peak_mb: Some(sum + 600.0),
+                    floor_pss_anon_mb: tree,
+                    peak_pss_anon_mb: tree,
+                })
+            }));
+            let mut plan = Plan::default();
+            plan.soak.cap_mb = 700.0;
+            soak(&run(Vec::new(), events), &plan).unwrap()
+        };
+        let clean = soaked(true);
+        assert_eq!((clean.verdict, clean.peak_mb, clean.over_cap_s), (Verdict::Pass, Some(605.0), None));
+        assert_eq!(clean.rounds[9].floor_mb, Some(605.0));
+        // A single reading by the other figure is no round of the same series.
+        assert_eq!(soaked(false).verdict, Verdict::Fail);
     }
 
     #[test]
@@ -283,6 +315,7 @@ mod tests {
                     seconds: now,
                     floor_mb,
                     peak_mb: floor_mb,
+                    ..SoakRound::default()
                 }));
             }
         }

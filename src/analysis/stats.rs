@@ -1,5 +1,7 @@
 //! The few statistics that the tables show.
 
+use statrs::distribution::{DiscreteCDF, Hypergeometric};
+
 use crate::record::Times;
 
 /// Smallest, median, 95th percentile and largest of some figures, in their unit.
@@ -71,16 +73,10 @@ pub fn percentile(sorted: &[f64], p: f64) -> Option<f64> {
 /// from Contingency Tables", 1922): the tail of the hypergeometric distribution.
 pub(crate) fn fisher_more(first: (u32, u32), second: (u32, u32)) -> f64 {
     let (failed, all) = (first.0 + second.0, first.1 + second.1);
-    let most = failed.min(first.1);
-    let total = ln_choose(all, first.1);
-    let term = |k: u32| (ln_choose(failed, k) + ln_choose(all - failed, first.1 - k) - total).exp();
-    // A group cannot hold more good tasks than there are.
-    let least = (first.1 + failed).saturating_sub(all);
-    (first.0.max(least)..=most).map(term).sum::<f64>().min(1.0)
-}
-
-fn ln_choose(n: u32, k: u32) -> f64 {
-    (1..=k).map(|i| (f64::from(n - k + i) / f64::from(i)).ln()).sum()
+    // As many as were seen, or more: more than one less.
+    let Some(fewer) = first.0.checked_sub(1) else { return 1.0 };
+    let drawn = Hypergeometric::new(all.into(), failed.into(), first.1.into());
+    drawn.map_or(1.0, |drawn| drawn.sf(fewer.into()).min(1.0))
 }
 
 /// The 95 % interval of a share of which `good` of `all` were seen: (low, high).

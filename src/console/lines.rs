@@ -54,13 +54,14 @@ pub(super) fn of_event(event: &Event, run: &RunData, plan: &Plan, results: &Path
         }
         Event::SoakRound(round) => {
             let mb = |value: Option<f64>| value.map_or("–".to_string(), |mb| format!("{mb:.1}"));
+            let (floor, peak) = round.best();
             vec![format!(
                 "  round {:>2}  {:>5} tasks  {:>6.0} s  floor {} MB  peak {} MB",
                 round.round,
                 round.tasks,
                 round.seconds,
-                mb(round.floor_mb),
-                mb(round.peak_mb)
+                mb(floor),
+                mb(peak)
             )]
         }
         Event::BlockEnded(reading) => vec![block(reading, run, plan)],

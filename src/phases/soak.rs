@@ -11,7 +11,7 @@ use crate::analysis::{RoundStart, round_over, soak_over};
 use crate::error::Result;
 use crate::generator::Generator;
 use crate::plan::SoakPlan;
-use crate::record::{CutShort, Event, Phase, SoakRound};
+use crate::record::{CutShort, Event, Footprint, Phase, SoakRound};
 use crate::resume::Earlier;
 use crate::units::round;
 
@@ -142,52 +142,111 @@ async fn generated(rig: &Rig, generator: &Generator) -> Result<Option<CutShort>>
     }
 }
 
+/// Reading the PSS stalls the worker: this share of the soak's time is the most that it takes.
+const PSS_SHARE: f64 = 0.05;
+
+/// Whether the next reading is to have the PSS. It is the figure of the leak check, and differs from the sum of private
+/// memory where the tree has several processes.
+#[derive(Debug, Clone, Copy, Default)]
+struct PssTurns {
+    /// True once the tree had several processes.
+    several: bool,
+    /// Not before this moment, in seconds since the soak began.
+    next_s: f64,
+}
+
+impl PssTurns {
+    fn due(self, now_s: f64) -> bool {
+        self.several && now_s >= self.next_s
+    }
+
+    /// A reading was taken from `from_s` to `until_s`. Returns true if it is to be repeated with the PSS: it is the
+    /// first of several processes.
+    fn read(&mut self, held: &Footprint, with_pss: bool, from_s: f64, until_s: f64) -> bool {
+        let first = !self.several && held.processes.is_some_and(|processes| processes > 1);
+        self.several |= first;
+        if with_pss {
+            self.next_s = until_s + (until_s - from_s) * (1.0 / PSS_SHARE - 1.0);
+        }
+        first
+    }
+}
+
 /// The current round.
 struct Present {
-    round: u32,
     start: RoundStart,
-    floor_mb: Option<f64>,
-    peak_mb: Option<f64>,
+    saw: SoakRound,
+    pss: PssTurns,
+    clock: Instant,
     own: OwnWatch,
 }
 
 impl Present {
     fn new(round: u32, start: RoundStart) -> Present {
-        Present { round, start, floor_mb: None, peak_mb: None, own: OwnWatch::start() }
+        let saw = SoakRound { round, ..SoakRound::default() };
+        Present { start, saw, pss: PssTurns::default(), clock: Instant::now(), own: OwnWatch::start() }
     }
 
-    /// Reads private memory if possible, since RSS counts shared pages in every process.
+    /// Reads the worker's memory, with the PSS where its turn has come.
     async fn look(&mut self, rig: &Rig) -> Result<()> {
-        let held = rig.memory.footprint(false).await?;
-        if let Some(mb) = held.and_then(|held| held.private_mb.or(held.rss_mb)) {
-            self.floor_mb = Some(self.floor_mb.map_or(mb, |floor| floor.min(mb)));
-            self.peak_mb = Some(self.peak_mb.map_or(mb, |peak| peak.max(mb)));
+        let mut with_pss = self.pss.due(self.clock.elapsed().as_secs_f64());
+        loop {
+            let from_s = self.clock.elapsed().as_secs_f64();
+            let Some(held) = rig.memory.footprint(with_pss).await? else { return Ok(()) };
+            self.saw.saw(&held);
+            if !self.pss.read(&held, with_pss, from_s, self.clock.elapsed().as_secs_f64()) {
+                return Ok(());
+            }
+            with_pss = true;
         }
-        Ok(())
     }
 
     /// Why the soak ends, if memory is above `cap_mb`; 0 is no cap.
     fn over_cap(&self, cap_mb: f64) -> Option<CutShort> {
-        let peak_mb = self.peak_mb.filter(|peak| cap_mb > 0.0 && *peak > cap_mb)?;
+        let peak_mb = self.saw.best().1.filter(|peak| cap_mb > 0.0 && *peak > cap_mb)?;
         Some(CutShort::CapReached { peak_mb, cap_mb })
     }
 
     /// Records the round and begins the next one.
     async fn end(mut self, rig: &Rig, tasks: u32, seconds: f64) -> Result<Present> {
-        if self.floor_mb.is_none() {
+        if self.pss.several && self.saw.floor_pss_anon_mb.is_none() {
+            // No turn came in this round: its floor is compared with those of the others.
+            self.pss.next_s = 0.0;
+        }
+        if self.saw.floor_mb.is_none() || self.pss.several && self.saw.floor_pss_anon_mb.is_none() {
             self.look(rig).await?;
         }
         let figure = |value: Option<f64>| value.map(|value| round(value, 2));
         rig.recorder.event(Event::OwnLoad(self.own.end())).await?;
         rig.recorder
             .event(Event::SoakRound(SoakRound {
-                round: self.round,
                 tasks,
                 seconds: round(seconds, 2),
-                floor_mb: figure(self.floor_mb),
-                peak_mb: figure(self.peak_mb),
+                floor_mb: figure(self.saw.floor_mb),
+                peak_mb: figure(self.saw.peak_mb),
+                floor_pss_anon_mb: figure(self.saw.floor_pss_anon_mb),
+                peak_pss_anon_mb: figure(self.saw.peak_pss_anon_mb),
+                ..self.saw
             }))
             .await?;
-        Ok(Present::new(self.round + 1, RoundStart { tasks, seconds }))
+        let next = Present::new(self.saw.round + 1, RoundStart { tasks, seconds });
+        Ok(Present { pss: self.pss, clock: self.clock, ..next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pss_is_read_of_several_processes_and_takes_a_twentieth_of_the_time_at_most() {
+        let of = |processes| Footprint { processes: Some(processes), ..Footprint::default() };
+        let mut turns = PssTurns::default();
+        assert!(!turns.due(0.0));
+        assert!(!turns.read(&of(1), false, 0.0, 0.001) && !turns.due(0.5));
+        assert!(turns.read(&of(2), false, 0.5, 0.501), "the first child is read again, with PSS");
+        assert!(!turns.read(&of(2), true, 0.501, 0.551));
+        assert!(!turns.due(1.0) && !turns.due(1.5) && turns.due(1.502), "50 ms in 1000");
+        assert!(!turns.read(&of(1), true, 1.502, 1.503) && turns.due(2.0), "between two children, too");
     }
 }

@@ -53,6 +53,8 @@ pub use generator::LoadPlan;
 pub use layer::layer;
 pub use leak::LeakPlan;
 pub use load::{DEFAULT_FILE, Loaded, load, load_with_origin};
+#[cfg(feature = "cli")]
+pub(crate) use page::help_of_set;
 pub use page::page;
 pub use preset::Preset;
 pub use process::{Count, GroupPlan, MetricsPlan, ProcessPlan, PrometheusPlan, RqPlan};

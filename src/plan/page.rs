@@ -49,6 +49,27 @@ pub fn page() -> String {
     text
 }
 
+/// The help of `--set`: the keys, a line for each table.
+#[cfg(feature = "cli")]
+pub(crate) fn help_of_set() -> String {
+    let mut text = "Sets any key of the configuration, e.g. `--set settle.max_s=20`. The keys:\n".to_string();
+    let mut table = None;
+    for key in keys() {
+        let (name, front) = key.path.split_last().map_or(("", &key.path[..]), |(name, front)| (name, front));
+        let name = name.replace('*', "NAME");
+        if table == Some(front) {
+            let _ = write!(text, ", {name}");
+        } else if front.is_empty() {
+            let _ = write!(text, "\n{name}");
+        } else {
+            let _ = write!(text, "\n{}.: {name}", front.join(".").replace('*', "ROLE"));
+        }
+        table = Some(front);
+    }
+    text.push_str("\n\n`highwater init` writes a file with all of them, their meanings and their defaults.");
+    text
+}
+
 fn section(text: &mut String, title: &str, meaning: &str, table: &[String], defaults: &[Value]) {
     let inside = |key: &&Key| {
         let path = &key.path[..key.path.len() - 1];
@@ -115,6 +136,17 @@ mod tests {
     #[ignore = "writes docs/src/configuration.md"]
     fn write_the_page() {
         std::fs::write(path(), page()).unwrap();
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn every_key_is_in_the_help() {
+        let help = help_of_set();
+        for key in keys() {
+            let name = key.path.last().map_or(String::new(), |name| name.replace('*', "NAME"));
+            assert!(help.split(['\n', ' ', ',']).any(|word| word == name), "{name} is not in\n{help}");
+        }
+        assert!(help.contains("\nleak.: enabled, repeats, max_repeats,"), "{help}");
     }
 
     #[test]

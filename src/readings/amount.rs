@@ -4,7 +4,7 @@ use crate::units::MB;
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum MemoryUnit {
     /// Bytes.
     Bytes,
     /// 1,024 bytes.
@@ -19,43 +19,43 @@ pub enum Unit {
     Pages,
 }
 
-impl Unit {
+impl MemoryUnit {
     /// The factor to megabytes of 1,048,576 bytes.
     pub fn to_mb(self) -> f64 {
         match self {
-            Unit::Bytes => 1.0 / MB,
-            Unit::Kilobytes => 1024.0 / MB,
-            Unit::Megabytes => 1.0,
-            Unit::Gigabytes => 1024.0,
-            Unit::Terabytes => MB,
-            Unit::Pages => 4096.0 / MB,
+            MemoryUnit::Bytes => 1.0 / MB,
+            MemoryUnit::Kilobytes => 1024.0 / MB,
+            MemoryUnit::Megabytes => 1.0,
+            MemoryUnit::Gigabytes => 1024.0,
+            MemoryUnit::Terabytes => MB,
+            MemoryUnit::Pages => 4096.0 / MB,
         }
     }
 
     /// The unit in words, in the plural.
     pub fn name(self) -> &'static str {
         match self {
-            Unit::Bytes => "bytes",
-            Unit::Kilobytes => "kilobytes",
-            Unit::Megabytes => "megabytes",
-            Unit::Gigabytes => "gigabytes",
-            Unit::Terabytes => "terabytes",
-            Unit::Pages => "pages of 4 kB",
+            MemoryUnit::Bytes => "bytes",
+            MemoryUnit::Kilobytes => "kilobytes",
+            MemoryUnit::Megabytes => "megabytes",
+            MemoryUnit::Gigabytes => "gigabytes",
+            MemoryUnit::Terabytes => "terabytes",
+            MemoryUnit::Pages => "pages of 4 kB",
         }
     }
 
     /// The unit that `word` stands for: `kB`, `KiB`, `Ki`, `k` and `ko` are the same.
     ///
     /// `MB` is 1,048,576 bytes here, as `top`, `ps` and psutil scripts mean it.
-    pub fn named(word: &str) -> Option<Unit> {
+    pub fn named(word: &str) -> Option<MemoryUnit> {
         let word = word.trim_end_matches('.').to_lowercase();
         Some(match word.as_str() {
-            "b" | "o" | "byte" | "bytes" | "octets" => Unit::Bytes,
-            "k" | "kb" | "kib" | "ki" | "ko" | "kio" | "kbytes" | "kilobyte" | "kilobytes" => Unit::Kilobytes,
-            "m" | "mb" | "mib" | "mi" | "mo" | "mio" | "mbytes" | "megabyte" | "megabytes" => Unit::Megabytes,
-            "g" | "gb" | "gib" | "gi" | "go" | "gio" | "gbytes" | "gigabyte" | "gigabytes" => Unit::Gigabytes,
-            "t" | "tb" | "tib" | "ti" | "to" | "tio" => Unit::Terabytes,
-            "pages" => Unit::Pages,
+            "b" | "o" | "byte" | "bytes" | "octets" => MemoryUnit::Bytes,
+            "k" | "kb" | "kib" | "ki" | "ko" | "kio" | "kbytes" | "kilobyte" | "kilobytes" => MemoryUnit::Kilobytes,
+            "m" | "mb" | "mib" | "mi" | "mo" | "mio" | "mbytes" | "megabyte" | "megabytes" => MemoryUnit::Megabytes,
+            "g" | "gb" | "gib" | "gi" | "go" | "gio" | "gbytes" | "gigabyte" | "gigabytes" => MemoryUnit::Gigabytes,
+            "t" | "tb" | "tib" | "ti" | "to" | "tio" => MemoryUnit::Terabytes,
+            "pages" => MemoryUnit::Pages,
             _ => return None,
         })
     }
@@ -77,7 +77,7 @@ pub(super) enum Cell {
     /// Nothing, or a sign for nothing (`-`, `null`, `NaN`, `[N/A]`).
     Empty,
     /// A figure, with its unit where the cell says it.
-    Amount(f64, Option<Unit>),
+    Amount(f64, Option<MemoryUnit>),
     /// A share.
     Percent,
     /// Something else.
@@ -98,7 +98,7 @@ pub(super) fn read(cell: &str, decimal: Decimal) -> Cell {
     match (unit, limit) {
         ("", None) => Cell::Amount(figure, None),
         ("%", _) => Cell::Percent,
-        (unit, _) => Unit::named(unit).map_or(Cell::Text, |unit| Cell::Amount(figure, Some(unit))),
+        (unit, _) => MemoryUnit::named(unit).map_or(Cell::Text, |unit| Cell::Amount(figure, Some(unit))),
     }
 }
 
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn amounts_are_read_with_their_unit() {
-        use Unit::{Bytes, Gigabytes, Kilobytes, Megabytes};
+        use MemoryUnit::{Bytes, Gigabytes, Kilobytes, Megabytes};
         for (cell, figure, unit) in [
             ("36.2MiB / 23.5GiB", 36.2, Some(Megabytes)),
             ("36.2MiB/23.5GiB", 36.2, Some(Megabytes)),

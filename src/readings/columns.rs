@@ -1,6 +1,6 @@
 //! What the name of a column says: which memory it holds, in which unit, or when, and of whom. Pure.
 
-use super::amount::Unit;
+use super::amount::MemoryUnit;
 
 /// What a column holds, from the best to judge to the worst that will do.
 ///
@@ -179,11 +179,11 @@ pub(super) fn is_kilobytes(name: &str) -> bool {
 }
 
 /// The unit of a column's figures, if its name says it.
-pub(super) fn unit(name: &str) -> Option<Unit> {
+pub(super) fn unit(name: &str) -> Option<MemoryUnit> {
     words(name).iter().rev().find_map(|word| match word.as_str() {
         // `t` is a time, and `b` and `o` are names.
         "t" | "b" | "o" | "to" | "go" | "mi" | "ki" | "gi" | "ti" => None,
-        word => Unit::named(word),
+        word => MemoryUnit::named(word),
     })
 }
 
@@ -192,7 +192,7 @@ pub(super) fn unit(name: &str) -> Option<Unit> {
 /// A process holds between a megabyte and a terabyte: its size is above four
 /// million in bytes, and from some thousands on in kilobytes. What `ps` and
 /// `/proc` print (`whole_kb`: its name is theirs) is kilobytes at any size, if it is whole.
-pub(super) fn guessed(figures: &[f64], whole_kb: bool) -> Unit {
+pub(super) fn guessed(figures: &[f64], whole_kb: bool) -> MemoryUnit {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
@@ -200,11 +200,11 @@ pub(super) fn guessed(figures: &[f64], whole_kb: bool) -> Unit {
     // Pages have 4 kB: so has every resident size, and no other whole number in a row of eight.
     let paged = figures.len() >= 8 && figures.iter().all(|figure| figure % 4.0 == 0.0) && median >= 1_000.0;
     if median >= 4e6 {
-        Unit::Bytes
+        MemoryUnit::Bytes
     } else if median >= 20_000.0 || (whole && (whole_kb || paged)) {
-        Unit::Kilobytes
+        MemoryUnit::Kilobytes
     } else {
-        Unit::Megabytes
+        MemoryUnit::Megabytes
     }
 }
 
@@ -430,22 +430,22 @@ mod tests {
 
     #[test]
     fn names_say_the_unit() {
-        assert_eq!(unit("rss_mb"), Some(Unit::Megabytes));
-        assert_eq!(unit("anon_kb"), Some(Unit::Kilobytes));
-        assert_eq!(unit("rss (bytes)"), Some(Unit::Bytes));
-        assert_eq!(unit("VmRSS_kB"), Some(Unit::Kilobytes));
+        assert_eq!(unit("rss_mb"), Some(MemoryUnit::Megabytes));
+        assert_eq!(unit("anon_kb"), Some(MemoryUnit::Kilobytes));
+        assert_eq!(unit("rss (bytes)"), Some(MemoryUnit::Bytes));
+        assert_eq!(unit("VmRSS_kB"), Some(MemoryUnit::Kilobytes));
         assert_eq!(unit("rss"), None);
     }
 
     #[test]
     fn figures_without_a_unit_are_of_a_size() {
-        assert_eq!(guessed(&[655_674_368.0], false), Unit::Bytes);
-        assert_eq!(guessed(&[640_307.0], false), Unit::Kilobytes);
-        assert_eq!(guessed(&[625.3], false), Unit::Megabytes);
-        assert_eq!(guessed(&[15_272.0], false), Unit::Megabytes);
-        assert_eq!(guessed(&[15_272.0], true), Unit::Kilobytes);
-        assert_eq!(guessed(&[15_272.5], true), Unit::Megabytes);
-        assert_eq!(guessed(&[15_272.0; 8], false), Unit::Kilobytes);
+        assert_eq!(guessed(&[655_674_368.0], false), MemoryUnit::Bytes);
+        assert_eq!(guessed(&[640_307.0], false), MemoryUnit::Kilobytes);
+        assert_eq!(guessed(&[625.3], false), MemoryUnit::Megabytes);
+        assert_eq!(guessed(&[15_272.0], false), MemoryUnit::Megabytes);
+        assert_eq!(guessed(&[15_272.0], true), MemoryUnit::Kilobytes);
+        assert_eq!(guessed(&[15_272.5], true), MemoryUnit::Megabytes);
+        assert_eq!(guessed(&[15_272.0; 8], false), MemoryUnit::Kilobytes);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::journal;
 #[cfg(test)]
 mod tests;
 
-pub use amount::Unit;
+pub use amount::MemoryUnit;
 pub use steps::Steps;
 
 /// The form of the results of a run.
@@ -38,11 +38,11 @@ const LARGEST: u64 = 1 << 29;
 
 /// How to read a recording whose own names do not say.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct Selection {
     /// The column (or the field) that holds the memory, by its name or, where it has none, its number.
     pub column: Option<String>,
     /// The unit of its figures.
-    pub unit: Option<Unit>,
+    pub unit: Option<MemoryUnit>,
     /// The unit that the rate is given per.
     pub per: Option<Per>,
 }
@@ -70,7 +70,7 @@ pub enum Axis {
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recording {
+pub struct MemoryRecording {
     /// What the file is, in words.
     pub form: &'static str,
     /// Its series, never none: one for each process, container or column, and one for the sum of those
@@ -78,7 +78,7 @@ pub struct Recording {
     pub series: Vec<Series>,
 }
 
-impl Recording {
+impl MemoryRecording {
     /// The one series of a recording, or the sum of all that it holds.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ pub struct Series {
     /// The column, or the field, that was judged.
     pub column: String,
     /// The unit of that column in the file.
-    pub unit: Option<Unit>,
+    pub unit: Option<MemoryUnit>,
     /// What a reader should know: rows that were left out, a unit that was guessed.
     pub notes: Vec<String>,
     /// What was sent with each task, where a column (`kind`, `input`, `audio_file`, …) says it; empty otherwise.
@@ -171,17 +171,17 @@ pub fn is_results(path: &Path) -> Result<bool> {
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Data`], with the line
 /// and the column, if it holds no readings.
-pub fn read(path: &Path, wanted: &Wanted) -> Result<Recording> {
+pub fn read(path: &Path, wanted: &Selection) -> Result<MemoryRecording> {
     let bytes = bytes(path)?;
     let name = path.display().to_string();
     if wanted.column.is_none() && results::is_task(&bytes) && path.to_str() != Some("-") {
-        return Ok(Recording { form: RESULTS, series: vec![results::series(path)?] });
+        return Ok(MemoryRecording { form: RESULTS, series: vec![results::series(path)?] });
     }
     of_bytes(&name, &bytes, wanted)
 }
 
 /// The recording in the bytes of a file called `name`.
-fn of_bytes(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Recording> {
+fn of_bytes(name: &str, bytes: &[u8], wanted: &Selection) -> Result<MemoryRecording> {
     let text = text::text(bytes);
     if text.chars().take(4096).filter(|character| *character == '\0').count() > 8 {
         return Err(Error::new(ErrorKind::Data, format!("`{name}` is no text"))

@@ -6,7 +6,7 @@ use super::{Axis, Series};
 use crate::analysis::{LeakReadings, LeakTasks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal;
-use crate::record::{Event, RunData, TaskRecord};
+use crate::record::{Event, RunData, SoakRound, TaskRecord};
 
 /// True if the first line is a task of a results file.
 pub(super) fn is_task(bytes: &[u8]) -> bool {
@@ -20,6 +20,7 @@ fn of_soak(run: &RunData) -> Option<Series> {
         Event::SoakRound(round) => Some(round),
         _ => None,
     });
+    let rounds = SoakRound::by_one_figure(&rounds.collect::<Vec<_>>()).into_iter();
     let (at, after_mb): (Vec<f64>, Vec<f64>) =
         rounds.skip(1).filter_map(|round| Some((f64::from(round.tasks), round.floor_mb?))).unzip();
     (!after_mb.is_empty()).then(|| Series {

@@ -1,6 +1,6 @@
 //! What every form of recording comes to before it is judged: rows of text under named columns. Pure.
 
-use super::amount::Unit;
+use super::amount::MemoryUnit;
 
 /// A recording as rows of text.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,7 +14,7 @@ pub(super) struct Table {
     /// What a reader should know.
     pub(super) notes: Vec<String>,
     /// The unit of figures whose name and cell say none, where the tool has one.
-    pub(super) unit: Option<Unit>,
+    pub(super) unit: Option<MemoryUnit>,
     /// The column that holds memory, where its name does not say it.
     pub(super) memory: Option<usize>,
     /// The column that holds the time, where its name does not say it.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::task::{Phase, TaskRecord};
+use super::phase::Phase;
+use super::task::TaskRecord;
 use super::times::Times;
 
 /// Failed tasks that are kept one by one.

@@ -13,10 +13,11 @@ use super::figures::RunFigures;
 use super::footprint::Footprint;
 use super::level::LevelEnd;
 use super::own::{OwnReading, SoakRound};
+use super::phase::Phase;
 use super::reasons::{CutShort, RampBound, RecoveryProblem, Warning};
 use super::sampling::Sampling;
 use super::seen::ProcessSeen;
-use super::task::{Phase, TaskStatus};
+use super::task::TaskStatus;
 use super::verdict::Judgement;
 
 /// One line of `events_<stamp>.jsonl`: when, and what.

@@ -14,6 +14,7 @@ mod figures;
 mod footprint;
 mod level;
 mod own;
+mod phase;
 mod reasons;
 mod retained;
 mod run;
@@ -38,6 +39,7 @@ pub use level::{
     Tally,
 };
 pub use own::{OwnReading, SoakRound};
+pub use phase::Phase;
 pub(crate) use reasons::as_sentence;
 pub use reasons::{CannotTell, CutShort, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};
 pub use retained::{MemoryFigures, Retained};
@@ -45,6 +47,6 @@ pub use run::{Damage, ResourceRow, RunData};
 pub use sampling::{RoleSampling, Sampling};
 pub use seen::{FIRST_ELSEWHERE, ProcessSeen};
 pub(crate) use task::id_parts;
-pub use task::{Phase, TaskRecord, TaskStatus};
+pub use task::{TaskRecord, TaskStatus};
 pub use times::Times;
 pub use verdict::{Criterion, Judgement, Limit, Verdict};

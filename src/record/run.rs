@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
-use super::task::{Phase, TaskRecord};
+use super::phase::Phase;
+use super::task::TaskRecord;
 
 /// Everything that the files of one run say.
 #[derive(Debug, Clone, Default)]

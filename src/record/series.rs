@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
 use super::run::RunData;
-use super::task::Phase;
+use super::phase::Phase;
 
 impl RunData {
     /// The run with `earlier`, which it went on from, before it.
@@ -127,6 +127,7 @@ mod tests {
                 seconds,
                 floor_mb: floor,
                 peak_mb: floor,
+                ..SoakRound::default()
             }));
         }
         run(tasks, events)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::criterion_id::Condition;
 use super::failure::{Cause, FailureKind, Stage};
 use super::footprint::Footprint;
+use super::phase::Phase;
 use crate::plan::AudioKind;
 
 /// How a task ended.
@@ -18,29 +19,6 @@ pub enum TaskStatus {
     Failed,
     /// No result came within the task's time limit.
     Timeout,
-}
-
-/// The part of a run that a task belongs to, in the order in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// The leak check: one task at a time.
-    Leak,
-    /// The concurrency ramp: a level of tasks at once.
-    Concurrency,
-    /// The soak: one level, held for a time.
-    Soak,
-}
-
-impl Phase {
-    /// The word that stands for the phase in data files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Phase::Leak => "leak",
-            Phase::Concurrency => "concurrency",
-            Phase::Soak => "soak",
-        }
-    }
 }
 
 /// One line of `memory_leak_stress_test_<stamp>.jsonl`.

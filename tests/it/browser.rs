@@ -186,6 +186,7 @@ fn day(plan: &Plan) -> RunData {
             seconds: story.elapsed,
             floor_mb: Some(300.0 + f64::from(round)),
             peak_mb: Some(360.0 + f64::from(round)),
+            ..SoakRound::default()
         }));
     }
     story.phase_ends(Phase::Soak);

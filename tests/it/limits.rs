@@ -330,6 +330,29 @@ fn a_soak_gives_the_leak_verdict_under_load_with_its_rates() {
 
 #[test]
 #[parallel(machine)]
+fn a_soak_of_a_forking_worker_is_judged_by_the_figure_of_the_leak_check() {
+    let place = Place::new(2, 2);
+    let rounds_of = |fault: &str| {
+        let mut command = place.highwater();
+        command.args("soak --demo --json --concurrency 2 --tasks 120 --short short.wav --long long.wav".split(' '));
+        command.arg("--").args(fault.split_whitespace());
+        let (_, lines, stderr) = Running::start(&mut command).ended();
+        let object: Value = serde_json::from_str(lines.last().unwrap_or_else(|| panic!("{stderr}"))).unwrap();
+        (object["soak"]["rounds"].as_array().unwrap().clone(), stderr)
+    };
+    let (rounds, stderr) = rounds_of("--fork --wait 50ms");
+    for round in &rounds[1..] {
+        assert!(round["floor_pss_anon_mb"].is_number(), "not read in {round}\n{stderr}");
+        assert_eq!(round["floor_mb"], round["floor_pss_anon_mb"], "judged by the tree, not by the sum");
+        assert_eq!(round["peak_mb"], round["peak_pss_anon_mb"]);
+    }
+    let (rounds, _) = rounds_of("--wait 50ms");
+    let read = rounds.iter().filter(|round| round["floor_pss_anon_mb"].is_number()).count();
+    assert_eq!(read, 0, "one process is not stalled for a figure that says the same");
+}
+
+#[test]
+#[parallel(machine)]
 fn a_soak_ends_cleanly_when_it_is_interrupted() {
     let place = Place::new(2, 2);
     let mut command = place.highwater();

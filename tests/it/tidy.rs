@@ -2,6 +2,7 @@
 //!
 //! Each check is a function on texts, tried first on a text with the fault planted.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -382,4 +383,44 @@ fn an_unexplained_dependency_would_be_found() {
     let architecture = "# A\n`csv`\n## Dependencies\n\n- `tokio`: runs\n\n## More\n`insta`\n";
     assert_eq!(unexplained(manifest, architecture), ["csv", "insta"]);
     assert!(unexplained(manifest, "## A\n\n## Dependencies\n- `tokio`, `csv`, `insta`").is_empty());
+}
+
+/// The types that a source makes public.
+fn public_types(source: &str) -> Vec<String> {
+    let kinds = ["struct ", "enum ", "trait ", "type ", "union "];
+    let name = |line: &str| {
+        let rest = line.strip_prefix("pub ")?;
+        let name = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
+        Some(name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(name).to_string())
+    };
+    code(source).filter_map(|(_, line)| name(line)).collect()
+}
+
+/// Names that several of `sources` give to a public type.
+fn shared_names(sources: &[(String, String)]) -> Vec<String> {
+    let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (place, source) in sources {
+        for name in public_types(source) {
+            places.entry(name).or_default().push(place);
+        }
+    }
+    let shared = places.into_iter().filter(|(_, places)| places.len() > 1);
+    shared.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
+}
+
+#[test]
+fn no_two_public_types_share_a_name() {
+    for place in CRATES {
+        assert_eq!(shared_names(&rust_files(place)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_name_that_two_public_types_share_would_be_found() {
+    let files = |second: &str| {
+        [("a.rs", "pub struct Unit(f64);\npub(crate) enum Inner {}\n"), ("b.rs", second)]
+            .map(|(name, source)| (name.to_string(), source.to_string()))
+    };
+    assert_eq!(shared_names(&files("/// A unit.\npub enum Unit<T> {\n    A(T),\n}\n")), ["Unit: a.rs, b.rs"]);
+    assert_eq!(shared_names(&files("pub trait Units {}\nenum Unit {}\npub enum Inner {}\n")), [""; 0]);
 }

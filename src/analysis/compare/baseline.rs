@@ -1,6 +1,7 @@
 //! A run held against a baseline: what it inherited does not fail it, what it made worse does.
 
-use super::{Change, Comparison, Signal, compare, run_figures};
+use super::{Comparison, compare, run_figures};
+use crate::analysis::change::{Change, Signal};
 use crate::analysis::finding::{Evidence, Finding, Unit};
 use crate::record::{CriterionId, Event, RunData, RunFigures, Verdict};
 

@@ -15,13 +15,12 @@
 //!
 //! All intervals are two-sided 98 %: each of their ends is passed by chance once in a hundred times.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::estimate::Estimate;
 use super::run::{Run, increments, slows};
-use super::{Change, ChangeReason, JudgedChange, More, Signal};
 use crate::analysis::by_input::{InputRate, input_rates};
+use crate::analysis::change::{
+    Change, ChangeReason, Difference, JudgedChange, Method, More, Rate, Signal,
+};
 use crate::analysis::growth::{LEAST_INCREMENTS, Mean};
 use crate::analysis::student;
 
@@ -33,44 +32,6 @@ const SHARE: f64 = 0.25;
 
 /// A leak is fixed where no more than this share of it can be left: a few tasks prove the end of a large one.
 const REST: f64 = 0.02;
-
-/// Growth per task with its 98 % interval, in the signal's unit.
-#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize, Deserialize)]
-pub struct Rate {
-    /// Growth per task.
-    pub per_task: f64,
-    /// The lower end of its interval.
-    pub low: f64,
-    /// The upper end of its interval.
-    pub high: f64,
-    /// Tasks that it is owed to, warm-up left out.
-    pub tasks: usize,
-}
-
-/// The growth after minus the growth before, per task.
-#[derive(Debug, Clone, Copy, PartialEq, JsonSchema, Serialize, Deserialize)]
-pub struct Difference {
-    /// After minus before.
-    pub per_task: f64,
-    /// The lower end of its interval.
-    pub low: f64,
-    /// The upper end of its interval.
-    pub high: f64,
-    /// How the interval was made.
-    pub method: Method,
-}
-
-/// How two sides were compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// The same inputs in the same order: batch by batch.
-    Paired,
-    /// Different inputs: two means with unequal variances.
-    Welch,
-    /// Tasks in blocks, or a check that ended early: two rates, each from its own readings.
-    Rates,
-}
 
 /// What a signal came to.
 #[derive(Debug, Clone, PartialEq)]

@@ -24,7 +24,7 @@ mod tests;
 use crate::plan::{RampPlan, SearchKind};
 use crate::record::{CannotTell, RampBound};
 
-pub use standing::{Picture, Standing, Trial, TrialOutcome, picture};
+pub use standing::{Standings, Standing, Trial, TrialOutcome, picture};
 
 /// A level that was tried in vain so often, highwater being starved, is given up.
 const INVALID_AT_MOST: u32 = 2;
@@ -123,7 +123,7 @@ pub fn next(trials: &[Trial], spent: &Spent, plan: &RampPlan) -> Step {
     }
 }
 
-fn cannot_tell(trials: &[Trial], picture: &Picture) -> Option<Done> {
+fn cannot_tell(trials: &[Trial], picture: &Standings) -> Option<Done> {
     let last = trials.last()?;
     let in_vain = trials
         .iter()
@@ -150,7 +150,7 @@ fn over_budget(spent: &Spent, plan: &RampPlan) -> Option<RampBound> {
 }
 
 /// What the search wants, whatever has been spent.
-fn wanted(picture: &Picture, last: Option<&Trial>, plan: &RampPlan) -> Step {
+fn wanted(picture: &Standings, last: Option<&Trial>, plan: &RampPlan) -> Step {
     if let Some(trial) = last.filter(|trial| trial.outcome == TrialOutcome::Invalid) {
         return again(picture, trial.concurrency, Why::Invalid);
     }
@@ -176,7 +176,7 @@ fn wanted(picture: &Picture, last: Option<&Trial>, plan: &RampPlan) -> Step {
     }
 }
 
-fn again(picture: &Picture, concurrency: u32, why: Why) -> Step {
+fn again(picture: &Standings, concurrency: u32, why: Why) -> Step {
     let attempts = picture.levels.get(&concurrency).map_or(0, |level| level.tally.attempts());
     Step::Try { concurrency, attempt: attempts + 1, why }
 }

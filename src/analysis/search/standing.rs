@@ -74,7 +74,7 @@ pub struct Tried {
 
 /// All levels that were tried.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Picture {
+pub struct Standings {
     /// By concurrency.
     pub levels: BTreeMap<u32, Tried>,
     /// The lowest level that broke.
@@ -83,7 +83,7 @@ pub struct Picture {
     pub held: Option<u32>,
 }
 
-impl Picture {
+impl Standings {
     /// The highest level, below the one that broke, above which the search may go on.
     pub(super) fn passable(&self) -> Option<u32> {
         self.below(|standing| matches!(standing, Standing::Held | Standing::Flaky))
@@ -111,7 +111,7 @@ impl Picture {
     }
 
     /// A last word on levels that no further attempt will decide: what broke more often than it held, broke.
-    pub fn settled(mut self) -> Picture {
+    pub fn settled(mut self) -> Standings {
         for tried in self.levels.values_mut() {
             if tried.standing == Standing::Open && tried.tally.broke > tried.tally.held {
                 tried.standing = Standing::Broke;
@@ -129,8 +129,8 @@ impl Picture {
 }
 
 /// Puts all attempts together, level by level.
-pub fn picture(trials: &[Trial], plan: &RampPlan) -> Picture {
-    let mut picture = Picture::default();
+pub fn picture(trials: &[Trial], plan: &RampPlan) -> Standings {
+    let mut picture = Standings::default();
     for trial in trials {
         let tried = picture.levels.entry(trial.concurrency).or_insert(Tried {
             standing: Standing::Open,

@@ -38,6 +38,7 @@ pub(in crate::cli) struct PlanArgs {
 
     /// Sets any key of the configuration, e.g. `--set settle.max_s=20`
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, help_heading = "Configuration")]
+    #[arg(long_help = crate::plan::help_of_set())]
     pub(in crate::cli) set: Vec<Override>,
 
     /// Directory for the data files and the report [default: results]

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::output::{say, say_error};
 use crate::analysis::Answer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::readings::{self, Per, Unit, Wanted};
+use crate::readings::{self, Per, MemoryUnit, Selection};
 pub(super) use told::Judged;
 use told::Told;
 
@@ -29,7 +29,7 @@ pub(super) struct JudgeArgs {
 
     /// The unit of its figures: bytes, kB, MB, GB [default: what the file says]
     #[arg(long, value_name = "UNIT", value_parser = unit)]
-    pub(super) unit: Option<Unit>,
+    pub(super) unit: Option<MemoryUnit>,
 
     /// What the rate is told per [default: hour where the file has times, task otherwise]
     #[arg(long, value_name = "task|hour")]
@@ -56,8 +56,8 @@ fn gate(text: &str) -> std::result::Result<f64, String> {
     if mb.is_finite() && mb > 0.0 { Ok(mb) } else { Err("must be a number above 0".to_string()) }
 }
 
-fn unit(text: &str) -> std::result::Result<Unit, String> {
-    Unit::named(text.trim()).ok_or_else(|| "must be bytes, kB, MB or GB".to_string())
+fn unit(text: &str) -> std::result::Result<MemoryUnit, String> {
+    MemoryUnit::named(text.trim()).ok_or_else(|| "must be bytes, kB, MB or GB".to_string())
 }
 
 /// The exit code of a file that could not be judged.
@@ -67,7 +67,7 @@ const UNUSABLE: u8 = 3;
 const LISTED: usize = 12;
 
 pub(super) fn judge(args: &JudgeArgs) -> Result<u8> {
-    let wanted = Wanted {
+    let wanted = Selection {
         column: args.column.clone(),
         unit: args.unit,
         per: args.per.map(|per| match per {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::analysis::{Answer, Growth, Reason, growth};
 use crate::console::{GrowthNow, Per};
 use crate::error::Error;
-use crate::readings::{Axis, Series, Steps, Unit};
+use crate::readings::{Axis, Series, Steps, MemoryUnit};
 use crate::units::{round, significant, span};
 
 /// The verdict on one series.
@@ -22,7 +22,7 @@ pub(in crate::cli) struct Judged {
     /// Readings that were judged.
     readings: usize,
     column: String,
-    unit: Option<Unit>,
+    unit: Option<MemoryUnit>,
     pub(in crate::cli) notes: Vec<String>,
 }
 
@@ -253,7 +253,7 @@ impl Figures {
             column: Some(judged.column.clone()),
             notes: judged.notes.clone(),
             name: judged.name.clone(),
-            unit: judged.unit.map(Unit::name),
+            unit: judged.unit.map(MemoryUnit::name),
             per: Some(judged.per()),
             rate_mb_per_hour: per_hour(growth.rate_mb_per_task),
             detectable_mb_per_hour: per_hour(growth.detectable_mb_per_task),

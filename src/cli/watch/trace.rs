@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::judge::Judged;
 use crate::console::GrowthNow;
-use crate::readings::{Axis, Series, Unit};
+use crate::readings::{Axis, MemoryUnit, Series};
 use crate::sampler::{Boundary, ProcessId};
 use crate::units::to_mb;
 
@@ -137,7 +137,7 @@ fn verdict(role: &str, life: &Life, lives: usize) -> Judged {
         file_mb: None,
         beside_mb: Vec::new(),
         column: if life.private { "private_mb" } else { "rss_mb" }.to_string(),
-        unit: Some(Unit::Megabytes),
+        unit: Some(MemoryUnit::Megabytes),
         notes: (lives > 1).then_some(lives_note).into_iter().collect(),
         inputs: Vec::new(),
         incomparable: (life.readings < LEAST)

@@ -4,7 +4,7 @@
 //! What a column holds is known by the shape of the rows, or else by its cells.
 
 use super::lines;
-use crate::readings::amount::{self, Cell, Decimal, Unit};
+use crate::readings::amount::{self, Cell, Decimal, MemoryUnit};
 use crate::readings::clock;
 use crate::readings::table::Table;
 
@@ -67,7 +67,7 @@ fn split(line: &str) -> Vec<String> {
     let first = cells.len();
     for word in rest.split_whitespace() {
         let number = |cell: &String| matches!(amount::read(cell, Decimal::Point), Cell::Amount(_, None));
-        let unit = word.len() >= 2 && Unit::named(word).is_some();
+        let unit = word.len() >= 2 && MemoryUnit::named(word).is_some();
         let goes_on = word == "/" || joins || (unit && cells.last().is_some_and(number));
         match cells.last_mut() {
             Some(last) if goes_on && last_is_own(first, last) => {
@@ -105,7 +105,7 @@ pub(super) fn assign(table: &mut Table) -> bool {
             let rest = row.cells.split_off(width - 1);
             row.cells.push(rest.join(" "));
         }
-        table.unit = Some(if columns[0] == "size" { Unit::Pages } else { Unit::Kilobytes });
+        table.unit = Some(if columns[0] == "size" { MemoryUnit::Pages } else { MemoryUnit::Kilobytes });
         table.memory = table.named(if columns[0] == "size" {
             "resident"
         } else if columns[1] == "USER" {
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     /// The cells of time and memory of the second row, with the unit of the form.
-    fn read(text: &str) -> Option<(String, String, Option<Unit>)> {
+    fn read(text: &str) -> Option<(String, String, Option<MemoryUnit>)> {
         let table = table(text)?;
         let cell = |column: Option<usize>| {
             column.map_or(String::new(), |column| table.rows[1].cell(column).to_string())
@@ -306,18 +306,18 @@ mod tests {
             ("0.0 36.2\n1.5 38.2\n3.0 40.1\n", "1.5", "38.2", None),
             ("svc-0   1m   36Mi\nsvc-0   1m   38Mi\n", "", "38Mi", None),
             ("svc: 36.2MiB / 23.5GiB\nsvc: 38.2MiB / 23.5GiB\n", "", "38.2MiB / 23.5GiB", None),
-            ("10033 9278 1663 1 0 7615 0\n10033 9279 1663 1 0 7615 0\n", "", "9279", Some(Unit::Pages)),
+            ("10033 9278 1663 1 0 7615 0\n10033 9279 1663 1 0 7615 0\n", "", "9279", Some(MemoryUnit::Pages)),
             (
                 "root 20748 4.5 0.1 40132 37112 ? SN 18:19 0:00 /usr/bin/python3 a b\nroot 20748 4.5 0.1 40132 39168 ? SN 18:19 0:00 /usr/bin/python3 a b\n",
                 "",
                 "39168",
-                Some(Unit::Kilobytes),
+                Some(MemoryUnit::Kilobytes),
             ),
             (
                 "20748 root 30 10 40132 37112 6652 S 0.0 0.2 0:00.05 python3\n20748 root 30 10 40132 39168 6652 S 0.0 0.2 0:00.05 python3\n",
                 "",
                 "39168",
-                Some(Unit::Kilobytes),
+                Some(MemoryUnit::Kilobytes),
             ),
         ] {
             let expected = Some((time.to_string(), memory.to_string(), unit));

@@ -169,7 +169,7 @@ fn is_header(row: &[String]) -> bool {
 fn is_units(row: &[String]) -> bool {
     let unit = |cell: &String| {
         let word = cell.trim_matches(['[', ']', '(', ')']);
-        matches!(word, "" | "s" | "ms" | "%" | "#") || amount::Unit::named(word).is_some()
+        matches!(word, "" | "s" | "ms" | "%" | "#") || amount::MemoryUnit::named(word).is_some()
     };
     row.iter().all(unit) && row.iter().any(|cell| !cell.is_empty())
 }

@@ -4,7 +4,7 @@
 //! A row ends where a key comes again.
 
 use super::lines;
-use crate::readings::amount::{self, Cell, Decimal, Unit};
+use crate::readings::amount::{self, Cell, Decimal, MemoryUnit};
 use crate::readings::table::{Row, Table};
 use crate::readings::{clock, columns};
 
@@ -65,7 +65,7 @@ pub(super) fn table(text: &str) -> Option<Table> {
     // What `/proc` counts is in kB, what a control group counts in bytes.
     let bytes =
         table.columns.iter().any(|column| column == "inactive_file" || column == "slab" || column == "anon");
-    table.unit = bytes.then_some(Unit::Bytes);
+    table.unit = bytes.then_some(MemoryUnit::Bytes);
     (memory && keyed > others && table.rows.len() >= 3).then_some(table)
 }
 
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_statistics_of_a_control_group_are_bytes() {
         let table = table(&"anon 38002491\nfile 4096\ninactive_file 4096\n".repeat(3)).unwrap();
-        assert_eq!((table.unit, table.rows.len()), (Some(Unit::Bytes), 3));
+        assert_eq!((table.unit, table.rows.len()), (Some(MemoryUnit::Bytes), 3));
         assert!(super::table("worker 1\nworker 2\nworker 3\n").is_none());
     }
 }

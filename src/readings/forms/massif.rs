@@ -1,7 +1,7 @@
 //! `massif.out`, the snapshots of the heap that `valgrind --tool=massif` writes, in bytes. Pure.
 
 use super::lines;
-use crate::readings::amount::Unit;
+use crate::readings::amount::MemoryUnit;
 use crate::readings::table::Table;
 
 pub(super) fn table(text: &str) -> Option<Table> {
@@ -14,7 +14,7 @@ pub(super) fn table(text: &str) -> Option<Table> {
     let columns =
         [if timed { "time_ms" } else { "instructions" }, "mem_heap_B + mem_heap_extra_B + mem_stacks_B"];
     let mut table = Table {
-        unit: Some(Unit::Bytes),
+        unit: Some(MemoryUnit::Bytes),
         memory: Some(1),
         time: timed.then_some(0),
         looks: true,

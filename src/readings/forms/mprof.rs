@@ -1,7 +1,7 @@
 //! `mprofile_*.dat`, which `mprof run` of memory_profiler writes: `MEM 36.24 1795803548.2153`, in MiB. Pure.
 
 use super::lines;
-use crate::readings::amount::Unit;
+use crate::readings::amount::MemoryUnit;
 use crate::readings::table::Table;
 
 pub(super) fn table(text: &str) -> Option<Table> {
@@ -12,7 +12,7 @@ pub(super) fn table(text: &str) -> Option<Table> {
     }
     let columns = ["time", "tree", "process", "MEM"].map(str::to_string).to_vec();
     let mut table = Table {
-        unit: Some(Unit::Megabytes),
+        unit: Some(MemoryUnit::Megabytes),
         memory: Some(3),
         time: Some(0),
         looks: true,

@@ -6,7 +6,7 @@
 //! many cells as titles, at every space otherwise, and by the place of the titles where neither does.
 
 use super::lines;
-use crate::readings::amount::{self, Cell, Decimal, Unit};
+use crate::readings::amount::{self, Cell, Decimal, MemoryUnit};
 use crate::readings::clock;
 use crate::readings::columns::{self, Holds, Names};
 use crate::readings::table::Table;
@@ -126,7 +126,7 @@ fn cells(line: &str) -> Vec<String> {
     let mut joins = false;
     for word in line.split_whitespace() {
         let number = |cell: &String| matches!(amount::read(cell, Decimal::Point), Cell::Amount(_, None));
-        let unit = word.len() >= 2 && Unit::named(word).is_some();
+        let unit = word.len() >= 2 && MemoryUnit::named(word).is_some();
         let half = matches!(word, "AM" | "PM") && cells.last().is_some_and(|last| last.contains(':'));
         match cells.last_mut() {
             Some(last) if word == "/" || joins || half || (unit && number(last)) => {
@@ -161,7 +161,7 @@ fn of_part(part: &Part<'_>) -> Option<(Holds, Table)> {
 fn below(part: &Part<'_>, columns: Vec<String>, split: Split) -> Option<(Holds, usize, Table)> {
     let free = is_free(&part.header.split_whitespace().collect::<Vec<_>>());
     let mut table = Table {
-        unit: Some(Unit::Kilobytes),
+        unit: Some(MemoryUnit::Kilobytes),
         time: Some(0),
         looks: true,
         ..Table::new("columns of words", vec!["time".to_string()])

@@ -3,11 +3,11 @@
 mod choose;
 mod refuse;
 
-use crate::readings::amount::{self, Cell, Decimal, Unit};
+use crate::readings::amount::{self, Cell, Decimal, MemoryUnit};
 use crate::readings::columns::{self, Holds};
 use crate::readings::groups::{self, Group};
 use crate::readings::table::{Row, Table};
-use crate::readings::{Axis, Per, Recording, Series, Wanted, clock};
+use crate::readings::{Axis, Per, MemoryRecording, Series, Selection, clock};
 
 pub(super) use refuse::unknown;
 
@@ -29,7 +29,7 @@ const SAMPLE: usize = 2_000;
 ///
 /// # Errors
 /// [`ErrorKind::Data`] if it holds no readings, with the columns that it has.
-pub(super) fn recording(name: &str, table: &Table, wanted: &Wanted) -> Result<Recording> {
+pub(super) fn recording(name: &str, table: &Table, wanted: &Selection) -> Result<MemoryRecording> {
     let select = Select { name, table, wanted, decimal: decimal(table), time: choose::time(table) };
     let columns = select.columns()?;
     if let Some(row) = groups::of_many(table) {
@@ -68,7 +68,7 @@ pub(super) fn recording(name: &str, table: &Table, wanted: &Wanted) -> Result<Re
     if let Some(series) = all.first_mut() {
         series.notes.splice(0..0, table.notes.iter().cloned());
     }
-    Ok(Recording { form: table.form, series: all })
+    Ok(MemoryRecording { form: table.form, series: all })
 }
 
 fn decimal(table: &Table) -> Decimal {
@@ -87,7 +87,7 @@ struct Gathered {
 struct Select<'a> {
     name: &'a str,
     table: &'a Table,
-    wanted: &'a Wanted,
+    wanted: &'a Selection,
     decimal: Decimal,
     /// The column of times.
     time: Option<usize>,
@@ -99,7 +99,7 @@ impl Select<'_> {
     }
 
     /// The unit of a column's figures where its cells say none, and whether it was guessed.
-    fn unit(&self, column: usize) -> Result<(Unit, bool)> {
+    fn unit(&self, column: usize) -> Result<(MemoryUnit, bool)> {
         let title = &self.table.columns[column];
         let known = self.wanted.unit.or_else(|| columns::unit(title)).or(self.table.unit);
         if let Some(unit) = known {
@@ -119,13 +119,13 @@ impl Select<'_> {
         let whole = figures.iter().all(|figure| figure.fract() == 0.0)
             && !self.table.column(column).any(|cell| cell.contains(sign));
         if columns::is_kilobytes(title) && whole && !pages && !figures.is_empty() {
-            return Ok((Unit::Kilobytes, false));
+            return Ok((MemoryUnit::Kilobytes, false));
         }
         Ok((columns::guessed(&figures, resident && whole), !figures.is_empty()))
     }
 
     /// The readings of `column` in these rows.
-    fn gathered(&self, column: usize, (unit, guessed): (Unit, bool), rows: &[usize]) -> Result<Gathered> {
+    fn gathered(&self, column: usize, (unit, guessed): (MemoryUnit, bool), rows: &[usize]) -> Result<Gathered> {
         let table = self.table;
         let mut gathered = Gathered::default();
         let (mut zeros, mut empties) = (0, 0);
@@ -211,7 +211,7 @@ impl Select<'_> {
     }
 
     /// The amount in a cell, in MB; figures without a unit have that of the column, or else `unit`.
-    fn amount_mb(&self, row: &Row, column: usize, unit: Unit) -> Option<f64> {
+    fn amount_mb(&self, row: &Row, column: usize, unit: MemoryUnit) -> Option<f64> {
         let Cell::Amount(figure, own) = self.cell(row, column) else { return None };
         let unit = own.or_else(|| columns::unit(&self.table.columns[column])).unwrap_or(unit);
         Some(figure * unit.to_mb())
@@ -221,7 +221,7 @@ impl Select<'_> {
     fn sums(
         &self,
         column: usize,
-        unit: (Unit, bool),
+        unit: (MemoryUnit, bool),
         gathered: &[(&Group, Gathered)],
     ) -> Result<Vec<Series>> {
         let mut families: Vec<&str> =
@@ -252,7 +252,7 @@ impl Select<'_> {
     fn series(
         &self,
         column: usize,
-        (unit, _): (Unit, bool),
+        (unit, _): (MemoryUnit, bool),
         name: Option<String>,
         gathered: Gathered,
     ) -> Result<Series> {
@@ -346,7 +346,7 @@ impl Select<'_> {
     }
 
     /// What is resident beside private memory, in MB, where that is judged and each of its readings has the other.
-    fn beside_mb(&self, judged: usize, unit: Unit, readings: &[(usize, f64)]) -> Vec<f64> {
+    fn beside_mb(&self, judged: usize, unit: MemoryUnit, readings: &[(usize, f64)]) -> Vec<f64> {
         let table = self.table;
         if columns::holds(&table.columns[judged]) != Some(Holds::Private) {
             return Vec::new();

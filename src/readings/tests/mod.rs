@@ -16,8 +16,8 @@ fn begin(text: &str) -> &str {
     text.char_indices().nth(600).map_or(text, |(end, _)| &text[..end])
 }
 
-fn recording(text: &str) -> Recording {
-    of_bytes("test", text.as_bytes(), &Wanted::default())
+fn recording(text: &str) -> MemoryRecording {
+    of_bytes("test", text.as_bytes(), &Selection::default())
         .unwrap_or_else(|error| panic!("{error:?}\n{}", begin(text)))
 }
 
@@ -137,7 +137,7 @@ fn processes_that_follow_each_other_have_no_sum() {
     assert_eq!(names(&text), ["w (pid 0)", "w (pid 1)"]);
 }
 
-fn refused(text: &str, wanted: &Wanted) -> String {
+fn refused(text: &str, wanted: &Selection) -> String {
     let error = of_bytes("t", text.as_bytes(), wanted).unwrap_err();
     format!("{error:?}")
 }
@@ -154,7 +154,7 @@ fn shares_are_refused_with_a_reason_and_never_preferred() {
         "{\"mem_percent\": 1.4}\n{\"mem_percent\": 1.9}\n",
         "mem_pct=1.4 a=1\nmem_pct=1.5 a=1\nmem_pct=1.6 a=1\n",
     ] {
-        let error = refused(text, &Wanted::default());
+        let error = refused(text, &Selection::default());
         assert!(
             error.contains("is a share of the memory of a machine")
                 && error.contains("hint: record the amount"),
@@ -165,34 +165,34 @@ fn shares_are_refused_with_a_reason_and_never_preferred() {
         assert_ne!(recording(text).series[0].column, "%MEM");
         assert_ne!(recording(text).series[0].column, "MemPerc");
     }
-    let error = refused("%MEM,RSS\n1.4,5000\n", &Wanted { column: Some("%MEM".into()), ..Wanted::default() });
+    let error = refused("%MEM,RSS\n1.4,5000\n", &Selection { column: Some("%MEM".into()), ..Selection::default() });
     assert!(error.contains("is a share"), "{error}");
 }
 
 #[test]
 fn an_error_shows_the_columns_and_the_nearest_thing_to_do() {
-    let error = refused("stamp,pid,usage_of_it\n18:00:00,1,5\n18:00:01,1,6\n", &Wanted::default());
+    let error = refused("stamp,pid,usage_of_it\n18:00:00,1,5\n18:00:01,1,6\n", &Selection::default());
     assert!(
         error.contains("it has `stamp`, `pid`, `usage_of_it`")
             || error.contains("has `stamp`, `pid`, `usage_of_it`"),
         "{error}"
     );
     assert!(error.contains("`--column usage_of_it --unit kB`"), "{error}");
-    let error = refused("5 9 3\n6 8 4\n7 9 5\n", &Wanted::default());
+    let error = refused("5 9 3\n6 8 4\n7 9 5\n", &Selection::default());
     assert!(error.contains("`5 9 3`") && error.contains("--column 2 --unit kB"), "{error}");
-    let wanted = Wanted { column: Some("2".into()), unit: Some(Unit::Kilobytes), per: None };
+    let wanted = Selection { column: Some("2".into()), unit: Some(MemoryUnit::Kilobytes), per: None };
     let recording = of_bytes("t", b"5 9 3\n6 8 4\n7 9 5\n", &wanted).unwrap();
     assert_eq!(recording.series[0].after_mb, [9.0 / KB, 8.0 / KB, 9.0 / KB]);
-    let error = refused("rss_mb\n5\n6\n", &Wanted { per: Some(Per::Hour), ..Wanted::default() });
+    let error = refused("rss_mb\n5\n6\n", &Selection { per: Some(Per::Hour), ..Selection::default() });
     assert!(error.contains("no column of times"), "{error}");
 }
 
 #[test]
 fn what_is_wanted_overrides_what_is_found() {
     let text = format!("time,rss,size\n{}", rows(|n, mb| format!("{n},5,{mb}\n")));
-    let wanted = |column: &str, unit| Wanted { column: Some(column.into()), unit, per: Some(Per::Task) };
+    let wanted = |column: &str, unit| Selection { column: Some(column.into()), unit, per: Some(Per::Task) };
     let series =
-        of_bytes("t", text.as_bytes(), &wanted("size", Some(Unit::Gigabytes))).unwrap().series.remove(0);
+        of_bytes("t", text.as_bytes(), &wanted("size", Some(MemoryUnit::Gigabytes))).unwrap().series.remove(0);
     assert_eq!((series.after_mb[0], &series.at), (36.0 * 1024.0, &Axis::Rows));
 }
 
@@ -205,5 +205,5 @@ fn any_bytes_are_readings_or_an_error() {
         b"  PID USER      RSS COMMAND\n    7 root   10240 python3\n    7 root   10244 python3\n",
         b"VmRSS:\t  1024 kB\nMEM 12.5 1700000000.5\nMEM 13.5 1700000001.5\n",
     ];
-    crate::mutation_tests::survives(&corpus, |bytes| drop(of_bytes("a", bytes, &Wanted::default())));
+    crate::mutation_tests::survives(&corpus, |bytes| drop(of_bytes("a", bytes, &Selection::default())));
 }

@@ -194,15 +194,15 @@ fn other_encodings() {
         .into_iter()
         .chain(rows(|_, mb| format!("{:.0}\r\n", mb * KB)).encode_utf16().flat_map(u16::to_le_bytes))
         .collect();
-    let recording = of_bytes("t", &utf16, &Wanted::default()).unwrap();
+    let recording = of_bytes("t", &utf16, &Selection::default()).unwrap();
     assert_eq!(recording.series[0].after_mb.len(), 40);
     let latin: Vec<u8> = b"M\xe9moire RSS (Mo)\n"
         .iter()
         .copied()
         .chain(rows(|_, mb| format!("{mb}\n")).into_bytes())
         .collect();
-    let recording = of_bytes("t", &latin, &Wanted::default()).unwrap();
-    assert_eq!(recording.series[0].unit, Some(Unit::Megabytes));
-    let error = of_bytes("t", &[0; 100], &Wanted::default()).unwrap_err();
+    let recording = of_bytes("t", &latin, &Selection::default()).unwrap();
+    assert_eq!(recording.series[0].unit, Some(MemoryUnit::Megabytes));
+    let error = of_bytes("t", &[0; 100], &Selection::default()).unwrap_err();
     assert_eq!(error.to_string(), "`t` is no text");
 }

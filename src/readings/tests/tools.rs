@@ -22,7 +22,7 @@ fn loops_of_ps() {
         }),
     ] {
         let series = rising(&text);
-        assert_eq!((series.unit, &series.at), (Some(Unit::Kilobytes), &Axis::Rows), "{}", begin(&text));
+        assert_eq!((series.unit, &series.at), (Some(MemoryUnit::Kilobytes), &Axis::Rows), "{}", begin(&text));
     }
     for text in [
         rows(|n, mb| format!("18:00:{n:02}\n  PID   RSS COMMAND\n 4711 {:.0} python3\n", mb * KB)),
@@ -34,7 +34,7 @@ fn loops_of_ps() {
         rows(|n, mb| format!("    ELAPSED   RSS\n      01:{n:02} {:.0}\n", mb * KB)),
     ] {
         let series = rising_in_time(&text);
-        assert_eq!(series.unit, Some(Unit::Kilobytes), "{}", begin(&text));
+        assert_eq!(series.unit, Some(MemoryUnit::Kilobytes), "{}", begin(&text));
     }
 }
 
@@ -215,7 +215,7 @@ fn containers_and_pods() {
             )
         }),
     ] {
-        assert_eq!(rising(&text).unit, Some(Unit::Megabytes), "{}", begin(&text));
+        assert_eq!(rising(&text).unit, Some(MemoryUnit::Megabytes), "{}", begin(&text));
     }
     // The engine's own statistics.
     let text = rows(|n, mb| {
@@ -224,7 +224,7 @@ fn containers_and_pods() {
             mb * BYTES
         )
     });
-    assert_eq!(rising_in_time(&text).unit, Some(Unit::Bytes));
+    assert_eq!(rising_in_time(&text).unit, Some(MemoryUnit::Bytes));
     let text = rows(|n, mb| format!("18:00:{n:02} svc {mb:.1}MiB / 23.5GiB\n"));
     rising_in_time(&text);
 }

@@ -9,7 +9,7 @@ use crate::sampler::process::{Clock, ProcessFacts};
 
 /// Facts that the list of processes does not contain. Facts that no role asks for are empty.
 #[derive(Debug, Clone, Default)]
-pub struct Evidence {
+pub struct SearchEvidence {
     /// Executables, control groups and listeners.
     pub facts: ProcessFacts,
     /// The pid in each pidfile, or why there is none.

@@ -1,6 +1,6 @@
 //! Explains why a role has no process, and what to do about it.
 
-use super::evidence::Evidence;
+use super::evidence::SearchEvidence;
 use super::{Candidate, RoleFound};
 use crate::plan::ProcessPlan;
 use crate::units::{span, to_mb};
@@ -43,7 +43,7 @@ fn quoted(words: &[String]) -> String {
 }
 
 /// Why the evidence names no process.
-pub(super) fn trouble(role: &str, plan: &ProcessPlan, evidence: &Evidence) -> Option<String> {
+pub(super) fn trouble(role: &str, plan: &ProcessPlan, evidence: &SearchEvidence) -> Option<String> {
     let elsewhere = evidence.facts.elsewhere.get(role).and_then(|pids| pids.as_ref().err().cloned());
     let pidfile = plan.pidfile.as_ref().and_then(|path| match evidence.pidfiles.get(path)? {
         Ok(pid) => Some(format!("`{path}` names the process {pid}, which is not what the role asks for")),

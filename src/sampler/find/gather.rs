@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::UNIX_EPOCH;
 
-use super::evidence::Evidence;
+use super::evidence::SearchEvidence;
 use super::registry::Lookup;
 use crate::plan::{ProcessPlan, from_environment};
 use crate::programs::pids;
@@ -35,7 +35,7 @@ impl Gatherer {
         processes: &[ProcessInfo],
         source: &mut dyn ProcessSource,
         patience: Patience,
-    ) -> Evidence {
+    ) -> SearchEvidence {
         let any = |asks: fn(&ProcessPlan) -> bool| roles.values().any(asks);
         let ports: Vec<u16> = roles.values().filter_map(|plan| plan.port).collect();
         let question = Question {
@@ -44,12 +44,12 @@ impl Gatherer {
             ports: &ports,
         };
         let facts = source.facts(processes, question);
-        let mut evidence = Evidence {
+        let mut evidence = SearchEvidence {
             facts,
             clock: source.clock(),
             hostname: hostname(),
             started: pids(),
-            ..Evidence::default()
+            ..SearchEvidence::default()
         };
         for path in roles.values().filter_map(|plan| plan.pidfile.as_ref()) {
             let pid = read_pidfile(path, processes, &evidence);
@@ -76,7 +76,7 @@ fn hostname() -> String {
 
 /// The live process that a pidfile names, or why there is none. A process younger than
 /// the file is another one, which has got the pid since.
-fn read_pidfile(path: &str, processes: &[ProcessInfo], evidence: &Evidence) -> Result<u32, String> {
+fn read_pidfile(path: &str, processes: &[ProcessInfo], evidence: &SearchEvidence) -> Result<u32, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("cannot read the pidfile `{path}`: {error}"))?;
     let first = text.split_whitespace().next().unwrap_or_default();
@@ -115,13 +115,13 @@ mod tests {
             name: "x".to_string(),
             argv: vec!["x".to_string()],
         };
-        let booted = |booted_at_s| Evidence {
+        let booted = |booted_at_s| SearchEvidence {
             clock: Some(Clock { booted_at_s, ticks_per_second: 100.0, now_ticks: 0.0 }),
-            ..Evidence::default()
+            ..SearchEvidence::default()
         };
-        let read = |path: &str, evidence: &Evidence| read_pidfile(path, &[process(7), process(8)], evidence);
+        let read = |path: &str, evidence: &SearchEvidence| read_pidfile(path, &[process(7), process(8)], evidence);
         assert_eq!(read(&file("good", "7\n"), &booted(0.0)), Ok(7));
-        let fails = |path: &str, evidence: &Evidence| read(path, evidence).expect_err(path);
+        let fails = |path: &str, evidence: &SearchEvidence| read(path, evidence).expect_err(path);
         assert!(fails(&file("dead", "9"), &booted(0.0)).ends_with("names the process 9, which is not alive"));
         assert!(fails(&file("stale", "7"), &booted(1e11)).contains("is older than the process 7"));
         assert!(fails(&file("empty", ""), &booted(0.0)).ends_with("contains no pid"));

@@ -1,7 +1,7 @@
 //! Finds the processes of each role: a pure search in a list of processes.
 //!
 //! [`find`] gets everything that it decides on: the processes, the roles, and
-//! the [`Evidence`] that is not in the list. [`find_processes`] first gathers
+//! the [`SearchEvidence`] that is not in the list. [`find_processes`] first gathers
 //! these on this machine.
 
 mod candidates;
@@ -22,7 +22,7 @@ mod tools;
 
 use std::collections::{BTreeMap, HashSet};
 
-pub use self::evidence::Evidence;
+pub use self::evidence::SearchEvidence;
 use self::family::Family;
 pub use self::rq::RqWorker;
 use self::select::Selector;
@@ -121,7 +121,7 @@ pub fn find_processes(
 pub fn find(
     processes: &[ProcessInfo],
     roles: &BTreeMap<String, ProcessPlan>,
-    evidence: &Evidence,
+    evidence: &SearchEvidence,
     own_pid: u32,
 ) -> Found {
     let family = Family::new(processes);
@@ -169,7 +169,7 @@ pub fn find(
 /// True if one of these new or changed processes could match one of `roles` by itself. This
 /// cheap check saves most searches.
 pub(super) fn may_match(changed: &[ProcessInfo], roles: &BTreeMap<String, ProcessPlan>) -> bool {
-    let evidence = Evidence::default();
+    let evidence = SearchEvidence::default();
     roles.values().any(|plan| {
         let selector = Selector::new(plan, &evidence);
         !changed.is_empty() && depends_on_evidence(plan)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evidence::Evidence;
+use super::evidence::SearchEvidence;
 use super::program::{Program, base_name};
 use super::rq::{self, RqProcess};
 use crate::plan::ProcessPlan;
@@ -12,7 +12,7 @@ use crate::sampler::process::ProcessInfo;
 /// A role's plan, compiled for comparing it with processes.
 pub(super) struct Selector<'a> {
     pub(super) plan: &'a ProcessPlan,
-    evidence: &'a Evidence,
+    evidence: &'a SearchEvidence,
     argv: Vec<Word>,
     program: Option<Word>,
     exe: Option<Word>,
@@ -37,7 +37,7 @@ fn rejected(nearness: u32, reason: impl Into<String>) -> Result<(), Rejection> {
 impl<'a> Selector<'a> {
     /// Compiles `plan`. Text that is not a valid regular expression is compared literally;
     /// a validated plan contains none.
-    pub(super) fn new(plan: &'a ProcessPlan, evidence: &'a Evidence) -> Selector<'a> {
+    pub(super) fn new(plan: &'a ProcessPlan, evidence: &'a SearchEvidence) -> Selector<'a> {
         let word = |text: &str| Word::new(text).unwrap_or_else(|_| Word::Exact(text.to_string()));
         let optional = |text: &Option<String>| text.as_deref().map(word);
         Selector {

@@ -3,7 +3,7 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
-use crate::sampler::find::{Evidence, find};
+use crate::sampler::find::{SearchEvidence, find};
 use crate::sampler::process::{Clock, CpuTime, Newborns, Reading};
 
 const OWN: u32 = 10;
@@ -52,7 +52,7 @@ impl World {
     }
 
     fn watch(&self, roles: &BTreeMap<String, ProcessPlan>, moment: Timepoint) -> Watch {
-        let found = find(&self.clone().list().expect("a list"), roles, &Evidence::default(), OWN);
+        let found = find(&self.clone().list().expect("a list"), roles, &SearchEvidence::default(), OWN);
         let series = Arc::new(Mutex::new(MemorySeries::new(moment.at)));
         Watch::new(Box::new(self.clone()), &found, series, OWN, moment)
     }

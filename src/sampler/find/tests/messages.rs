@@ -8,7 +8,7 @@ fn default_worker() -> BTreeMap<String, ProcessPlan> {
     worker(Preset::AsrRq.plan().processes["worker"].clone())
 }
 
-fn error(roles: &BTreeMap<String, ProcessPlan>, processes: &[ProcessInfo], evidence: &Evidence) -> Error {
+fn error(roles: &BTreeMap<String, ProcessPlan>, processes: &[ProcessInfo], evidence: &SearchEvidence) -> Error {
     find(processes, roles, evidence, OWN).check().expect_err("nothing is found")
 }
 
@@ -21,7 +21,7 @@ fn what_is_missing_is_named_with_what_came_near_and_why_it_was_not_taken() {
         (204, 1, "vim asr-queue"),
         (205, 1, "vim notes"),
     ]);
-    let error = error(&default_worker(), &processes, &Evidence::default());
+    let error = error(&default_worker(), &processes, &SearchEvidence::default());
     assert_eq!(error.kind(), ErrorKind::ProcessNotFound);
     insta::assert_snapshot!(error.render(), @r"
     error: no process for the role `worker`: none is an RQ worker of the queue `asr-queue`
@@ -43,7 +43,7 @@ fn too_many_are_listed_with_what_tells_them_apart() {
     let processes =
         machine(&[(200, 1, "rq worker asr-queue"), (300, 1, "python -m rq.cli worker asr-queue")]);
     let clock = Clock { booted_at_s: 0.0, ticks_per_second: 0.01, now_ticks: 400.0 };
-    let evidence = Evidence { clock: Some(clock), ..Evidence::default() };
+    let evidence = SearchEvidence { clock: Some(clock), ..SearchEvidence::default() };
     let mut found = find(&processes, &default_worker(), &evidence, OWN);
     found.roles.get_mut("worker").expect("the role").surplus[0].rss_bytes = Some(83 * MB as u64);
     insta::assert_snapshot!(found.check().expect_err("two").render(), @r#"
@@ -58,7 +58,7 @@ fn too_many_are_listed_with_what_tells_them_apart() {
 
 #[test]
 fn patterns_that_fit_nothing_are_quoted() {
-    let error = error(&rq_patterns(), &machine(&[]), &Evidence::default());
+    let error = error(&rq_patterns(), &machine(&[]), &SearchEvidence::default());
     assert_eq!(
         error.to_string(),
         "no process for the role `worker`: no command line contains `rq worker` and `asr-queue`"
@@ -67,7 +67,7 @@ fn patterns_that_fit_nothing_are_quoted() {
 
 #[test]
 fn evidence_that_names_nobody_is_the_reason() {
-    let mut evidence = Evidence::default();
+    let mut evidence = SearchEvidence::default();
     evidence.facts.listeners.insert(8000, Err("no process listens on port 8000 of this machine".to_string()));
     let port = worker(ProcessPlan { port: Some(8000), ..ProcessPlan::default() });
     assert_eq!(
@@ -87,9 +87,9 @@ fn evidence_that_names_nobody_is_the_reason() {
 #[test]
 fn an_absent_optional_role_is_fine_and_an_absent_pid_is_not() {
     let optional = BTreeMap::from([("backend".to_string(), patterns(&["asr-backend"], true))]);
-    assert!(find(&[], &optional, &Evidence::default(), OWN).check().is_ok());
+    assert!(find(&[], &optional, &SearchEvidence::default(), OWN).check().is_ok());
     let absent = worker(ProcessPlan { pid: Some(4_000_000), ..ProcessPlan::default() });
-    let error = error(&absent, &[], &Evidence::default());
+    let error = error(&absent, &[], &SearchEvidence::default());
     assert_eq!(error.to_string(), "there is no live process 4000000 for the role `worker`");
 }
 
@@ -99,7 +99,7 @@ fn an_optional_role_with_too_many_is_not_watched() {
     let found = find(
         &machine(&[(200, 1, "uvicorn a:a"), (201, 1, "uvicorn b:b")]),
         &roles,
-        &Evidence::default(),
+        &SearchEvidence::default(),
         OWN,
     );
     assert!(found.check().is_ok());

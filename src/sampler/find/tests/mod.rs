@@ -51,7 +51,7 @@ fn machine(others: &[(u32, u32, &str)]) -> Vec<ProcessInfo> {
 }
 
 /// The pids found for each role, "-" for none, "?" before too many.
-fn found(roles: &BTreeMap<String, ProcessPlan>, others: &[(u32, u32, &str)], evidence: &Evidence) -> String {
+fn found(roles: &BTreeMap<String, ProcessPlan>, others: &[(u32, u32, &str)], evidence: &SearchEvidence) -> String {
     let found = find(&machine(others), roles, evidence, OWN);
     let text = |(role, found): (&String, &RoleFound)| {
         let surplus = found.surplus.iter().map(|one| &one.process);
@@ -63,7 +63,7 @@ fn found(roles: &BTreeMap<String, ProcessPlan>, others: &[(u32, u32, &str)], evi
 }
 
 fn check(roles: &BTreeMap<String, ProcessPlan>, others: &[(u32, u32, &str)], expect: &str) {
-    assert_eq!(found(roles, others, &Evidence::default()), expect, "{others:?}");
+    assert_eq!(found(roles, others, &SearchEvidence::default()), expect, "{others:?}");
 }
 
 fn rq_patterns() -> BTreeMap<String, ProcessPlan> {
@@ -85,7 +85,7 @@ fn highwater_its_ancestors_and_its_descendants_are_never_matched() {
     check(&rq_patterns(), &[(200, 1, "highwater doctor --set x=rq worker asr-queue")], "worker -");
     let processes =
         [process(1, 0, "init"), process(90, 1, "run-all rq worker asr-queue"), process(OWN, 90, "highwater")];
-    let found = find(&processes, &rq_patterns(), &Evidence::default(), OWN);
+    let found = find(&processes, &rq_patterns(), &SearchEvidence::default(), OWN);
     assert!(found.roles["worker"].roots.is_empty());
 }
 
@@ -178,7 +178,7 @@ fn kernel_threads_and_circles_do_no_harm() {
     let processes =
         [kernel, process(400, 401, "a"), process(401, 400, "rq worker asr-queue"), process(OWN, 400, "b")];
     for roles in [rq_patterns(), crate::plan::Preset::AsrRq.plan().processes] {
-        let found = find(&processes, &roles, &Evidence::default(), OWN);
+        let found = find(&processes, &roles, &SearchEvidence::default(), OWN);
         assert!(found.roles["worker"].roots.is_empty(), "401 is an ancestor of our own");
     }
 }

@@ -20,7 +20,7 @@ fn what_highwater_has_started_plays_no_role_whatever_names_it() {
     let listeners = BTreeMap::from([(80, Ok(vec![20, 31]))]);
     let facts = crate::sampler::process::ProcessFacts { listeners, ..Default::default() };
     let others = [(20, 1, "server"), (30, OWN, "sh task.sh"), (31, 30, "client")];
-    let mut evidence = Evidence { facts, ..Evidence::default() };
+    let mut evidence = SearchEvidence { facts, ..SearchEvidence::default() };
     assert_eq!(found(&by_port, &others, &evidence), "worker 20+31", "a test's own service is named exactly");
     evidence.started = std::collections::BTreeSet::from([30]);
     assert_eq!(found(&by_port, &others, &evidence), "worker 20");
@@ -49,7 +49,7 @@ fn by_program_name_and_executable() {
     check(&with(|plan| plan.program = Some("/^serve/".into())), &others, "worker 200");
     check(&with(|plan| plan.program = Some("python3".into())), &others, "worker -");
     check(&with(|plan| plan.name = Some("a-very-long-pro".into())), &others, "worker 201");
-    let mut evidence = Evidence::default();
+    let mut evidence = SearchEvidence::default();
     evidence.facts.exe.insert(200, "/usr/bin/python3.11".to_string());
     for exe in ["/usr/bin/python3.11", "python3.11", "/python3/"] {
         assert_eq!(found(&with(|plan| plan.exe = Some(exe.into())), &others, &evidence), "worker 200");
@@ -60,7 +60,7 @@ fn by_program_name_and_executable() {
 
 #[test]
 fn by_pidfile() {
-    let mut evidence = Evidence::default();
+    let mut evidence = SearchEvidence::default();
     evidence.pidfiles.insert("/run/w.pid".to_string(), Ok(200));
     let others = [(200, OWN, "anything"), (201, 200, "child"), (300, 1, "anything")];
     let mut roles = with(|plan| plan.pidfile = Some("/run/w.pid".into()));
@@ -71,7 +71,7 @@ fn by_pidfile() {
 
 #[test]
 fn by_port() {
-    let mut evidence = Evidence::default();
+    let mut evidence = SearchEvidence::default();
     evidence.facts.listeners.insert(8000, Ok(vec![1, 200, 201, 202]));
     let api = "python /venv/bin/uvicorn app:app --workers 2";
     let others = [(200, 1, api), (201, 200, "python -c spawn"), (202, 200, "python -c spawn"), (300, 1, api)];
@@ -83,7 +83,7 @@ fn by_port() {
 
 #[test]
 fn by_unit_and_control_group() {
-    let mut evidence = Evidence::default();
+    let mut evidence = SearchEvidence::default();
     for pid in [200, 201, 202] {
         evidence.facts.cgroup.insert(pid, "/system.slice/asr-worker.service".to_string());
     }
@@ -101,7 +101,7 @@ fn by_unit_and_control_group() {
 }
 
 /// RQ's registry as it was read, on the machine `here` booted at 0 with 1 tick a second.
-fn registry(workers: &[(u32, &str, &str)]) -> Evidence {
+fn registry(workers: &[(u32, &str, &str)]) -> SearchEvidence {
     let worker = |&(pid, hostname, birth): &(u32, &str, &str)| RqWorker {
         name: format!("w{pid}"),
         pid,
@@ -109,11 +109,11 @@ fn registry(workers: &[(u32, &str, &str)]) -> Evidence {
         birth: Some(birth.parse().expect("a time stamp")),
     };
     let key = ("redis://h".to_string(), "asr-queue".to_string());
-    Evidence {
+    SearchEvidence {
         registries: BTreeMap::from([(key, Ok(workers.iter().map(worker).collect()))]),
         hostname: "here".to_string(),
         clock: Some(Clock { booted_at_s: 0.0, ticks_per_second: 1.0, now_ticks: 1000.0 }),
-        ..Evidence::default()
+        ..SearchEvidence::default()
     }
 }
 
