@@ -1,12 +1,12 @@
 //! The clauses of "a level holds", one function each.
 
 use super::facts::{LevelFacts, ProcessEnd};
+use super::level_found::LevelFound;
 use super::stats::{percentile, wilson};
 use crate::plan::{Figure, RampPlan};
 use crate::record::{
     Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, GeneratorLoad, TaskRecord,
 };
-use crate::units::{few, time};
 
 /// A clause that was asked.
 pub(super) struct Answer {
@@ -30,10 +30,7 @@ const WAITING_PERCENT: f64 = 50.0;
 pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
     let mut answers = Vec::new();
     if facts.given_up {
-        answers.push(broken(
-            ClauseKind::Completed,
-            "highwater or the machine was stopped during the level".to_string(),
-        ));
+        answers.push(broken(ClauseKind::Completed, &LevelFound::GivenUp));
     }
     // It says more than that a process died.
     answers.push(oom(facts, plan));
@@ -58,53 +55,48 @@ pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
 /// highwater spent half of the level waiting for a CPU. CPU pressure is no criterion:
 /// a service that uses all CPUs makes it, and that is what a ramp is for.
 pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String> {
-    let mut reasons: Vec<String> = own_limit(facts).into_iter().collect();
-    let Some(own) = facts.own else { return reasons.pop() };
+    let mut reasons: Vec<LevelFound> = own_limit(facts).into_iter().collect();
+    let Some(own) = facts.own else { return reasons.pop().map(|reason| reason.to_string()) };
     let times = sorted(facts, |task| task.processing_time);
     let task_s = percentile(&times, 50.0).unwrap_or(0.0);
     let bound = plan.max_lag_s.max(LAG_SHARE * task_s);
     if plan.max_lag_s > 0.0 {
-        if let Some(lag) = own.lag_p95_s.filter(|lag| *lag > bound) {
-            reasons.push(format!("highwater woke up {lag:.2} s late (p95; {bound:.2} s is allowed)"));
-        } else if let Some(lag) = own.lag_max_s.filter(|lag| *lag > WORST_LAG * bound) {
-            reasons.push(format!(
-                "highwater woke up {lag:.2} s late once ({:.2} s is allowed)",
-                WORST_LAG * bound
-            ));
-        } else if let Some(share) = own.cpu_wait_percent.filter(|share| *share > WAITING_PERCENT)
-            && let Some(lag) = own.lag_p95_s.filter(|lag| *lag > LAG_SHARE * task_s)
+        if let Some(lag_s) = own.lag_p95_s.filter(|lag| *lag > bound) {
+            reasons.push(LevelFound::Late { lag_s, bound_s: bound });
+        } else if let Some(lag_s) = own.lag_max_s.filter(|lag| *lag > WORST_LAG * bound) {
+            reasons.push(LevelFound::LateOnce { lag_s, bound_s: WORST_LAG * bound });
+        } else if let Some(percent) = own.cpu_wait_percent.filter(|share| *share > WAITING_PERCENT)
+            && let Some(lag_s) = own.lag_p95_s.filter(|lag| *lag > LAG_SHARE * task_s)
         {
-            reasons.push(format!(
-                "highwater waited for a CPU {share:.0} % of the time, and woke up {} late (p95) in tasks of {}",
-                time(lag),
-                time(task_s)
-            ));
+            reasons.push(LevelFound::Waited { percent, lag_s, task_s });
         }
     }
-    if let Some(share) = own.memory_pressure_percent.filter(|share| *share > THRASHING_PERCENT) {
-        reasons.push(format!("the machine stood still for want of memory {share:.0} % of the time"));
+    if let Some(percent) = own.memory_pressure_percent.filter(|share| *share > THRASHING_PERCENT) {
+        reasons.push(LevelFound::Thrashing { percent });
     }
+    let reasons: Vec<String> = reasons.iter().map(LevelFound::to_string).collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// Tasks that failed for want of something on highwater's own machine say nothing of the service.
-fn own_limit(facts: &LevelFacts<'_>) -> Option<String> {
+fn own_limit(facts: &LevelFacts<'_>) -> Option<LevelFound> {
     let own: Vec<&TaskRecord> =
         facts.tasks.iter().map(|(task, _)| *task).filter(|task| task.failed_here()).collect();
-    let error = own.first()?.error.as_deref().unwrap_or("no reason was recorded");
-    Some(format!("{} of {} tasks failed on highwater's own machine: {error}", own.len(), facts.sent))
+    let error = own.first()?.error.clone();
+    Some(LevelFound::FailedHere { failed: own.len(), all: facts.sent, error })
 }
 
 fn processes(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
-    let ends = facts.exits.iter().map(|end| format!("{} pid {} {}", end.role, end.pid, end.how));
-    let replaced =
-        facts.replacements.iter().map(|(role, pid, _)| format!("{role} pid {pid} was started in its place"));
-    let all: Vec<String> = ends.chain(replaced).collect();
+    let replaced = facts
+        .replacements
+        .iter()
+        .map(|(role, pid, _)| LevelFound::Replaced { role: role.to_string(), pid: *pid });
+    let all: Vec<LevelFound> = facts.exits.iter().map(ended).chain(replaced).collect();
     if all.is_empty() {
         return held(plan.stable.processes, ClauseKind::WorkerAlive, "all alive".to_string());
     }
     let times = facts.exits.iter().map(|end| end.at_s).chain(facts.replacements.iter().map(|found| found.2));
-    Answer::of(plan.stable.processes, ClauseKind::WorkerAlive, few(&all, "deaths and restarts"), true)
+    Answer::of(plan.stable.processes, ClauseKind::WorkerAlive, LevelFound::Changes(all).to_string(), true)
         .at(earliest(times))
         .about(facts.exits.iter().map(|end| end.pid).collect())
 }
@@ -115,20 +107,19 @@ fn oom(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     let killed: Vec<&ProcessEnd> =
         facts.exits.iter().filter(|end| end.how == ExitKind::OutOfMemory).collect();
     if !killed.is_empty() {
-        let what: Vec<String> =
-            killed.iter().map(|end| format!("{} pid {} {}", end.role, end.pid, end.how)).collect();
-        return Answer::of(on, ClauseKind::Oom, few(&what, "kills"), true)
+        let what: Vec<LevelFound> = killed.iter().map(|end| ended(end)).collect();
+        return Answer::of(on, ClauseKind::Oom, LevelFound::Kills(what).to_string(), true)
             .at(earliest(killed.iter().map(|end| end.at_s)))
             .about(killed.iter().map(|end| end.pid).collect());
     }
     if facts.exits.iter().any(|end| end.how == ExitKind::Signal(9)) {
-        return Answer::not_read(
-            on,
-            ClauseKind::Oom,
-            "killed by somebody; the kernel told of no want of memory",
-        );
+        return Answer::not_read(on, ClauseKind::Oom, &LevelFound::KilledBySomebody.to_string());
     }
-    held(on, ClauseKind::Oom, "no process was killed".to_string())
+    held(on, ClauseKind::Oom, LevelFound::NoneKilled.to_string())
+}
+
+fn ended(end: &ProcessEnd) -> LevelFound {
+    LevelFound::Ended { role: end.role.to_string(), pid: end.pid, how: end.how }
 }
 
 /// What the program that made the load says of its requests.
@@ -136,14 +127,14 @@ fn requests(load: &GeneratorLoad, wanted: f64, at: Option<f64>) -> Answer {
     let (kind, on) = (ClauseKind::TasksSucceed, wanted > 0.0);
     let (all, failed) = load.tasks();
     let good = all - failed;
-    let broke = |what: String| Answer::of(on, kind, what, true).at(at);
+    let broke = |what: LevelFound| Answer::of(on, kind, what.to_string(), true).at(at);
     match (&load.problem, load.requests) {
         // A generator fails by its own thresholds, too, which say more than a share.
-        (Some(problem), _) => broke(format!("the load generator: {problem}")),
-        (None, Some(0)) => broke("the load generator sent no request".to_string()),
-        (None, None) => held(on, kind, "the load generator ended well".to_string()),
+        (Some(problem), _) => broke(LevelFound::GeneratorFailed(problem.clone())),
+        (None, Some(0)) => broke(LevelFound::NoRequests),
+        (None, None) => held(on, kind, LevelFound::GeneratorEnded.to_string()),
         (None, Some(_)) if f64::from(good) < wanted * f64::from(all) => {
-            broke(format!("{failed} of {all} requests of the load generator failed"))
+            broke(LevelFound::RequestsFailed { failed, all })
         }
         (None, Some(_)) => held(on, kind, format!("{good} of {all}")),
     }
@@ -164,29 +155,20 @@ fn tasks(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
         at(a).total_cmp(&at(b))
     });
     let what = match first {
-        Some((task, _)) => {
-            let error = task.error.as_deref().unwrap_or("no reason was recorded");
-            format!("{} of {all} tasks failed: {error}", failed.len())
-        }
-        None if good < all => format!("{} of {all} tasks left no record", all - good),
+        Some((task, _)) => LevelFound::TasksFailed { failed: failed.len(), all, error: task.error.clone() },
+        None if good < all => LevelFound::Unrecorded { missing: all - good, all },
         None => return held(on, kind, format!("{good} of {all}")),
     };
     let (low, high) = wilson(good, all);
     if wanted < 1.0 {
-        let share = f64::from(good) / f64::from(all.max(1));
-        let figure = format!(
-            "{good} of {all} ({:.0} %, 95 % interval {:.0} to {:.0} %)",
-            100.0 * share,
-            100.0 * low,
-            100.0 * high
-        );
+        let figure = LevelFound::Share { good, all, low, high };
         if high >= wanted {
-            return held(on, kind, figure);
+            return held(on, kind, figure.to_string());
         }
         let what = format!("{what}; {figure} is below {:.0} %", 100.0 * wanted);
         return Answer::of(on, kind, what, true).at(first.and_then(|task| task.1));
     }
-    Answer::of(on, kind, what, true).at(first.and_then(|task| task.1))
+    Answer::of(on, kind, what.to_string(), true).at(first.and_then(|task| task.1))
 }
 
 fn health(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
@@ -195,7 +177,8 @@ fn health(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
         None => Answer::not_read(on, kind, "not asked"),
         Some(Ok(())) => held(on, kind, "well".to_string()),
         Some(Err(problem)) => {
-            Answer::of(on, kind, format!("health endpoint: {problem}"), true).at(facts.load_s)
+            Answer::of(on, kind, LevelFound::Unhealthy(problem.to_string()).to_string(), true)
+                .at(facts.load_s)
         }
     }
 }
@@ -206,9 +189,8 @@ fn service_log(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
         None => Answer::not_read(on, kind, "not read"),
         Some((0, _)) => held(on, kind, "no error".to_string()),
         Some((lines, first)) => {
-            let first = first.as_deref().unwrap_or_default();
-            Answer::of(on, kind, format!("{lines} errors in the service's log: {first}"), true)
-                .at(facts.load_s)
+            let found = LevelFound::LogErrors { lines: *lines, first: first.clone().unwrap_or_default() };
+            Answer::of(on, kind, found.to_string(), true).at(facts.load_s)
         }
     }
 }
@@ -331,8 +313,8 @@ fn held(on: bool, clause: ClauseKind, figure: String) -> Answer {
     Answer::of(on, clause, figure, false)
 }
 
-fn broken(clause: ClauseKind, detail: String) -> Answer {
-    Answer::of(true, clause, detail, true)
+fn broken(clause: ClauseKind, found: &LevelFound) -> Answer {
+    Answer::of(true, clause, found.to_string(), true)
 }
 
 impl Answer {

@@ -7,7 +7,7 @@ use super::facts::LevelFacts;
 use super::in_flight;
 use super::level::{LevelVerdict, judge_level};
 use super::note::Note;
-use super::search::{Standings, Spent, Trial, TrialOutcome, picture};
+use super::search::{Spent, Standings, Trial, TrialOutcome, picture};
 use super::stats::{Summary, summary};
 use crate::plan::RampPlan;
 use crate::record::{

@@ -27,6 +27,7 @@ mod leak;
 mod leak_tasks;
 mod length;
 mod level;
+mod level_found;
 mod limit;
 mod note;
 mod probe;
@@ -55,16 +56,14 @@ pub use attribution::{
     Attribution, GrownCount, GrownMemory, GrownThing, Hint, attribute, attributed, attributed_roles,
 };
 pub use by_input::InputRate;
-pub use change::{
-    Change, ChangeReason, Difference, JudgedChange, Method, More, Rate, Side, Signal,
-};
+pub use change::{Change, ChangeReason, Difference, JudgedChange, Method, More, Rate, Side, Signal};
 pub use compare::{
     Beside, Comparison, SignalComparison, baseline_comparison, compare, could_decide, run_figures,
 };
 pub use facts::{LevelFacts, ProcessEnd};
 pub use finding::{
-    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, ProbeEvidence, ProbeFound,
-    RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, ProbeEvidence,
+    ProbeFound, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
 pub use full_load::full_load;
 pub use growth::{
@@ -76,6 +75,7 @@ pub use leak::MemoryMoments;
 pub(crate) use leak::worker_changed;
 pub use leak_tasks::{LeakReadings, LeakTasks};
 pub use level::{LevelVerdict, judge_level};
+pub(crate) use level_found::LevelFound;
 pub(crate) use limit::level;
 pub use limit::{Level, levels, spent, throughputs, trials};
 pub use note::{Arms, Interruption, Kept, LateFree, Note};

@@ -54,8 +54,25 @@ pub struct Peak {
 }
 
 /// Why no prediction is made.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NoFit(pub String);
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum NoFit {
+    /// Too few levels have a throughput.
+    FewLevels {
+        /// So many have.
+        levels: usize,
+        /// At least so many are needed.
+        least: usize,
+    },
+    /// No curve of the law goes through the points.
+    NoSolution,
+    /// The law misses the points by too much.
+    Misses {
+        /// By so much, in percent.
+        percent: f64,
+        /// At most so much is allowed, in percent.
+        most_percent: f64,
+    },
+}
 
 /// Fits the law to (concurrency, tasks per second); several figures of a level are averaged.
 ///
@@ -68,22 +85,15 @@ pub struct NoFit(pub String);
 pub fn scalability(points: &[(u32, f64)]) -> Result<Scalability, NoFit> {
     let points = averaged(points);
     if points.len() < FEWEST_LEVELS {
-        return Err(NoFit(format!(
-            "{} levels with a throughput, at least {FEWEST_LEVELS} are needed",
-            points.len()
-        )));
+        return Err(NoFit::FewLevels { levels: points.len(), least: FEWEST_LEVELS });
     }
-    let fit = fit(&points).ok_or_else(|| NoFit("the law cannot be fitted".to_string()))?;
+    let fit = fit(&points).ok_or(NoFit::NoSolution)?;
     let ratios: Vec<f64> = points.iter().map(|(n, x)| x / fit.throughput(*n)).collect();
     let squares: f64 = ratios.iter().map(|ratio| (ratio - 1.0).powi(2)).sum();
     let freedom = (points.len() - fit.free()).max(1);
     let residual = (squares / freedom as f64).sqrt();
     if residual > WORST_RESIDUAL {
-        return Err(NoFit(format!(
-            "the law misses what was measured by {:.0} % (at most {:.0} % is allowed)",
-            100.0 * residual,
-            100.0 * WORST_RESIDUAL
-        )));
+        return Err(NoFit::Misses { percent: 100.0 * residual, most_percent: 100.0 * WORST_RESIDUAL });
     }
     Ok(Scalability {
         levels: points.len(),
@@ -308,8 +318,8 @@ mod tests {
     #[test]
     fn too_few_levels_and_too_bad_a_fit_are_not_shown() {
         let few = scalability(&curve(5.0, 0.1, 0.0, &[1, 2, 3, 3, 3], |_| 1.0)).unwrap_err();
-        assert_eq!(few.0, "3 levels with a throughput, at least 4 are needed");
+        assert_eq!(few.to_string(), "3 levels with a throughput, at least 4 are needed");
         let wild = scalability(&[(1, 1.0), (2, 9.0), (3, 2.0), (4, 11.0), (5, 1.0)]).unwrap_err();
-        assert!(wild.0.contains("misses what was measured"), "{}", wild.0);
+        assert!(matches!(wild, NoFit::Misses { .. }), "{wild}");
     }
 }

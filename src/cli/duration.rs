@@ -26,7 +26,9 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_the_embedded_service() {
-        for text in ["5s", " 5 s", "250ms", "2m", "2 min", "8h", "1h 30m", "1.5", "0", "1e3", "-5s", "5 parsecs", ""] {
+        for text in
+            ["5s", " 5 s", "250ms", "2m", "2 min", "8h", "1h 30m", "1.5", "0", "1e3", "-5s", "5 parsecs", ""]
+        {
             let theirs = highwater_demo::parse_duration(text);
             assert_eq!(parse_duration(text).ok(), theirs.clone().ok(), "{text}");
             assert!(theirs.is_ok() || parse_duration(text).unwrap_err().contains("250ms"), "{text}");

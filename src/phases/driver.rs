@@ -189,7 +189,7 @@ impl Driver {
         let (ends, left) = self.workers.lost(mark).await;
         let factor = if left { GRACE_WITH_WORKERS_LEFT } else { 1.0 };
         tokio::time::sleep(Duration::from_secs_f64(self.exit_grace_s * factor)).await;
-        format!("{ends}, while this task was outstanding")
+        crate::words::outstanding(ends)
     }
 }
 

@@ -53,18 +53,20 @@ pub fn page() -> String {
 #[cfg(feature = "cli")]
 pub(crate) fn help_of_set() -> String {
     let mut text = "Sets any key of the configuration, e.g. `--set settle.max_s=20`. The keys:\n".to_string();
-    let mut table = None;
+    let front = |key: &Key| key.path[..key.path.len() - 1].join(".").replace('*', "ROLE");
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
     for key in keys() {
-        let (name, front) = key.path.split_last().map_or(("", &key.path[..]), |(name, front)| (name, front));
-        let name = name.replace('*', "NAME");
-        if table == Some(front) {
-            let _ = write!(text, ", {name}");
-        } else if front.is_empty() {
-            let _ = write!(text, "\n{name}");
-        } else {
-            let _ = write!(text, "\n{}.: {name}", front.join(".").replace('*', "ROLE"));
+        let (front, name) =
+            (front(key), key.path.last().map_or(String::new(), |name| name.replace('*', "NAME")));
+        match tables.iter_mut().find(|(table, _)| *table == front) {
+            Some((_, names)) => names.push(name),
+            None => tables.push((front, vec![name])),
         }
-        table = Some(front);
+    }
+    for (table, names) in tables {
+        let names = names.join(", ");
+        let _ =
+            if table.is_empty() { write!(text, "\n{names}") } else { write!(text, "\n[{table}] {names}") };
     }
     text.push_str("\n\n`highwater init` writes a file with all of them, their meanings and their defaults.");
     text
@@ -146,7 +148,7 @@ mod tests {
             let name = key.path.last().map_or(String::new(), |name| name.replace('*', "NAME"));
             assert!(help.split(['\n', ' ', ',']).any(|word| word == name), "{name} is not in\n{help}");
         }
-        assert!(help.contains("\nleak.: enabled, repeats, max_repeats,"), "{help}");
+        assert!(help.contains("\n[leak] enabled, repeats, max_repeats,"), "{help}");
     }
 
     #[test]

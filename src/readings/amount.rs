@@ -51,9 +51,15 @@ impl MemoryUnit {
         let word = word.trim_end_matches('.').to_lowercase();
         Some(match word.as_str() {
             "b" | "o" | "byte" | "bytes" | "octets" => MemoryUnit::Bytes,
-            "k" | "kb" | "kib" | "ki" | "ko" | "kio" | "kbytes" | "kilobyte" | "kilobytes" => MemoryUnit::Kilobytes,
-            "m" | "mb" | "mib" | "mi" | "mo" | "mio" | "mbytes" | "megabyte" | "megabytes" => MemoryUnit::Megabytes,
-            "g" | "gb" | "gib" | "gi" | "go" | "gio" | "gbytes" | "gigabyte" | "gigabytes" => MemoryUnit::Gigabytes,
+            "k" | "kb" | "kib" | "ki" | "ko" | "kio" | "kbytes" | "kilobyte" | "kilobytes" => {
+                MemoryUnit::Kilobytes
+            }
+            "m" | "mb" | "mib" | "mi" | "mo" | "mio" | "mbytes" | "megabyte" | "megabytes" => {
+                MemoryUnit::Megabytes
+            }
+            "g" | "gb" | "gib" | "gi" | "go" | "gio" | "gbytes" | "gigabyte" | "gigabytes" => {
+                MemoryUnit::Gigabytes
+            }
             "t" | "tb" | "tib" | "ti" | "to" | "tio" => MemoryUnit::Terabytes,
             "pages" => MemoryUnit::Pages,
             _ => return None,

@@ -38,26 +38,6 @@ pub enum ClauseKind {
     Completed,
 }
 
-impl ClauseKind {
-    /// What is asked, in a few words, for tables.
-    pub fn title(self) -> &'static str {
-        match self {
-            ClauseKind::WorkerAlive => "processes alive",
-            ClauseKind::TasksSucceed => "tasks succeed",
-            ClauseKind::Health => "health",
-            ClauseKind::Rtf => "RTF",
-            ClauseKind::Oom => "no OOM kill",
-            ClauseKind::Latency => "latency",
-            ClauseKind::PeakMemory => "peak memory",
-            ClauseKind::MemoryBack => "memory back",
-            ClauseKind::FdsBack => "descriptors back",
-            ClauseKind::ThreadsBack => "threads back",
-            ClauseKind::ServiceLog => "service log",
-            ClauseKind::Completed => "completed",
-        }
-    }
-}
-
 /// A clause that did not hold.
 #[derive(Debug, Clone, PartialEq, JsonSchema, Serialize, Deserialize)]
 pub struct Clause {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
-use super::run::RunData;
 use super::phase::Phase;
+use super::run::RunData;
 
 impl RunData {
     /// The run with `earlier`, which it went on from, before it.

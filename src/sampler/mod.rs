@@ -41,7 +41,7 @@ pub(crate) use counters::Counters;
 pub use csv::HEADER as CSV_HEADER;
 pub use event::{EventKind, ProcessEvent};
 pub(crate) use find::silent_redis;
-pub use find::{Candidate, SearchEvidence, Found, NearMiss, RoleFound, RqWorker, find, find_processes};
+pub use find::{Candidate, Found, NearMiss, RoleFound, RqWorker, SearchEvidence, find, find_processes};
 pub use process::{
     Clock, CpuTime, Details, MachineMemory, Newborns, ProcessFacts, ProcessId, ProcessInfo, ProcessSource,
     Proportional, Question, ReadError, Reading, Wanted,

@@ -164,8 +164,9 @@ fn check_interval(name: &str, interval: Duration) -> Result<()> {
     if interval >= SHORTEST_INTERVAL {
         return Ok(());
     }
-    let message = format!("the {name} of {} ms is too short", interval.as_secs_f64() * 1000.0);
-    Err(Error::new(ErrorKind::Config, message).hint("use 10 ms (0.01 s) or more"))
+    let ms = interval.as_secs_f64() * 1000.0;
+    Err(Error::new(ErrorKind::Config, format!("the {name} of {ms} ms is too short"))
+        .hint("use 10 ms (0.01 s) or more"))
 }
 
 /// Creates the file, and its directory if that is missing. An existing file belongs to

@@ -6,10 +6,13 @@
 
 mod compare;
 mod criteria;
+mod growth;
 pub(crate) mod headline;
+mod level;
 mod limit;
 mod notes;
 mod numbers;
+mod phases;
 #[cfg(feature = "html")]
 pub(crate) mod pictures;
 mod places;
@@ -23,4 +26,5 @@ pub(crate) use notes::resumed;
 pub(crate) use numbers::sentence_case;
 #[cfg(feature = "cli")]
 pub(crate) use numbers::{per_hour, per_task};
+pub(crate) use phases::{outstanding, unreadable_log, wrong_pattern};
 pub(crate) use reasons::NO_REASON;

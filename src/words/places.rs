@@ -4,6 +4,18 @@ use std::fmt;
 
 use crate::analysis::{GrownCount, GrownMemory, GrownThing, Hint};
 use crate::record::{DescriptorKind, Place};
+use crate::sampler::anatomy::Unread;
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unread::TooExpensive => {
+                f.write_str("reading it would stall the processes for longer than `sampler.pss_budget_s`")
+            }
+            Unread::Failed(error) => write!(f, "`smaps` cannot be read: {error}"),
+        }
+    }
+}
 
 /// `anonymous mappings: +45.2 MB (98 % of the growth), most of it in mappings of 16 to 64 MB`
 impl fmt::Display for GrownMemory {

@@ -334,7 +334,9 @@ fn a_soak_of_a_forking_worker_is_judged_by_the_figure_of_the_leak_check() {
     let place = Place::new(2, 2);
     let rounds_of = |fault: &str| {
         let mut command = place.highwater();
-        command.args("soak --demo --json --concurrency 2 --tasks 120 --short short.wav --long long.wav".split(' '));
+        command.args(
+            "soak --demo --json --concurrency 2 --tasks 120 --short short.wav --long long.wav".split(' '),
+        );
         command.arg("--").args(fault.split_whitespace());
         let (_, lines, stderr) = Running::start(&mut command).ended();
         let object: Value = serde_json::from_str(lines.last().unwrap_or_else(|| panic!("{stderr}"))).unwrap();

@@ -28,6 +28,7 @@ mod live;
 mod millions;
 mod module_order;
 mod plain_http;
+mod public_api;
 mod readings;
 mod real_stack;
 mod real_stack_limits;

@@ -41,7 +41,7 @@ fn paths(source: &str) -> Vec<Vec<String>> {
 }
 
 /// Adds `head` with each item of `group`, which begins behind an opening brace.
-fn expand(head: &[String], group: &str, found: &mut Vec<Vec<String>>) {
+pub(crate) fn expand(head: &[String], group: &str, found: &mut Vec<Vec<String>>) {
     let (mut depth, mut start) = (0, 0);
     for (at, letter) in group.char_indices() {
         match letter {

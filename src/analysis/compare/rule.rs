@@ -18,9 +18,7 @@
 use super::estimate::Estimate;
 use super::run::{Run, increments, slows};
 use crate::analysis::by_input::{InputRate, input_rates};
-use crate::analysis::change::{
-    Change, ChangeReason, Difference, JudgedChange, Method, More, Rate, Signal,
-};
+use crate::analysis::change::{Change, ChangeReason, Difference, JudgedChange, Method, More, Rate, Signal};
 use crate::analysis::growth::{LEAST_INCREMENTS, Mean};
 use crate::analysis::student;
 

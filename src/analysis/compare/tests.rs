@@ -6,8 +6,8 @@ mod few;
 use rstest::rstest;
 
 use super::*;
-use crate::analysis::change::Method;
 use crate::analysis::LeakTasks;
+use crate::analysis::change::Method;
 use crate::analysis::fixtures::{run as fixture, task};
 use crate::record::{Footprint, Phase, RunData, Verdict};
 

@@ -22,7 +22,6 @@ mod recent;
 mod rule;
 mod trend;
 mod window;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -177,22 +176,6 @@ impl Growth {
             Answer::Leak => Verdict::Fail,
             Answer::Clean => Verdict::Pass,
             Answer::Inconclusive => Verdict::Inconclusive,
-        }
-    }
-
-    /// The verdict in a line: `LEAK: +1.2 MB per task (98 % interval 1.0 to 1.4)
-    /// over 64 tasks; would pass a 200 MB gate for 166 tasks`.
-    ///
-    /// `gate_mb` is how much a single task may keep, or nothing where there is no such gate.
-    pub fn sentence(&self, gate_mb: Option<f64>) -> String {
-        words::sentence(self, gate_mb)
-    }
-
-    /// [`Growth::sentence`] as the detail of a criterion, whose verdict says INCONCLUSIVE already.
-    pub(crate) fn detail(&self, gate_mb: Option<f64>) -> String {
-        match self.answer {
-            Answer::Inconclusive => self.reason.to_string(),
-            Answer::Leak | Answer::Clean => self.sentence(gate_mb),
         }
     }
 }

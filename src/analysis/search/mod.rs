@@ -24,7 +24,7 @@ mod tests;
 use crate::plan::{RampPlan, SearchKind};
 use crate::record::{CannotTell, RampBound};
 
-pub use standing::{Standings, Standing, Trial, TrialOutcome, picture};
+pub use standing::{Standing, Standings, Trial, TrialOutcome, picture};
 
 /// A level that was tried in vain so often, highwater being starved, is given up.
 const INVALID_AT_MOST: u32 = 2;
@@ -80,18 +80,6 @@ pub enum Done {
     Budget(RampBound),
     /// It cannot be told, for this reason.
     CannotTell(CannotTell),
-}
-
-impl Why {
-    /// What is said beside the level.
-    pub fn words(self) -> Option<&'static str> {
-        match self {
-            Why::New => None,
-            Why::Repeat => Some("again, since it broke"),
-            Why::Confirm => Some("again, to confirm that it holds"),
-            Why::Invalid => Some("again, since highwater was starved"),
-        }
-    }
 }
 
 /// The next step of the search.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::output::{say, say_error};
 use crate::analysis::Answer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::readings::{self, Per, MemoryUnit, Selection};
+use crate::readings::{self, MemoryUnit, Per, Selection};
 pub(super) use told::Judged;
 use told::Told;
 

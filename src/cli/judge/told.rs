@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::analysis::{Answer, Growth, Reason, growth};
 use crate::console::{GrowthNow, Per};
 use crate::error::Error;
-use crate::readings::{Axis, Series, Steps, MemoryUnit};
+use crate::readings::{Axis, MemoryUnit, Series, Steps};
 use crate::units::{round, significant, span};
 
 /// The verdict on one series.

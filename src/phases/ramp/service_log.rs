@@ -8,6 +8,7 @@ use regex::Regex;
 use crate::files;
 use crate::plan::StablePlan;
 use crate::record::Event;
+use crate::words;
 
 /// The most that is read of a log, in bytes; additions beyond that are ignored.
 const MOST: u64 = 64 << 20;
@@ -41,7 +42,7 @@ impl ServiceLog {
             Err(error) => Event::ServiceLog {
                 matches: 0,
                 first: None,
-                problem: Some(format!("cannot read `{}`: {error}", self.path.display())),
+                problem: Some(words::unreadable_log(&self.path, &error)),
             },
         }
     }
@@ -59,7 +60,7 @@ impl ServiceLog {
 
 fn matches(text: &str, pattern: &str) -> Event {
     let Ok(pattern) = Regex::new(pattern) else {
-        let problem = Some(format!("`{pattern}` is not a regular expression"));
+        let problem = Some(words::wrong_pattern(pattern));
         return Event::ServiceLog { matches: 0, first: None, problem };
     };
     let mut found = text.lines().filter(|line| pattern.is_match(line));

@@ -7,7 +7,7 @@ use crate::readings::amount::{self, Cell, Decimal, MemoryUnit};
 use crate::readings::columns::{self, Holds};
 use crate::readings::groups::{self, Group};
 use crate::readings::table::{Row, Table};
-use crate::readings::{Axis, Per, MemoryRecording, Series, Selection, clock};
+use crate::readings::{Axis, MemoryRecording, Per, Selection, Series, clock};
 
 pub(super) use refuse::unknown;
 
@@ -125,7 +125,12 @@ impl Select<'_> {
     }
 
     /// The readings of `column` in these rows.
-    fn gathered(&self, column: usize, (unit, guessed): (MemoryUnit, bool), rows: &[usize]) -> Result<Gathered> {
+    fn gathered(
+        &self,
+        column: usize,
+        (unit, guessed): (MemoryUnit, bool),
+        rows: &[usize],
+    ) -> Result<Gathered> {
         let table = self.table;
         let mut gathered = Gathered::default();
         let (mut zeros, mut empties) = (0, 0);

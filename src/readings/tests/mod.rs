@@ -165,7 +165,8 @@ fn shares_are_refused_with_a_reason_and_never_preferred() {
         assert_ne!(recording(text).series[0].column, "%MEM");
         assert_ne!(recording(text).series[0].column, "MemPerc");
     }
-    let error = refused("%MEM,RSS\n1.4,5000\n", &Selection { column: Some("%MEM".into()), ..Selection::default() });
+    let error =
+        refused("%MEM,RSS\n1.4,5000\n", &Selection { column: Some("%MEM".into()), ..Selection::default() });
     assert!(error.contains("is a share"), "{error}");
 }
 
@@ -191,8 +192,10 @@ fn an_error_shows_the_columns_and_the_nearest_thing_to_do() {
 fn what_is_wanted_overrides_what_is_found() {
     let text = format!("time,rss,size\n{}", rows(|n, mb| format!("{n},5,{mb}\n")));
     let wanted = |column: &str, unit| Selection { column: Some(column.into()), unit, per: Some(Per::Task) };
-    let series =
-        of_bytes("t", text.as_bytes(), &wanted("size", Some(MemoryUnit::Gigabytes))).unwrap().series.remove(0);
+    let series = of_bytes("t", text.as_bytes(), &wanted("size", Some(MemoryUnit::Gigabytes)))
+        .unwrap()
+        .series
+        .remove(0);
     assert_eq!((series.after_mb[0], &series.at), (36.0 * 1024.0, &Axis::Rows));
 }
 

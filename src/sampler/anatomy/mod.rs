@@ -8,6 +8,7 @@ mod names;
 mod smaps;
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use crate::record::{Anatomy, DescriptorPart};
@@ -15,14 +16,22 @@ use crate::record::{Anatomy, DescriptorPart};
 /// The number of descriptor names that are kept, the commonest first; the rest is only counted.
 const NAMES: usize = 20;
 
+/// Why memory was not read by where it is.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It would have stalled the processes for too long.
+    TooExpensive,
+    /// Reading failed.
+    Failed(io::Error),
+}
+
 /// Reads the anatomy of the processes `pids`; exited processes are left out.
 ///
 /// Set `with_memory` to false where reading `smaps` would cost too much; `unread` then gives the reason.
 pub fn anatomy(pids: &[u32], with_memory: bool) -> Anatomy {
     let mut anatomy = Anatomy::default();
     if !with_memory {
-        anatomy.unread =
-            Some("reading it would stall the processes for longer than `sampler.pss_budget_s`".to_string());
+        anatomy.unread = Some(Unread::TooExpensive.to_string());
     }
     for &pid in pids {
         add(&mut anatomy, &Path::new("/proc").join(pid.to_string()), with_memory);
@@ -42,7 +51,7 @@ fn add(anatomy: &mut Anatomy, process: &Path, with_memory: bool) {
                     smaps::add(&mut anatomy.memory, part);
                 }
             }
-            Err(error) => anatomy.unread = Some(format!("`smaps` cannot be read: {error}")),
+            Err(error) => anatomy.unread = Some(Unread::Failed(error).to_string()),
         }
     }
     *anatomy.processes.entry(names::plain(&name)).or_default() += 1;
@@ -95,7 +104,7 @@ mod tests {
     #[test]
     fn this_process_is_made_of_what_it_is_made_of() {
         let kept = std::hint::black_box(vec![1_u8; 40 << 20]);
-        let pipe = std::io::pipe().unwrap();
+        let pipe = io::pipe().unwrap();
         let found = anatomy(&[std::process::id()], true);
         let anonymous = found.memory.iter().filter(|part| part.place == Place::Anonymous);
         assert!(anonymous.map(|part| part.mb).sum::<f64>() >= 40.0, "{found:?}");

@@ -119,7 +119,8 @@ mod tests {
             clock: Some(Clock { booted_at_s, ticks_per_second: 100.0, now_ticks: 0.0 }),
             ..SearchEvidence::default()
         };
-        let read = |path: &str, evidence: &SearchEvidence| read_pidfile(path, &[process(7), process(8)], evidence);
+        let read =
+            |path: &str, evidence: &SearchEvidence| read_pidfile(path, &[process(7), process(8)], evidence);
         assert_eq!(read(&file("good", "7\n"), &booted(0.0)), Ok(7));
         let fails = |path: &str, evidence: &SearchEvidence| read(path, evidence).expect_err(path);
         assert!(fails(&file("dead", "9"), &booted(0.0)).ends_with("names the process 9, which is not alive"));

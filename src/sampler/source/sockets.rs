@@ -45,11 +45,13 @@ impl Sockets {
             let held = inodes.iter().filter_map(|inode| self.holders.get(inode)).flatten();
             let pids: BTreeSet<u32> = held.map(|id| id.pid).collect();
             if pids.is_empty() {
-                let reason = format!(
-                    "a process listens on port {port}, but highwater may not see which: \
-                     run highwater as the user of the service, or as root"
+                return (
+                    port,
+                    Err(format!(
+                        "a process listens on port {port}, but highwater may not see which: \
+                         run highwater as the user of the service, or as root"
+                    )),
                 );
-                return (port, Err(reason));
             }
             (port, Ok(pids.into_iter().collect()))
         };

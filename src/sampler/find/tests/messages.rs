@@ -8,7 +8,11 @@ fn default_worker() -> BTreeMap<String, ProcessPlan> {
     worker(Preset::AsrRq.plan().processes["worker"].clone())
 }
 
-fn error(roles: &BTreeMap<String, ProcessPlan>, processes: &[ProcessInfo], evidence: &SearchEvidence) -> Error {
+fn error(
+    roles: &BTreeMap<String, ProcessPlan>,
+    processes: &[ProcessInfo],
+    evidence: &SearchEvidence,
+) -> Error {
     find(processes, roles, evidence, OWN).check().expect_err("nothing is found")
 }
 

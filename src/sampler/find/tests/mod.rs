@@ -51,7 +51,11 @@ fn machine(others: &[(u32, u32, &str)]) -> Vec<ProcessInfo> {
 }
 
 /// The pids found for each role, "-" for none, "?" before too many.
-fn found(roles: &BTreeMap<String, ProcessPlan>, others: &[(u32, u32, &str)], evidence: &SearchEvidence) -> String {
+fn found(
+    roles: &BTreeMap<String, ProcessPlan>,
+    others: &[(u32, u32, &str)],
+    evidence: &SearchEvidence,
+) -> String {
     let found = find(&machine(others), roles, evidence, OWN);
     let text = |(role, found): (&String, &RoleFound)| {
         let surplus = found.surplus.iter().map(|one| &one.process);

@@ -2,9 +2,26 @@
 
 use std::fmt;
 
-use super::reason::{Grounds, Reason, Undecided, Unsettled};
-use super::{Answer, Growth, InputRate};
+use crate::analysis::{Answer, Grounds, Growth, InputRate, Reason, Undecided, Unsettled};
 use crate::units::round;
+
+impl Growth {
+    /// The verdict in a line: `LEAK: +1.2 MB per task (98 % interval 1.0 to 1.4)
+    /// over 64 tasks; would pass a 200 MB gate for 166 tasks`.
+    ///
+    /// `gate_mb` is how much a single task may keep, or nothing where there is no such gate.
+    pub fn sentence(&self, gate_mb: Option<f64>) -> String {
+        sentence(self, gate_mb)
+    }
+
+    /// [`Growth::sentence`] as the detail of a criterion, whose verdict says INCONCLUSIVE already.
+    pub(crate) fn detail(&self, gate_mb: Option<f64>) -> String {
+        match self.answer {
+            Answer::Inconclusive => self.reason.to_string(),
+            Answer::Leak | Answer::Clean => self.sentence(gate_mb),
+        }
+    }
+}
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,8 +183,7 @@ fn unsettled(why: Unsettled, late_mb: f64, early_mb: f64) -> String {
     }
 }
 
-/// The verdict in a line; see [`Growth::sentence`].
-pub(super) fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
+fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
     let word = growth.answer.word().to_uppercase();
     let (Some(rate), Some(low), Some(high)) = (growth.rate_mb_per_task, growth.low, growth.high) else {
         return format!("{word}: {}", growth.reason);
@@ -206,7 +222,7 @@ pub(super) fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
 }
 
 /// `+353 MB per long task, nothing per short task`.
-pub(crate) fn by_input(rates: &[InputRate]) -> String {
+fn by_input(rates: &[InputRate]) -> String {
     let rate = |rate: &InputRate| {
         let amount = match rate.mb_per_task {
             mb if mb < NOTHING_MB => "nothing".to_string(),
