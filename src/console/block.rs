@@ -60,8 +60,9 @@ fn warnings(board: &Board) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::board::{Per, RoleNow, Trail};
+    use super::super::board::{RoleNow, Trail};
     use super::*;
+    use crate::readings::Per;
 
     fn board() -> Board {
         let mut trail = Trail::default();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 use crate::analysis::Answer;
+use crate::readings::Per;
 use crate::record::{Criterion, Phase, TaskStatus, Verdict};
 use crate::sampler::{Boundary, RoleReading};
 use crate::units::{round, to_mb};
@@ -84,26 +85,6 @@ pub struct GrowthNow {
     pub interval_mb: Option<(f64, f64)>,
     /// The verdict as it would be now.
     pub answer: Answer,
-}
-
-/// What a rate of growth is per.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Per {
-    /// A task.
-    Task,
-    /// An hour.
-    Hour,
-}
-
-impl Per {
-    /// `task`, `hour`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Per::Task => "task",
-            Per::Hour => "hour",
-        }
-    }
 }
 
 /// Readings of memory as (seconds, MB), in bounded space.

@@ -20,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use block::lines as block_lines;
-pub use board::{Board, GrowthNow, Per, RoleNow, Trail};
+pub use board::{Board, GrowthNow, RoleNow, Trail};
 pub use pulse::Pulse;
 use screen::Progress;
 pub use screen::{Screen, Stream};

@@ -1,9 +1,10 @@
 //! What is going on: the phase, how far it has come, and what is waited for. Pure.
 
-use super::board::{Board, GrowthNow, Per};
+use super::board::{Board, GrowthNow};
 use super::screen::Progress;
 use crate::analysis::{Answer, Growth, LOOKS, LeakTasks, WORKER, soak as soaked};
 use crate::plan::Plan;
+use crate::readings::Per;
 use crate::record::{Criterion, Event, EventRecord, Moment, Phase, RunData, TaskRecord, Verdict};
 use crate::report::sparkline;
 use crate::units::span;

@@ -20,6 +20,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::analysis::Readings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal;
@@ -48,12 +50,23 @@ pub struct Selection {
 }
 
 /// The unit that a rate is given per.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Per {
     /// Growth per task, or per row where nothing counts tasks.
     Task,
     /// Growth per hour.
     Hour,
+}
+
+impl Per {
+    /// `task`, `hour`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Per::Task => "task",
+            Per::Hour => "hour",
+        }
+    }
 }
 
 /// Where readings stand.

@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::analysis::Answer;
-    use crate::console::Per;
+    use crate::readings::Per;
 
     /// A board on which everything is known.
     fn full() -> Board {

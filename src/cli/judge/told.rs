@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::analysis::{Answer, Growth, Reason, growth};
-use crate::console::{GrowthNow, Per};
+use crate::console::GrowthNow;
 use crate::error::Error;
-use crate::readings::{Axis, MemoryUnit, Series, Steps};
+use crate::readings::{Axis, MemoryUnit, Per, Series, Steps};
 use crate::units::{round, significant, span};
 
 /// The verdict on one series.
