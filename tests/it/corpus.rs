@@ -69,6 +69,8 @@ fn leaks_are_found_and_clean_programs_pass() {
     let facts: Value = serde_json::from_slice(&fs::read(corpus.join("corpus.json")).unwrap()).unwrap();
     let mut wrong = Vec::new();
     let mut seconds = Vec::new();
+    // Leaks and those found, clean ones and those passed.
+    let ((mut leaking, mut found), (mut clean, mut passed)) = ((0, 0), (0, 0));
     for program in facts.as_array().unwrap() {
         let id = program["id"].as_str().unwrap();
         for (variant, leaks) in [("leaky", true), ("fixed", false), ("nonleak", false)] {
@@ -79,22 +81,30 @@ fn leaks_are_found_and_clean_programs_pass() {
             let results = tempfile::tempdir().unwrap();
             let (worker, port, pid) = start(&corpus, &environment, id);
             let started = Instant::now();
-            let (code, _) = check(&port, &pid, results.path());
+            let (code, object) = check(&port, &pid, results.path());
             let took = started.elapsed().as_secs_f64();
             drop(worker);
-            let found = match code {
-                Some(0) => "passed",
-                Some(1) => "found",
-                _ => "undecided",
-            };
-            println!("{id}-{variant:<8} {found:<10} {took:>6.1} s");
+            let criteria = object["criteria"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let failed = criteria.iter().filter(|criterion| criterion["verdict"] == "fail");
+            let failed: Vec<&str> = failed.filter_map(|criterion| criterion["name"].as_str()).collect();
+            println!("{id}-{variant:<8} exit {code:?} {took:>6.1} s {failed:?}");
             seconds.push(took);
+            if leaks {
+                leaking += 1;
+                found += i32::from(failed.iter().any(|name| name.starts_with("leak.")));
+            } else {
+                clean += 1;
+                passed += i32::from(code == Some(0));
+            }
             if (leaks && code == Some(0)) || (!leaks && code == Some(1)) {
-                wrong.push(format!("{id}-{variant}: {found}"));
+                wrong.push(format!("{id}-{variant}"));
             }
         }
     }
     seconds.sort_by(f64::total_cmp);
+    println!("found {found} of {leaking} leaks, passed {passed} of {clean} clean programs");
     println!("median {:.1} s, longest {:.1} s", seconds[seconds.len() / 2], seconds[seconds.len() - 1]);
-    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(wrong.is_empty(), "leaks that passed, clean programs accused: {wrong:?}");
+    // At least 17 of 19 leaks are found, and 25 of 27 clean programs passed.
+    assert!(19 * found >= 17 * leaking && 27 * passed >= 25 * clean, "too much is left undecided");
 }
