@@ -20,13 +20,13 @@ pub(super) fn text(board: &Board) -> String {
         board,
         "highwater_resident_memory_bytes",
         "Resident memory of the processes of a role.",
-        |role| role.rss_mb.map(|mb| mb * MIB),
+        |role| role.rss_mb.map(bytes),
     );
     text.roles(
         board,
         "highwater_private_memory_bytes",
         "Private memory of the processes of a role.",
-        |role| role.private_mb.map(|mb| mb * MIB),
+        |role| role.private_mb.map(bytes),
     );
     text.roles(board, "highwater_open_fds", "Open descriptors of a role.", |role| count(role.fds));
     text.roles(board, "highwater_threads", "Threads of a role.", |role| count(role.threads));
@@ -71,6 +71,11 @@ pub(super) fn text(board: &Board) -> String {
     text.sample("highwater_warnings_total", &[], board.warnings as f64);
     text.0.push_str("# EOF\n");
     text.0
+}
+
+/// Whole bytes.
+fn bytes(mb: f64) -> f64 {
+    (mb * MIB).round()
 }
 
 fn count(value: Option<u64>) -> Option<f64> {
@@ -127,7 +132,7 @@ impl Text {
         }
         self.family(name, "gauge", help);
         for (growth, mb) in found {
-            self.sample(name, &[("role", &growth.role), ("per", growth.per.word())], mb * MIB);
+            self.sample(name, &[("role", &growth.role), ("per", growth.per.word())], bytes(mb));
         }
     }
 }

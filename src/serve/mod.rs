@@ -166,6 +166,7 @@ fn answer(served: &Served, method: &Method, path: &str, headers: &HeaderMap) -> 
             response(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT.to_string())
         }
         "/style.css" if served.page => response(StatusCode::OK, "text/css; charset=utf-8", STYLE.to_string()),
+        "/favicon.ico" if served.page => response(StatusCode::NO_CONTENT, "image/x-icon", String::new()),
         "/state" if served.page => match serde_json::to_string(&State::of((served.board)())) {
             Ok(state) => response(StatusCode::OK, "application/json", state),
             Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),

@@ -26,19 +26,19 @@ const figures = (state) => {
   if (known(state.level)) all.push(['level of the ramp', state.level]);
   if (known(state.held)) all.push(['highest level held', state.held]);
   for (const found of state.growth) {
-    const interval = found.interval_mb ? ' (' + found.interval_mb.map((x) => x.toFixed(2)).join(' to ') + ')' : '';
-    all.push(['growth of ' + found.role + ', MB per ' + found.per, found.rate_mb.toFixed(2) + interval]);
+    const digits = (value) => value.toFixed(Math.abs(value) < 100 ? 2 : 0);
+    const interval = found.interval_mb ? ' (' + found.interval_mb.map(digits).join(' to ') + ')' : '';
+    all.push(['growth of ' + found.role + ', MB per ' + found.per, digits(found.rate_mb) + interval]);
   }
   if (state.warnings > 0) all.push(['warnings', state.warnings]);
   return all;
 };
 
-// Memory over time as one line, from its lowest to its highest reading.
-const line = (role, trail) => {
+// Memory over time as one line. What wanders by less than a tenth is nearly flat.
+const line = (role, trail, low, high) => {
   const space = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(space, 'svg');
-  const low = Math.min(...trail.map((point) => point[1]));
-  const span = Math.max(1, Math.max(...trail.map((point) => point[1])) - low);
+  const span = Math.max(1, high / 10, high - low);
   const [from, to] = [trail[0][0], Math.max(trail[trail.length - 1][0], trail[0][0] + 1)];
   const at = ([s, value]) => [(100 * (s - from)) / (to - from), 38 - (36 * (value - low)) / span];
   const path = document.createElementNS(space, 'path');
@@ -46,7 +46,7 @@ const line = (role, trail) => {
   svg.setAttribute('viewBox', '0 0 100 40');
   svg.setAttribute('preserveAspectRatio', 'none');
   svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', 'Memory of ' + role + ' from ' + mb(low) + ' to ' + mb(low + span));
+  svg.setAttribute('aria-label', 'Memory of ' + role + ' from ' + mb(low) + ' to ' + mb(high));
   svg.append(path);
   return svg;
 };
@@ -62,7 +62,13 @@ const role = ([name, now]) => {
   const text = make('p', more.join(' · '));
   text.className = 'quiet';
   parts.push(text);
-  if (now.trail.length > 1) parts.push(line(name, now.trail));
+  if (now.trail.length > 1) {
+    const all = now.trail.map((point) => point[1]);
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const range = make('p', 'since ' + clock(now.trail[0][0]) + ', lowest ' + mb(low) + ', highest ' + mb(high));
+    range.className = 'quiet';
+    parts.push(line(name, now.trail, low, high), range);
+  }
   return parts;
 };
 

@@ -10,8 +10,10 @@ use highwater::plan::Plan;
 use highwater::record::{Event, Phase, ResourceRow, RunData, SoakRound, TaskRecord, TaskStatus};
 use highwater::report::page;
 
+use crate::live::{interrupt, served};
 use crate::report::{Story, failing, interrupted, passing, short_ramp};
 use crate::support::browser::Browser;
+use crate::support::runs::{Place, eventually};
 
 /// The widths that a page is looked at with: a phone, and a wide screen.
 const WIDTHS: [u32; 2] = [360, 1280];
@@ -112,6 +114,40 @@ fn a_pointer_is_told_the_task_and_a_click_shows_its_line() {
     let titles = browser.value("document.querySelectorAll('#memory .wide title').length");
     assert!(titles.as_u64().unwrap() >= 12, "{titles}");
     assert_eq!(browser.value("document.querySelectorAll('#task-12').length"), 1);
+}
+
+#[test]
+#[ignore = "needs chromium, which .ci/run installs"]
+fn the_page_of_a_run_updates_while_it_goes_on_and_says_when_it_has_ended() {
+    let place = Place::new(1, 1);
+    let (running, urls) = served(&place, "--dashboard");
+    let mut browser = Browser::start();
+    for (width, dark) in WIDTHS.into_iter().flat_map(|width| [(width, false), (width, true)]) {
+        browser.visit(&urls[0], width, dark, true);
+        eventually("a line of memory for each role", || {
+            (browser.value("document.querySelectorAll('#roles svg path').length") == 2).then_some(())
+        });
+        let wide = browser.value("document.documentElement.scrollWidth").as_u64().unwrap();
+        assert!(wide <= u64::from(width), "the page is {wide} px wide at {width} px");
+        assert_eq!(browser.errors, Vec::<String>::new());
+        assert!(browser.fetched.iter().all(|url| url.contains(&urls[0])), "{:?}", browser.fetched);
+    }
+    let mut tasks = || {
+        let figures = "[...document.querySelectorAll('#figures div')].map(pair => pair.textContent)";
+        let figures = browser.value(figures);
+        let done = figures
+            .as_array()?
+            .iter()
+            .find_map(|pair| pair.as_str()?.strip_prefix("tasks done")?.parse().ok());
+        done.map(|done: u64| done)
+    };
+    let first = eventually("tasks on the page", &mut tasks);
+    eventually("more tasks on the page", || tasks().filter(|now| *now > first));
+    assert_eq!(interrupt(running), Some(130));
+    eventually("the page says that the run has ended", || {
+        let said = browser.value("document.querySelector('#connection').textContent");
+        said.as_str()?.contains("the run has ended").then_some(())
+    });
 }
 
 const MARKUP: &str = "</title></svg><img src=x onerror=\"console.error('planted')\"><script>console.error('planted')</script>\

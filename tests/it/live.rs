@@ -44,7 +44,7 @@ fn sample(text: &str, name: &str) -> Option<f64> {
 }
 
 /// A soak of the embedded service, which serves what it knows; its addresses.
-fn served(place: &Place, flags: &str) -> (Running, Vec<String>) {
+pub(crate) fn served(place: &Place, flags: &str) -> (Running, Vec<String>) {
     let mut command = place.highwater();
     command.args("soak --demo --results results --short short.wav --long long.wav --for 120s".split(' '));
     let running = Running::start(command.args(flags.split(' ')));
@@ -56,7 +56,7 @@ fn served(place: &Place, flags: &str) -> (Running, Vec<String>) {
 }
 
 /// Ends a run as Ctrl+C does, and waits for it.
-fn interrupt(running: Running) -> Option<i32> {
+pub(crate) fn interrupt(running: Running) -> Option<i32> {
     let pid = rustix::process::Pid::from_raw(i32::try_from(running.child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     running.ended().0

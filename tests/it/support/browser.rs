@@ -85,6 +85,11 @@ impl Browser {
 
     /// Opens a file on a screen of `width` pixels, `dark` or light, with or without its script.
     pub(crate) fn open(&mut self, file: &Path, width: u32, dark: bool, script: bool) {
+        self.visit(&format!("file://{}", file.display()), width, dark, script);
+    }
+
+    /// The same with an address.
+    pub(crate) fn visit(&mut self, url: &str, width: u32, dark: bool, script: bool) {
         self.errors.clear();
         self.fetched.clear();
         let screen = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 700});
@@ -93,9 +98,10 @@ impl Browser {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.ask("Emulation.setEmulatedMedia", features);
         self.ask("Emulation.setScriptExecutionDisabled", json!({"value": !script}));
-        self.ask("Page.navigate", json!({"url": format!("file://{}", file.display())}));
+        self.ask("Page.navigate", json!({"url": url}));
         let started = Instant::now();
-        while self.value("document.readyState + location.protocol") != "completefile:" {
+        let loaded = format!("complete{}", url.split("//").next().unwrap_or_default());
+        while self.value("document.readyState + location.protocol") != loaded {
             assert!(started.elapsed() < PATIENCE, "the page does not load");
             std::thread::sleep(Duration::from_millis(20));
         }
