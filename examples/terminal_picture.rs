@@ -107,7 +107,8 @@ fn summary(markdown: &str) -> Vec<String> {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
             lines.push(cells.collect::<Vec<_>>().join("  ").trim_end().to_string());
         }
-        lines.push(line.replace('`', ""));
+        // A link says nothing in a picture.
+        lines.push(line.split(" ([").next().unwrap_or_default().replace('`', ""));
     }
     lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
     while lines.last().is_some_and(String::is_empty) {
