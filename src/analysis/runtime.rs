@@ -6,8 +6,9 @@
 
 use crate::record::{Event, Place, RunData};
 
-/// The beginnings of the names of files that a reference-counted interpreter is mapped from.
-const COUNTED: [&str; 2] = ["python", "libpython"];
+/// The beginnings of the names of files of programs without such a heap: reference-counted interpreters, and the
+/// embedded service, whose unoptimised build maps as much.
+const COUNTED: [&str; 3] = ["python", "libpython", "highwater"];
 
 /// Those of engines with a heap of their own; also inside another program.
 const ENGINES: [&str; 7] =
@@ -81,6 +82,10 @@ mod tests {
         let numerical = ["/usr/lib/libscipy_openblas#_.so", "/usr/lib/libpython#.#.so.#.#"];
         assert!(is_counted(&run_with(&numerical)));
         assert!(is_counted(&run_with(&["/usr/bin/python#.#"])));
+        assert!(
+            is_counted(&run_with(&["/target/debug/highwater", "/usr/lib/libc.so.#"])),
+            "the embedded service"
+        );
         assert!(
             !is_counted(&run_with(&["/usr/bin/python#.#", "/usr/lib/jvm/lib/server/libjvm.so"])),
             "one inside"
