@@ -32,6 +32,7 @@ mod snapshot;
 pub mod source;
 mod start;
 mod summary;
+pub(crate) mod tally;
 mod ticker;
 mod wait;
 mod watch;

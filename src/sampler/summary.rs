@@ -1,11 +1,12 @@
 //! Summaries of what the sampler measured.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::process::{ProcessId, ProcessInfo};
+use super::tally::{CpuUse, Extent, Listed};
 use crate::record::{ExitKind, RoleSampling};
 
 /// The sampler's work from its start to its stop.
@@ -97,19 +98,21 @@ pub struct ProcessSummary {
 /// Collects the summaries of processes, a bounded number of them.
 #[derive(Default)]
 pub(crate) struct Tallies {
-    tallies: HashMap<ProcessId, Tally>,
+    tallies: Listed<Tally>,
     /// The facts about each process other than its readings.
     lives: HashMap<ProcessId, Life>,
-    /// Descendants that have ended, the oldest first.
-    ended: VecDeque<ProcessId>,
-    count: u64,
-    unlisted: u64,
 }
 
 struct Tally {
-    order: u64,
-    first: (Instant, f64),
-    summary: ProcessSummary,
+    role: String,
+    name: String,
+    id: ProcessId,
+    is_root: bool,
+    /// When it was first measured.
+    since: Instant,
+    rss_bytes: Option<Extent>,
+    cpu: Option<CpuUse>,
+    cpu_max_percent: f64,
 }
 
 struct Life {
@@ -121,10 +124,6 @@ struct Life {
     /// When and how it ended.
     end: Option<(Instant, ExitKind)>,
 }
-
-/// The number of ended descendants that are listed; further ones are only counted, since a
-/// forking worker ends one a task. Roots are always listed.
-const LISTED_ENDED: usize = 256;
 
 impl Tallies {
     /// Counts a reading; for a moment the process had `excess_bytes` more. `cpu` is its CPU
@@ -138,38 +137,27 @@ impl Tallies {
         cpu: Option<(f64, Option<f64>)>,
     ) {
         let (role, name, id, is_root) = who;
-        let count = &mut self.count;
-        let tally = self.tallies.entry(id).or_insert_with(|| {
-            *count += 1;
-            let summary = ProcessSummary {
-                role: role.to_string(),
-                name: name.to_string(),
-                id,
-                is_root,
-                samples: 0,
-                rss_min_bytes: u64::MAX,
-                rss_max_bytes: 0,
-                rss_last_bytes: 0,
-                cpu_mean_percent: 0.0,
-                cpu_max_percent: 0.0,
-                parent: 0,
-                command: String::new(),
-                age_s: 0.0,
-                end: None,
-            };
-            Tally { order: *count, first: (at, cpu.map_or(0.0, |(seconds, _)| seconds)), summary }
+        let tally = self.tallies.entry(id, || Tally {
+            role: role.to_string(),
+            name: name.to_string(),
+            id,
+            is_root,
+            since: at,
+            rss_bytes: None,
+            cpu: None,
+            cpu_max_percent: 0.0,
         });
-        let summary = &mut tally.summary;
-        summary.samples += 1;
-        summary.rss_min_bytes = summary.rss_min_bytes.min(rss_bytes);
-        summary.rss_max_bytes = summary.rss_max_bytes.max(rss_bytes + excess_bytes);
-        summary.rss_last_bytes = rss_bytes;
-        let Some((cpu_seconds, cpu_percent)) = cpu else { return };
-        let elapsed = (at - tally.first.0).as_secs_f64();
-        if elapsed > 0.0 {
-            summary.cpu_mean_percent = (cpu_seconds - tally.first.1) / elapsed * 100.0;
+        Extent::add(&mut tally.rss_bytes, rss_bytes as f64);
+        if let Some(extent) = &mut tally.rss_bytes {
+            extent.peak((rss_bytes + excess_bytes) as f64);
         }
-        summary.cpu_max_percent = summary.cpu_max_percent.max(cpu_percent.unwrap_or(0.0));
+        let Some((cpu_s, cpu_percent)) = cpu else { return };
+        let at_s = (at - tally.since).as_secs_f64();
+        match &mut tally.cpu {
+            None => tally.cpu = Some(CpuUse::new(at_s, cpu_s)),
+            Some(cpu) => drop(cpu.read(at_s, cpu_s)),
+        }
+        tally.cpu_max_percent = tally.cpu_max_percent.max(cpu_percent.unwrap_or(0.0));
     }
 
     /// Tracking of a process began at `seen`, when it was `age_s` seconds old.
@@ -187,34 +175,42 @@ impl Tallies {
 
     /// The process has ended.
     pub(crate) fn ended(&mut self, id: ProcessId, is_root: bool) {
-        if !self.tallies.contains_key(&id) {
+        if !self.tallies.contains(id) {
             // It ended before it could be measured.
             self.lives.remove(&id);
-            return;
         }
-        if is_root {
-            return;
-        }
-        self.ended.push_back(id);
-        if self.ended.len() > LISTED_ENDED
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            self.tallies.remove(&oldest);
+        if let Some(oldest) = self.tallies.ended(id, is_root) {
             self.lives.remove(&oldest);
-            self.unlisted += 1;
         }
     }
 
     /// The process turned out to belong to another role than the one it was counted under.
     pub(crate) fn moved(&mut self, id: ProcessId, role: &str, is_root: bool) {
-        if let Some(tally) = self.tallies.get_mut(&id) {
-            tally.summary.role = role.to_string();
-            tally.summary.is_root = is_root;
+        if let Some(tally) = self.tallies.get_mut(id) {
+            tally.role = role.to_string();
+            tally.is_root = is_root;
         }
     }
 
     fn summary(&self, tally: &Tally, now: Instant) -> ProcessSummary {
-        let mut summary = tally.summary.clone();
+        // A number of bytes is a whole number that a float holds exactly.
+        let bytes = |of: fn(&Extent) -> f64| tally.rss_bytes.as_ref().map_or(0.0, of) as u64;
+        let mut summary = ProcessSummary {
+            role: tally.role.clone(),
+            name: tally.name.clone(),
+            id: tally.id,
+            is_root: tally.is_root,
+            samples: tally.rss_bytes.map_or(0, |extent| extent.count()),
+            rss_min_bytes: bytes(|extent| extent.min),
+            rss_max_bytes: bytes(|extent| extent.max),
+            rss_last_bytes: bytes(|extent| extent.last),
+            cpu_mean_percent: tally.cpu.and_then(|cpu| cpu.mean_percent).unwrap_or(0.0),
+            cpu_max_percent: tally.cpu_max_percent,
+            parent: 0,
+            command: String::new(),
+            age_s: 0.0,
+            end: None,
+        };
         if let Some(life) = self.lives.get(&summary.id) {
             summary.parent = life.parent;
             summary.command.clone_from(&life.command);
@@ -227,9 +223,8 @@ impl Tallies {
 
     /// The summaries in the order of the first measurement, and the number left out.
     pub(crate) fn finish(&self, now: Instant) -> (Vec<ProcessSummary>, u64) {
-        let mut all: Vec<_> = self.tallies.values().collect();
-        all.sort_by_key(|tally| tally.order);
-        (all.into_iter().map(|tally| self.summary(tally, now)).collect(), self.unlisted)
+        let all = self.tallies.in_order().map(|tally| self.summary(tally, now));
+        (all.collect(), self.tallies.unlisted)
     }
 }
 
@@ -238,6 +233,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::sampler::tally::LISTED_ENDED;
 
     #[test]
     fn a_process_is_summed_up() {

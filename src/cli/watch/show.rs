@@ -70,7 +70,7 @@ impl Show {
         }
         let interval = self.interval.as_secs_f64();
         let processes = tally.processes();
-        let ended = processes.iter().filter(|seen| seen.end.is_some()).count() as u64 + tally.unlisted;
+        let ended = processes.iter().filter(|seen| seen.end.is_some()).count() as u64 + tally.unlisted();
         let ended = if ended == 0 { String::new() } else { format!(", {ended} ended") };
         let mut lines = vec![format!("watching, every {interval} s{ended} (Ctrl+C ends and sums up)")];
         lines.extend(block_lines(board));
@@ -122,7 +122,7 @@ impl Show {
                     "elapsed": elapsed,
                     "missed_ticks": tally.missed_ticks,
                     "restarts": tally.restarts,
-                    "unlisted": tally.unlisted,
+                    "unlisted": tally.unlisted(),
                     "csv": self.csv,
                     "processes": tally.processes(),
                     "verdicts": verdicts.iter().map(Judged::json).collect::<Vec<_>>(),

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::tally::{Row, Seen, Span, Tally};
+use super::tally::{Row, Seen, Tally};
+use crate::sampler::tally::Extent;
 
 use crate::outside::one_line;
 use crate::units::cut;
@@ -108,8 +109,8 @@ pub(super) fn summary(tally: &Tally) -> Vec<String> {
     ];
     let cells: Vec<Vec<String>> = tally.processes().iter().map(seen).collect();
     let mut lines = aligned(&titles, &cells, 2);
-    if tally.unlisted > 0 {
-        lines.push(format!("{} more children that ended are not listed", tally.unlisted));
+    if tally.unlisted() > 0 {
+        lines.push(format!("{} more children that ended are not listed", tally.unlisted()));
     }
     for (role, restarts) in &tally.restarts {
         lines.push(format!("{role}: {restarts} appeared after the start (restarts, or more of them)"));
@@ -119,7 +120,7 @@ pub(super) fn summary(tally: &Tally) -> Vec<String> {
 
 fn seen(seen: &Seen) -> Vec<String> {
     let rss = seen.rss_mb;
-    let from_to = |span: Option<Span>, digits: usize| {
+    let from_to = |span: Option<Extent>, digits: usize| {
         span.map_or(ABSENT.to_string(), |span| format!("{:.digits$} → {:.digits$}", span.first, span.last))
     };
     vec![

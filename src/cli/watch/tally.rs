@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::sampler::tally::{CpuUse, Extent, Listed};
 use crate::sampler::{Boundary, Details, ProcessId, ProcessReading};
 use crate::units::{round, to_mb};
 
@@ -26,18 +27,6 @@ pub(super) struct Row {
     pub(super) zombies: Option<u64>,
 }
 
-/// Lowest, mean, highest, first and last reading.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Span {
-    pub(super) first: f64,
-    pub(super) min: f64,
-    pub(super) mean: f64,
-    pub(super) max: f64,
-    pub(super) last: f64,
-    #[serde(skip)]
-    count: u64,
-}
-
 /// One process over the whole watch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Seen {
@@ -46,70 +35,29 @@ pub(super) struct Seen {
     pub(super) pid: u32,
     pub(super) child: bool,
     pub(super) samples: u64,
-    pub(super) rss_mb: Span,
-    pub(super) private_mb: Option<Span>,
+    pub(super) rss_mb: Extent,
+    pub(super) private_mb: Option<Extent>,
     pub(super) peak_mb: Option<f64>,
     /// CPU use over the whole watch, in percent of one core.
     pub(super) cpu_mean_percent: Option<f64>,
     /// The highest CPU use between two readings.
     pub(super) cpu_max_percent: Option<f64>,
-    pub(super) fds: Option<Span>,
-    pub(super) threads: Option<Span>,
+    pub(super) fds: Option<Extent>,
+    pub(super) threads: Option<Extent>,
     /// How it ended; absent while it is alive.
     pub(super) end: Option<String>,
     #[serde(skip)]
-    cpu: [(f64, f64); 2],
+    cpu: CpuUse,
 }
 
 /// All processes of a watch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Tally {
-    seen: BTreeMap<ProcessId, Seen>,
-    order: Vec<ProcessId>,
+    seen: Listed<Seen>,
     /// The number of replaced processes, by role.
     pub(super) restarts: BTreeMap<String, u64>,
     pub(super) elapsed_s: f64,
     pub(super) missed_ticks: u64,
-    /// Ended children that are not listed because there are too many.
-    pub(super) unlisted: u64,
-}
-
-/// The most ended children that are listed; more are only counted.
-const LISTED: usize = 200;
-/// CPU time is counted in steps of 10 ms; over a shorter time a share means nothing.
-const SHORTEST_CPU_SPAN_S: f64 = 0.009;
-
-impl Span {
-    fn add(span: &mut Option<Span>, value: Option<f64>) {
-        let Some(value) = value else { return };
-        match span {
-            None => {
-                *span =
-                    Some(Span { first: value, min: value, mean: value, max: value, last: value, count: 1 });
-            }
-            Some(span) => span.push(value),
-        }
-    }
-
-    fn push(&mut self, value: f64) {
-        self.count += 1;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.mean += (value - self.mean) / self.count as f64;
-        self.last = value;
-    }
-
-    fn rounded(self) -> Span {
-        let figure = |value| round(value, 1);
-        Span {
-            first: figure(self.first),
-            min: figure(self.min),
-            mean: figure(self.mean),
-            max: figure(self.max),
-            last: figure(self.last),
-            count: self.count,
-        }
-    }
 }
 
 impl Tally {
@@ -140,17 +88,16 @@ impl Tally {
             threads: reading.threads,
             zombies: details.zombies,
         };
-        let cpu = (at, reading.cpu_seconds);
-        let seen = self.seen.entry(reading.id).or_insert_with(|| {
-            self.order.push(reading.id);
-            let rss = row.rss_mb;
+        let mut again = true;
+        let seen = self.seen.entry(reading.id, || {
+            again = false;
             Seen {
                 role: row.role.clone(),
                 name: row.name.clone(),
                 pid: row.pid,
                 child: row.child,
                 samples: 0,
-                rss_mb: Span { first: rss, min: rss, mean: 0.0, max: rss, last: rss, count: 0 },
+                rss_mb: Extent::of(row.rss_mb),
                 private_mb: None,
                 peak_mb: None,
                 cpu_mean_percent: None,
@@ -158,37 +105,39 @@ impl Tally {
                 fds: None,
                 threads: None,
                 end: None,
-                cpu: [cpu, cpu],
+                cpu: CpuUse::new(at, reading.cpu_seconds),
             }
         });
-        seen.samples += 1;
-        seen.rss_mb.push(row.rss_mb);
-        Span::add(&mut seen.private_mb, row.private_mb);
-        Span::add(&mut seen.fds, row.fds.map(|count| count as f64));
-        Span::add(&mut seen.threads, row.threads.map(f64::from));
+        if again {
+            seen.rss_mb.push(row.rss_mb);
+        }
+        seen.samples = seen.rss_mb.count();
+        let add = |extent: &mut Option<Extent>, value: Option<f64>| {
+            value.into_iter().for_each(|value| Extent::add(extent, value));
+        };
+        add(&mut seen.private_mb, row.private_mb);
+        add(&mut seen.fds, row.fds.map(|count| count as f64));
+        add(&mut seen.threads, row.threads.map(f64::from));
         seen.peak_mb = row.peak_mb.or(seen.peak_mb);
-        row.cpu_percent = share(seen.cpu[1], cpu);
-        if row.cpu_percent.is_some() {
-            seen.cpu[1] = cpu;
-            seen.cpu_mean_percent = share(seen.cpu[0], cpu);
-            let highest = seen.cpu_max_percent.unwrap_or(0.0);
-            seen.cpu_max_percent = row.cpu_percent.map(|percent| percent.max(highest));
+        row.cpu_percent = seen.cpu.read(at, reading.cpu_seconds).map(|percent| round(percent, 1));
+        if let Some(percent) = row.cpu_percent {
+            seen.cpu_mean_percent = seen.cpu.mean_percent.map(|percent| round(percent, 1));
+            seen.cpu_max_percent = Some(percent.max(seen.cpu_max_percent.unwrap_or(0.0)));
         }
         row
     }
 
     /// Records the end of a process.
     pub(super) fn ended(&mut self, id: ProcessId, how: &str) {
-        if let Some(seen) = self.seen.get_mut(&id) {
-            seen.end = Some(how.to_string());
-        }
-        let gone = |id: &ProcessId| self.seen.get(id).is_some_and(|seen| seen.child && seen.end.is_some());
-        let ended: Vec<ProcessId> = self.order.iter().copied().filter(|id| gone(id)).collect();
-        if ended.len() > LISTED {
-            self.seen.remove(&ended[0]);
-            self.order.retain(|id| *id != ended[0]);
-            self.unlisted += 1;
-        }
+        let Some(seen) = self.seen.get_mut(id) else { return };
+        seen.end = Some(how.to_string());
+        let is_root = !seen.child;
+        self.seen.ended(id, is_root);
+    }
+
+    /// Ended children that are not listed because there are too many.
+    pub(super) fn unlisted(&self) -> u64 {
+        self.seen.unlisted
     }
 
     /// Records that a process of `role` was replaced.
@@ -198,28 +147,21 @@ impl Tally {
 
     /// True once every process that was asked for has ended, and there was at least one.
     pub(super) fn all_roots_have_ended(&self) -> bool {
-        let mut roots = self.seen.values().filter(|seen| !seen.child).peekable();
+        let mut roots = self.seen.in_order().filter(|seen| !seen.child).peekable();
         roots.peek().is_some() && roots.all(|seen| seen.end.is_some())
     }
 
     /// The processes in the order in which they were first seen.
     pub(super) fn processes(&self) -> Vec<Seen> {
-        let seen = self.order.iter().filter_map(|id| self.seen.get(id));
-        seen.map(|seen| Seen {
-            rss_mb: seen.rss_mb.rounded(),
-            private_mb: seen.private_mb.map(Span::rounded),
-            fds: seen.fds.map(Span::rounded),
-            threads: seen.threads.map(Span::rounded),
+        let shown = |seen: &Seen| Seen {
+            rss_mb: seen.rss_mb.rounded(1),
+            private_mb: seen.private_mb.map(|extent| extent.rounded(1)),
+            fds: seen.fds.map(|extent| extent.rounded(1)),
+            threads: seen.threads.map(|extent| extent.rounded(1)),
             ..seen.clone()
-        })
-        .collect()
+        };
+        self.seen.in_order().map(shown).collect()
     }
-}
-
-/// CPU use between two pairs of (time, CPU time), in percent of one core.
-fn share(from: (f64, f64), to: (f64, f64)) -> Option<f64> {
-    let elapsed = to.0 - from.0;
-    (elapsed >= SHORTEST_CPU_SPAN_S).then(|| round((to.1 - from.1).max(0.0) / elapsed * 100.0, 1))
 }
 
 #[cfg(test)]
@@ -227,6 +169,7 @@ pub(super) mod tests {
     use super::*;
     use crate::record::Footprint;
     use crate::sampler::Pss;
+    use crate::sampler::tally::LISTED_ENDED;
 
     const MIB: u64 = 1 << 20;
 
@@ -290,7 +233,10 @@ pub(super) mod tests {
             tally.take(&look(&[(7, true, 10, 0.0, 3), (pid, false, 10, 0.0, 3)]), f64::from(pid));
             tally.ended(ProcessId { pid, start_ticks: 1 }, "exited, code 0");
         }
-        assert_eq!((tally.processes().len(), tally.unlisted), (1 + LISTED, 900 - LISTED as u64));
+        assert_eq!(
+            (tally.processes().len(), tally.unlisted()),
+            (1 + LISTED_ENDED, 900 - LISTED_ENDED as u64)
+        );
         assert!(!tally.all_roots_have_ended(), "an ended child is no ended root");
     }
 }
