@@ -31,6 +31,7 @@ type Answer = std::result::Result<Vec<Figures>, String>;
 struct Scripted {
     answer: Arc<Mutex<(Answer, u32)>>,
     hold: Option<Receiver<()>>,
+    patience: Duration,
 }
 
 impl Origin for Scripted {
@@ -49,7 +50,7 @@ impl Origin for Scripted {
     }
 
     fn patience(&self) -> Duration {
-        Duration::from_millis(100)
+        self.patience
     }
 
     fn oldest_s(&self) -> f64 {
@@ -64,10 +65,15 @@ struct Script {
 }
 
 impl Script {
+    /// A busy machine may take its time to answer.
     fn new(figures: Vec<Figures>) -> Script {
+        Script::with_patience(figures, Duration::from_secs(60))
+    }
+
+    fn with_patience(figures: Vec<Figures>, patience: Duration) -> Script {
         let answer = Arc::new(Mutex::new((Ok(figures), 0)));
         let (release, hold) = channel();
-        let origin = Scripted { answer: Arc::clone(&answer), hold: Some(hold) };
+        let origin = Scripted { answer: Arc::clone(&answer), hold: Some(hold), patience };
         let line = Line::start("worker", Box::new(origin)).unwrap();
         Script { source: Elsewhere { local: Box::new(Nothing), lines: vec![line] }, answer, release }
     }
@@ -142,8 +148,12 @@ fn no_answer_is_no_reading_and_no_end() {
 
 #[test]
 fn an_origin_that_hangs_stops_nothing_else_and_is_asked_again() {
-    let mut script = Script::new(vec![process(5, Some(100.0))]);
-    let id = script.ids()[0];
+    let mut script = Script::with_patience(vec![process(5, Some(100.0))], Duration::from_millis(100));
+    let id = loop {
+        if let Some(id) = script.ids().first() {
+            break *id;
+        }
+    };
     script.says(Err("hold".to_string()));
     for _ in 0..50 {
         let failed = script.rss(id).unwrap_err();
