@@ -94,7 +94,7 @@ const WANDERING_MB: f64 = 3.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
-    /// Memory: the best figure of [`Retained`] that both sides have.
+    /// Memory: the best figure of retained memory that both sides have.
     Memory,
     /// What is resident besides private memory: shared segments, mapped files. Where RSS is
     /// compared, it is contained in that already.
