@@ -46,7 +46,7 @@ fn last_with(recorded: &str, pattern: &str) -> Vec<String> {
                 let count = count.parse().unwrap_or(1);
                 match letters.next() {
                     Some('A') => {
-                        // A block is drawn anew: the one before it is whole.
+                        // The cursor goes up to redraw the block, so the previous block is complete.
                         let lines: Vec<String> = screen.iter().map(|line: &Vec<char>| text(line)).collect();
                         if lines.iter().any(|line| line.contains(pattern)) {
                             found = lines;

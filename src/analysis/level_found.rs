@@ -1,8 +1,8 @@
-//! What a clause of a level was answered by, as data.
+//! The evidence behind the answer to a clause of a level, as data.
 
 use crate::record::ExitKind;
 
-/// What was seen at a level, where it takes a sentence to say it.
+/// An observation at a level that needs a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum LevelFound {
     /// highwater or the machine was stopped during the level.
@@ -37,9 +37,9 @@ pub(crate) enum LevelFound {
     },
     /// Tasks failed for want of something on highwater's own machine.
     FailedHere {
-        /// So many.
+        /// The number that failed.
         failed: usize,
-        /// Of so many.
+        /// The number of all.
         all: u32,
         /// The error of the first, if it was recorded.
         error: Option<String>,
@@ -76,32 +76,32 @@ pub(crate) enum LevelFound {
     GeneratorEnded,
     /// Requests of the load generator failed.
     RequestsFailed {
-        /// So many.
+        /// The number that failed.
         failed: u32,
-        /// Of so many.
+        /// The number of all.
         all: u32,
     },
     /// Tasks failed.
     TasksFailed {
-        /// So many.
+        /// The number that failed.
         failed: usize,
-        /// Of so many.
+        /// The number of all.
         all: u32,
         /// The error of the first, if it was recorded.
         error: Option<String>,
     },
     /// Tasks left no record.
     Unrecorded {
-        /// So many.
+        /// The number without a record.
         missing: u32,
-        /// Of so many.
+        /// The number of all.
         all: u32,
     },
     /// The share of tasks that succeeded, with its 95 % interval.
     Share {
-        /// So many.
+        /// The number that succeeded.
         good: u32,
-        /// Of so many.
+        /// The number of all.
         all: u32,
         /// The lower end, from 0 to 1.
         low: f64,

@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// From so many degrees of freedom on, it is the normal distribution to the digits that matter.
+/// With at least this many degrees of freedom, the normal distribution agrees to the digits that matter.
 const NORMAL_FROM: f64 = 1e7;
 
 /// The largest quantile: less than a degree of freedom says nothing, in a finite number.

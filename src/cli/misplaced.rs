@@ -1,7 +1,6 @@
 //! Refuses flags that would have no effect. Pure.
 
-use super::args::{PhaseArg, PlanArgs, RunArgs};
-use super::serving::ServeArgs;
+use super::args::{PhaseArg, PlanArgs, RunArgs, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Override, Plan, TargetKind};
 
@@ -21,17 +20,6 @@ const OF_A_SERVICE: [&str; 13] = [
     "target.http.",
     "processes.",
 ];
-
-/// What is tested, and how it is told.
-pub(super) struct Target<'a> {
-    pub(super) demo: bool,
-    pub(super) demo_args: &'a [String],
-    pub(super) json: bool,
-    /// Lines only, also in a terminal.
-    pub(super) plain: bool,
-    /// What is served meanwhile.
-    pub(super) serve: &'a ServeArgs,
-}
 
 /// Refuses flags that name a service together with `--demo`, and arguments for the embedded service without it.
 pub(super) fn misplaced(target: &Target<'_>, plan: &PlanArgs) -> Result<()> {
@@ -133,13 +121,7 @@ mod tests {
     fn wrong(arguments: &str) -> Option<String> {
         let words = ["highwater", "run"].into_iter().chain(arguments.split_whitespace());
         let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!("run was meant") };
-        let target = Target {
-            demo: args.demo,
-            demo_args: &args.demo_args,
-            json: args.json,
-            plain: args.plain,
-            serve: &args.serve,
-        };
+        let target = args.target();
         let plan = || plan::layer(None, [], &args.overrides()).unwrap();
         let checked = misplaced(&target, &args.plan)
             .and_then(|()| of_http(&args.plan, &plan()))

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::{InFlight, RunArgs};
-use super::misplaced::{Target, misplaced, of_http, unused};
+use super::args::{InFlight, RunArgs, Target};
+use super::misplaced::{misplaced, of_http, unused};
 use super::output::say_json;
 use super::printed::printed;
 use super::{github, junit, signals};
@@ -27,13 +27,7 @@ use crate::words::{changes, criterion_line, resumed};
 const DEMO_TIMEOUT_S: f64 = 30.0;
 
 pub(super) fn run(args: &RunArgs) -> Result<u8> {
-    let target = Target {
-        demo: args.demo,
-        demo_args: &args.demo_args,
-        json: args.json,
-        plain: args.plain,
-        serve: &args.serve,
-    };
+    let target = args.target();
     misplaced(&target, &args.plan)?;
     let (plan, timeout_given, resume) = match &args.resume {
         Some(events) => {
@@ -126,7 +120,7 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
     Ok(outcome)
 }
 
-/// Looks at the processes while somebody sees the run.
+/// Starts the look at the processes once a second, if someone is watching.
 fn pulse(console: &Arc<Console>, session: &Session) -> Result<Option<Pulse>> {
     let seen = Arc::clone(console);
     let start = || Pulse::start(session.sampler(), move |snapshot, closer| seen.look(snapshot, closer));

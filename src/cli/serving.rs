@@ -1,4 +1,4 @@
-//! The flags that serve what is known while a run goes on.
+//! The flags that serve live figures during a run.
 
 use clap::Args;
 
@@ -16,7 +16,7 @@ pub(in crate::cli) struct ServeArgs {
     pub(in crate::cli) dashboard: bool,
 }
 
-/// What is served while a run goes on: it ends when this is dropped.
+/// The servers of live figures. They stop when this is dropped.
 pub(in crate::cli) struct Serving(Vec<(Server, &'static str)>);
 
 impl ServeArgs {
@@ -25,10 +25,10 @@ impl ServeArgs {
         self.metrics.is_some() || self.dashboard
     }
 
-    /// Starts to serve what `board` says.
+    /// Starts to serve `board`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Config`] for an address that cannot be had.
+    /// [`crate::ErrorKind::Config`] for an address that cannot be bound.
     pub(in crate::cli) fn start(&self, board: &Source) -> Result<Serving> {
         let mut servers = Vec::new();
         if let Some(address) = &self.metrics {

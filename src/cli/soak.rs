@@ -1,7 +1,7 @@
 //! `highwater soak`.
 
 use super::args::SoakArgs;
-use super::misplaced::{Target, misplaced, of_http};
+use super::misplaced::{misplaced, of_http};
 use super::run::conduct;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
@@ -9,13 +9,7 @@ use crate::record::Phase;
 use crate::resume::Resume;
 
 pub(super) fn soak(args: &SoakArgs) -> Result<u8> {
-    let target = Target {
-        demo: args.demo,
-        demo_args: &args.demo_args,
-        json: args.json,
-        plain: args.plain,
-        serve: &args.serve,
-    };
+    let target = args.target();
     misplaced(&target, &args.plan)?;
     if let Some(events) = &args.resume {
         let resume = Resume::read(events, None)?;

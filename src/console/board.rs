@@ -1,4 +1,4 @@
-//! What is known of a run while it goes on: for the live block, an endpoint of metrics, and a page. Pure.
+//! The live state of a run: for the live block, the metrics endpoint and the dashboard. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,16 +10,16 @@ use crate::record::{Criterion, Phase, TaskStatus, Verdict};
 use crate::sampler::{Boundary, RoleReading};
 use crate::units::{round, to_mb};
 
-/// What is known of a run, a soak or a watch while it goes on.
+/// The live state of a run, a soak or a watch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Board {
-    /// What is tested or watched.
+    /// The name of the service or of the watched processes.
     pub title: String,
     /// Since the start, in seconds.
     pub elapsed_s: f64,
     /// The phase that goes on; absent between phases and in a watch.
     pub phase: Option<Phase>,
-    /// What goes on at the moment, in lines.
+    /// The current activity, in lines.
     pub doing: String,
     /// The level of the ramp that is tried.
     pub level: Option<u32>,
@@ -72,10 +72,10 @@ pub struct RoleNow {
     pub trail: Trail,
 }
 
-/// Growth so far, and what the verdict on it would be now.
+/// Growth so far, with its current verdict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GrowthNow {
-    /// Whose memory.
+    /// The role whose memory grows.
     pub role: String,
     /// Per task or per hour.
     pub per: Per,
@@ -83,7 +83,7 @@ pub struct GrowthNow {
     pub rate_mb: f64,
     /// The bounds of its 98 % interval, where there is one.
     pub interval_mb: Option<(f64, f64)>,
-    /// The verdict as it would be now.
+    /// The current verdict.
     pub answer: Answer,
 }
 
@@ -212,28 +212,18 @@ impl Board {
         }
     }
 
-    /// What costs more than a look.
+    /// Takes figures that cost more than a look, such as descriptors.
     pub fn look_closer(&mut self, looked: &BTreeMap<String, Boundary>) {
         for (name, boundary) in looked {
             self.roles.entry(name.clone()).or_default().fds = boundary.footprint.fds;
         }
     }
 
-    /// The verdict as it would be now: one failure decides, and what is open is never a pass.
+    /// The current verdict: the worst of the criteria and of growth, inconclusive while there is none.
     pub fn verdict(&self) -> Verdict {
-        let of_answer = |found: &GrowthNow| match found.answer {
-            Answer::Leak => Verdict::Fail,
-            Answer::Clean => Verdict::Pass,
-            Answer::Inconclusive => Verdict::Inconclusive,
-        };
         let judged = self.criteria.iter().map(|found| found.verdict);
-        let all: Vec<Verdict> = judged.chain(self.growth.iter().map(of_answer)).collect();
-        match all.as_slice() {
-            [] => Verdict::Inconclusive,
-            all if all.contains(&Verdict::Fail) => Verdict::Fail,
-            all if all.contains(&Verdict::Inconclusive) => Verdict::Inconclusive,
-            _ => Verdict::Pass,
-        }
+        let grown = self.growth.iter().map(|found| found.answer.verdict());
+        judged.chain(grown).max().unwrap_or(Verdict::Inconclusive)
     }
 }
 

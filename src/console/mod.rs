@@ -48,11 +48,11 @@ struct State {
     earlier_warnings: usize,
     /// When the live block was last made.
     looked: Option<Instant>,
-    /// What it last said.
+    /// The progress that was shown last.
     progress: Progress,
-    /// What is known at the moment.
+    /// The current state of the board.
     board: Board,
-    /// True if somebody sees the board elsewhere.
+    /// True if the board is served over HTTP.
     served: bool,
     started: Instant,
 }
@@ -81,12 +81,12 @@ impl Counts {
 }
 
 impl State {
-    /// True if somebody sees what is going on.
+    /// True if the run has a live block or is served over HTTP.
     fn is_seen(&self) -> bool {
         self.served || self.screen.is_live()
     }
 
-    /// Shows what is going on.
+    /// Redraws the live block.
     fn show(&mut self) {
         self.board.passed(self.started.elapsed().as_secs_f64());
         let State { screen, progress, board, .. } = self;
@@ -166,12 +166,12 @@ impl Console {
         state.run = run;
     }
 
-    /// Somebody sees what is going on elsewhere than on this screen.
+    /// Notes that the board is served over HTTP.
     pub fn serve(&self) {
         self.lock().served = true;
     }
 
-    /// True if somebody sees what is going on, here or elsewhere.
+    /// True if the run has a live block or is served over HTTP.
     pub fn is_seen(&self) -> bool {
         self.lock().is_seen()
     }
@@ -187,7 +187,7 @@ impl Console {
         state.show();
     }
 
-    /// What is known at the moment.
+    /// The current state of the board.
     pub fn board(&self) -> Board {
         let mut state = self.lock();
         let at_s = state.started.elapsed().as_secs_f64();

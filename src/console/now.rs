@@ -13,7 +13,7 @@ use crate::words::sentence_case;
 /// The opinion so far costs a look at all readings: with more of them it is given block by block, in lines.
 const READINGS: usize = 400;
 
-/// Takes what an event and the criteria that it showed say into the board.
+/// Updates the board with an event and the criteria that it decided.
 pub(super) fn take(board: &mut Board, record: &EventRecord, criteria: &[Criterion]) {
     match &record.event {
         Event::RunStarted { title, .. } => board.title.clone_from(title),

@@ -1,4 +1,4 @@
-//! Looks at the processes once a second while somebody sees the run: CPU, memory, descriptors.
+//! Looks at CPU, memory and descriptors of the processes once a second while someone is watching.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -11,7 +11,7 @@ use crate::sampler::{Boundary, SamplerClient, Snapshot};
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Counting descriptors costs more than a look: every so many.
+/// Looks from one count of descriptors, which costs more, to the next.
 const CLOSER: u32 = 5;
 
 /// A thread that looks at the processes until it is dropped. The run's own thread is left alone.
@@ -21,7 +21,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Calls `seen` with what `sampler` sees once a second, every few seconds with what costs more to see.
+    /// Calls `seen` once a second with a snapshot of `sampler`, and every few seconds with boundary readings as well.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] if the system gives no thread.

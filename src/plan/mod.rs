@@ -58,7 +58,7 @@ pub(crate) use page::help_of_set;
 pub use page::page;
 pub use preset::Preset;
 pub use process::{Count, GroupPlan, MetricsPlan, ProcessPlan, PrometheusPlan, RqPlan};
-pub(crate) use process::{REDIS, watch_local_redis};
+pub(crate) use process::{REDIS, judge_as_asked, watch_local_redis};
 pub use ramp::{Figure, RampPlan, SearchKind, StablePlan};
 pub use sampling::{CollectKind, GuardPlan, SamplerPlan, SettlePlan};
 pub use setting::Override;

@@ -124,6 +124,16 @@ pub(crate) fn watch_local_redis(roles: &mut BTreeMap<String, ProcessPlan>) {
     }
 }
 
+/// Judges `roles` as `asked` does: whether a role is judged is not for the service to say.
+pub(crate) fn judge_as_asked(
+    roles: &mut BTreeMap<String, ProcessPlan>,
+    asked: &BTreeMap<String, ProcessPlan>,
+) {
+    for (name, role) in roles {
+        role.judged = asked.get(name).map_or(role.judged, |asked| asked.judged);
+    }
+}
+
 impl RqPlan {
     fn is_empty(&self) -> bool {
         *self == RqPlan::default()

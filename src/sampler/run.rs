@@ -69,7 +69,7 @@ const RISING_FACTOR: u32 = 4;
 impl SamplerThread {
     /// Runs until a stop command arrives or no client is left.
     pub(crate) fn run(mut self) -> SamplerSummary {
-        // Before any order is carried out: however soon the stop comes, whoever was found has been read once.
+        // Tick before the first command: however soon the stop comes, every process that was found is read once.
         self.after_change(Vec::new());
         self.tick_if_due();
         loop {

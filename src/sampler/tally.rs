@@ -1,4 +1,4 @@
-//! What is kept of processes over many readings: of each its figures, and of ended ones a bounded number. Pure.
+//! Figures of each process over many readings. The number of ended processes is bounded. Pure.
 //!
 //! The sampler's summary and the summary of a watch stand on this.
 
@@ -50,7 +50,7 @@ impl Extent {
         self.max = self.max.max(value);
     }
 
-    /// The same with so many decimals.
+    /// The same, rounded to `digits` decimals.
     #[cfg(feature = "cli")]
     pub(crate) fn rounded(self, decimals: i32) -> Extent {
         let figure = |value| round(value, decimals);

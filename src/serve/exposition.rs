@@ -1,11 +1,10 @@
-//! What is known of a run as OpenMetrics text. Pure.
+//! The live state of a run as OpenMetrics text. Pure.
 
 use std::fmt::Write;
 
 use crate::console::{Board, GrowthNow, RoleNow};
 use crate::record::{Phase, Verdict};
-
-const MIB: f64 = 1_048_576.0;
+use crate::units::MB;
 
 /// The text of a scrape.
 pub(super) fn text(board: &Board) -> String {
@@ -75,7 +74,7 @@ pub(super) fn text(board: &Board) -> String {
 
 /// Whole bytes.
 fn bytes(mb: f64) -> f64 {
-    (mb * MIB).round()
+    (mb * MB).round()
 }
 
 fn count(value: Option<u64>) -> Option<f64> {
@@ -221,7 +220,7 @@ mod tests {
         }
     }
 
-    /// What highwater itself reads of other programs' metrics.
+    /// highwater's own scraper reads all of it.
     #[cfg(feature = "remote")]
     #[test]
     fn highwater_can_read_it_itself() {

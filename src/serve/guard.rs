@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// The names by which a server may be asked.
 pub(super) struct Names {
-    /// The host that it was told to listen on.
+    /// The host of the address that was asked for.
     host: String,
     /// True if it listens on loopback only.
     loopback: bool,

@@ -1,4 +1,4 @@
-//! Serves what is known of a run while it goes on: as text for Prometheus, and as a page for people. Read-only.
+//! Serves the live state of a run: as text for Prometheus, and as a page for people. Read-only.
 //!
 //! The server has a thread of its own and ends with the run. It never asks the run for anything: it reads the
 //! [`Board`], which the run fills in any case.
@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::Verdict;
 use guard::{Names, refusal};
 
-/// What is known at the moment.
+/// The current state of the board.
 pub(crate) type Source = Arc<dyn Fn() -> Board + Send + Sync>;
 
 /// Connections that are served at once; more wait.
@@ -35,7 +35,7 @@ const CONNECTIONS: usize = 32;
 /// A connection has one request, which takes no longer.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// What the page may do: run its own script and ask for the state, and nothing else.
+/// The page may run its own script and fetch the state, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
@@ -51,7 +51,7 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a server knows.
+/// The state that all connections share.
 struct Served {
     board: Source,
     names: Names,
@@ -64,7 +64,7 @@ impl Server {
     /// is one of the system's choice. With `page` also the page.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for an address that is none or cannot be had.
+    /// [`ErrorKind::Config`] for an address that cannot be parsed or bound.
     pub(crate) fn start(address: &str, page: bool, board: Source) -> Result<Server> {
         let (host, port) = parts(address)?;
         let unusable = |error: std::io::Error| {
@@ -141,7 +141,7 @@ async fn accept(listener: TcpListener, served: Arc<Served>) {
             });
             let serving =
                 http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
-            // Whoever asked may have gone, or say nothing.
+            // The client may have disconnected, or never send a request.
             drop(tokio::time::timeout(LONGEST, serving).await);
             drop(place);
         });

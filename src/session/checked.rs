@@ -1,7 +1,7 @@
 //! The first step of every run: is its plan valid?
 
 use crate::error::Result;
-use crate::plan::{Plan, Preset, TargetKind, validate, watch_local_redis};
+use crate::plan::{Plan, Preset, TargetKind, judge_as_asked, validate, watch_local_redis};
 
 /// The plan as it is run, if it is valid: made in code or of texts, it passes the same checks.
 ///
@@ -24,14 +24,8 @@ pub(crate) fn checked(mut plan: Plan, embedded: bool) -> Result<Plan> {
         plan.target.asr = preset.target.asr;
         // A secret of another service is none of its business.
         plan.target.auth_env = String::new();
-        // Whether a role is judged is not for the service to say.
-        let mut processes = preset.processes;
-        for (name, asked) in &plan.processes {
-            if let Some(role) = processes.get_mut(name) {
-                role.judged = asked.judged;
-            }
-        }
-        plan.processes = processes;
+        let asked = std::mem::replace(&mut plan.processes, preset.processes);
+        judge_as_asked(&mut plan.processes, &asked);
     } else {
         watch_local_redis(&mut plan.processes);
     }

@@ -12,7 +12,7 @@ mod present {
     pub(crate) use highwater_demo::Embedded;
 
     use crate::error::Result;
-    use crate::plan::{Plan, ProcessPlan};
+    use crate::plan::{Plan, ProcessPlan, judge_as_asked};
 
     /// Starts the service with `arguments`.
     pub(crate) fn start(arguments: &[String]) -> Result<Embedded> {
@@ -26,10 +26,7 @@ mod present {
         for process in &service.ready().processes {
             roles.entry(process.role.name().to_string()).or_default().pids.push(process.pid);
         }
-        // Whether a role is judged is not for the service to say.
-        for (name, role) in &mut roles {
-            role.judged = plan.processes.get(name).is_none_or(|asked| asked.judged);
-        }
+        judge_as_asked(&mut roles, &plan.processes);
         plan.processes = roles;
     }
 }

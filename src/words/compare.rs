@@ -142,7 +142,7 @@ pub(crate) fn changes(comparison: &Comparison) -> Vec<String> {
     growth.chain(figures).chain(failed).collect()
 }
 
-/// `-33 %`: what a figure changed by.
+/// The relative change of a figure: `-33 %`.
 #[cfg(feature = "cli")]
 fn share(before: f64, after: f64) -> String {
     if before == after {

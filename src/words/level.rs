@@ -1,4 +1,4 @@
-//! What was seen at a level of the ramp, and why no law of scalability is shown.
+//! Observations at a level of the ramp, and why no law of scalability is shown.
 
 use std::fmt;
 
@@ -84,7 +84,7 @@ impl fmt::Display for NoFit {
 }
 
 impl Why {
-    /// What is said of an attempt at a level that was tried before.
+    /// The sentence about a repeated attempt at a level.
     pub fn words(self) -> Option<&'static str> {
         match self {
             Why::New => None,

@@ -289,18 +289,6 @@ async fn a_worker_that_is_not_there_is_3_with_near_misses() {
 }
 
 #[test]
-fn a_program_of_another_name_holds_the_embedded_service_as_well() {
-    let directory = TempDir::new().unwrap();
-    let renamed = directory.path().join("hw-1.0");
-    fs::copy(env!("CARGO_BIN_EXE_highwater"), &renamed).unwrap();
-    let arguments = ["run", "--demo", "--only", "concurrency", "--max-concurrency", "1", "--required", "1"];
-    let mut command = Command::new(&renamed);
-    command.args(arguments).arg("--results").arg(directory.path());
-    let ended = ended(command);
-    assert!(ended.says(0, &[]).stdout.contains("c=1 held"), "{}", ended.stdout);
-}
-
-#[test]
 fn a_report_of_nothing_is_3_with_a_hint() {
     let home = Home::new();
     home.run(&["report", "none.jsonl"]).says(3, &["cannot read the results file `none.jsonl`", "hint: "]);

@@ -8,9 +8,25 @@ use std::time::Duration;
 use highwater::demo::{Embedded, Role, ServiceEvent};
 use rstest::rstest;
 use rustix::process::Signal;
+use serial_test::parallel;
 
 use crate::support::demo_client::{Client, Held, wav, wav_at};
 use crate::support::demo_service::*;
+
+#[test]
+#[parallel(machine)]
+fn a_program_of_another_name_holds_the_service_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let renamed = directory.path().join("hw-1.0");
+    std::fs::copy(env!("CARGO_BIN_EXE_highwater"), &renamed).unwrap();
+    let arguments = ["run", "--demo", "--only", "concurrency", "--max-concurrency", "1", "--required", "1"];
+    let mut command = Command::new(&renamed);
+    command.args(arguments).arg("--results").arg(directory.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("c=1 held"), "{said}");
+}
 
 #[test]
 fn a_task_goes_from_queued_to_done_with_duration_and_segments() {

@@ -1,4 +1,4 @@
-//! What is seen of a run while it goes on: the live block of a terminal, metrics, the page.
+//! The live views of a run: the block in a terminal, the metrics, the dashboard.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use serial_test::parallel;
 use crate::support::helper::Helper;
 use crate::support::runs::{Place, Running, eventually};
 
-/// What `command` shows in a terminal of 40 lines and 120 columns.
+/// The output of `command` in a terminal of 40 lines and 120 columns.
 fn in_a_terminal(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
@@ -43,7 +43,7 @@ fn sample(text: &str, name: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// A soak of the embedded service, which serves what it knows; its addresses.
+/// A soak of the embedded service with `--metrics` and `--dashboard`, and their addresses.
 pub(crate) fn served(place: &Place, flags: &str) -> (Running, Vec<String>) {
     let mut command = place.highwater();
     command.args("soak --demo --results results --short short.wav --long long.wav --for 120s".split(' '));

@@ -37,6 +37,7 @@ mod remote;
 mod report;
 mod resume;
 mod sampler;
+mod sentences;
 mod support;
 mod targets;
 mod tidy;

@@ -4,8 +4,8 @@
 //! cargo test --test it millions -- --ignored --nocapture
 //! ```
 //!
-//! `HIGHWATER_MILLIONS` says how many tasks the longer soak has. The shorter one has as many as fill whatever is of a
-//! limited size: the longest table, the longest series.
+//! `HIGHWATER_MILLIONS` sets the number of tasks of the longer soak. The shorter one is long enough to fill every
+//! bounded table and series.
 #![cfg(target_os = "linux")]
 
 use highwater::plan::Plan;
@@ -66,7 +66,7 @@ fn soak(tasks: u32, worker: u32) -> (f64, f64) {
 
 const TASKS: &str = "HIGHWATER_SOAK_OF";
 
-/// The same, in a process of its own: memory that one soak has freed would stay resident in the next.
+/// Runs [`soak`] in a process of its own: memory that an earlier soak freed would still be resident.
 fn alone(tasks: u32) -> (f64, f64) {
     let test = concat!(module_path!(), "::millions_of_tasks_cost_what_thousands_do");
     let said = again(test, TASKS, &tasks.to_string());

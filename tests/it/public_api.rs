@@ -17,7 +17,7 @@ fn listing() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/public-api.txt")
 }
 
-/// What a module makes public: names of its own or of others, and modules that are files.
+/// The public names of a module, its own and re-exported ones, and its modules in files.
 #[derive(Debug, Default, PartialEq)]
 struct Face {
     names: BTreeSet<String>,

@@ -37,7 +37,7 @@ pub(super) const STEADY: std::ops::RangeInclusive<f64> = 0.6..=1.7;
 /// No half of a doubling grows by less than this share of the whole.
 const PAUSE: f64 = 0.3;
 
-/// So small a share of all tasks without growth is a step, and no pause.
+/// A plateau shorter than this share of all tasks is a step, not a pause.
 const STEP: f64 = 0.1;
 
 /// Growth of less than this in the last doubling is within what allocators do, in MB.
@@ -212,8 +212,8 @@ impl Judge {
         self.early > 0.0 && STEADY.contains(&(self.late / self.early)) && parts && self.goes_on(least)
     }
 
-    /// Growth goes on from the floor of the half before to that of `half`. Floors that lie side by side at the edge of
-    /// both say nothing: heaps that are collected rise in steps.
+    /// Growth does not pause between the floor of the half before and that of `half`. Floors close to the edge between
+    /// the two say nothing: a collected heap rises in steps.
     fn without_pause(&self, half: usize, least: f64) -> bool {
         let floors = self.halves.floors[half + 1].zip(self.halves.floors[half]);
         floors.is_some_and(|(from, to)| {
@@ -228,7 +228,7 @@ impl Judge {
         self.is_step(floor, last) || (last.mb - floor.mb) / (last.at - floor.at) >= least
     }
 
-    /// Too few tasks lie between `from` and `to` for a pause.
+    /// True if too few tasks lie between `from` and `to` to call it a pause.
     fn is_step(&self, from: Point, to: Point) -> bool {
         to.at - from.at < STEP * self.tasks
     }

@@ -56,6 +56,15 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The answer as the verdict of a criterion.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Answer::Leak => Verdict::Fail,
+            Answer::Clean => Verdict::Pass,
+            Answer::Inconclusive => Verdict::Inconclusive,
+        }
+    }
+
     /// The word for people and files: `leak`, `clean`, `inconclusive`.
     pub fn word(self) -> &'static str {
         match self {
@@ -172,10 +181,6 @@ fn as_sentence<S: Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S
 impl Growth {
     /// The answer as the verdict of a criterion.
     pub fn verdict(&self) -> Verdict {
-        match self.answer {
-            Answer::Leak => Verdict::Fail,
-            Answer::Clean => Verdict::Pass,
-            Answer::Inconclusive => Verdict::Inconclusive,
-        }
+        self.answer.verdict()
     }
 }

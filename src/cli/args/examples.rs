@@ -1,15 +1,24 @@
-//! What `--help` ends with: examples of each command, and its exit codes.
+//! The end of `--help`: examples of each command, and its exit codes.
 //!
 //! The test below parses every example as the program would.
 
-/// Of `highwater` itself.
-pub(super) const TOP: &str = "\
+/// Those of a run and of a soak.
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
   0    every criterion passed
   1    at least one criterion failed
   2    inconclusive: the evidence does not suffice (never a pass)
   3    could not run: usage, configuration, service unreachable, worker not found
-  130  interrupted (Ctrl+C, SIGTERM, SIGHUP); what was measured is on the disk
+  130  interrupted (Ctrl+C, SIGTERM, SIGHUP); what was measured is on the disk"
+    };
+}
+
+/// Of `highwater` itself.
+pub(super) const TOP: &str = concat!(
+    exit_codes!(),
+    "
 
 Try it on the embedded service:
   highwater run --demo
@@ -19,9 +28,11 @@ Try it on the embedded service:
 Then on yours:
   highwater init && $EDITOR highwater.toml
   highwater doctor
-  highwater run";
+  highwater run"
+);
 
-pub(super) const RUN: &str = "\
+pub(super) const RUN: &str = concat!(
+    "\
 Examples:
   highwater run                                what highwater.toml describes
   highwater run --demo -- --leak 5MB           the embedded service, with a leak
@@ -32,14 +43,12 @@ Examples:
   highwater run --json > verdict.json          for programs
   highwater run --resume results/events_20261127_205656.jsonl
 
-Exit codes:
-  0    every criterion passed
-  1    at least one criterion failed
-  2    inconclusive: the evidence does not suffice (never a pass)
-  3    could not run: usage, configuration, service unreachable, worker not found
-  130  interrupted (Ctrl+C, SIGTERM, SIGHUP); what was measured is on the disk";
+",
+    exit_codes!()
+);
 
-pub(super) const SOAK: &str = "\
+pub(super) const SOAK: &str = concat!(
+    "\
 Examples:
   highwater soak --concurrency 4 --for 8h --cap-mb 4000
   highwater soak --tasks 10000                 a number of tasks instead of a time
@@ -47,12 +56,9 @@ Examples:
   highwater soak --demo --for 60s -- --leak 1MB
   highwater soak --resume results/events_20261127_205656.jsonl
 
-Exit codes:
-  0    every criterion passed
-  1    at least one criterion failed
-  2    inconclusive: the evidence does not suffice (never a pass)
-  3    could not run: usage, configuration, service unreachable, worker not found
-  130  interrupted (Ctrl+C, SIGTERM, SIGHUP); what was measured is on the disk";
+",
+    exit_codes!()
+);
 
 pub(super) const WATCH: &str = "\
 Examples:
@@ -171,7 +177,7 @@ mod tests {
 
     use crate::cli::args::Cli;
 
-    /// The commands among the examples, without what the shell does with them.
+    /// The commands among the examples, without pipes and redirections.
     fn commands(help: &str) -> Vec<Vec<String>> {
         let lines = help.lines().filter(|line| line.starts_with("  "));
         let command = |line: &str| {
@@ -182,7 +188,7 @@ mod tests {
         lines.filter_map(command).collect()
     }
 
-    /// Words as a shell splits them; what stands between single quotes is one.
+    /// Splits words as a shell does; single quotes keep one together.
     fn words(line: &str) -> Vec<String> {
         let parts = line.split('\'').enumerate();
         let words = parts.flat_map(|(at, part)| match at % 2 {

@@ -4,6 +4,7 @@ mod examples;
 mod plan;
 mod run;
 mod soak;
+mod target;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use plan::{PlanArgs, PresetArg, ThresholdArgs};
 pub(super) use run::{InFlight, PhaseArg, RunArgs};
 pub(super) use soak::SoakArgs;
+pub(super) use target::Target;
 
 use super::judge::JudgeArgs;
 use super::watch::args::WatchArgs;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::plan::{Overrides, PlanArgs, ThresholdArgs, put};
+use super::target::Target;
 use crate::cli::serving::ServeArgs;
 use crate::plan::Override;
 
@@ -129,6 +130,17 @@ pub(in crate::cli) struct RunArgs {
 }
 
 impl RunArgs {
+    /// The subject of the test, and where the output goes.
+    pub(in crate::cli) fn target(&self) -> Target<'_> {
+        Target {
+            demo: self.demo,
+            demo_args: &self.demo_args,
+            json: self.json,
+            plain: self.plain,
+            serve: &self.serve,
+        }
+    }
+
     pub(in crate::cli) fn overrides(&self) -> Overrides {
         let mut overrides = self.plan.overrides();
         overrides.extend(self.thresholds.overrides());

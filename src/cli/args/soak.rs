@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::plan::{Overrides, PlanArgs, put};
+use super::target::Target;
 use crate::cli::duration::parse_duration;
 use crate::cli::serving::ServeArgs;
 
@@ -67,6 +68,17 @@ pub(in crate::cli) struct SoakArgs {
 }
 
 impl SoakArgs {
+    /// The subject of the test, and where the output goes.
+    pub(in crate::cli) fn target(&self) -> Target<'_> {
+        Target {
+            demo: self.demo,
+            demo_args: &self.demo_args,
+            json: self.json,
+            plain: self.plain,
+            serve: &self.serve,
+        }
+    }
+
     pub(in crate::cli) fn overrides(&self) -> Overrides {
         let mut overrides = self.plan.overrides();
         put(&mut overrides, "leak.enabled", Some(false));

@@ -151,9 +151,9 @@ struct Watching {
     traces: Traces,
     problem: Option<String>,
     show: Show,
-    /// What is known at the moment.
+    /// The current state of the board.
     board: Arc<Mutex<Board>>,
-    /// True if somebody sees the board.
+    /// True if the board is shown or served.
     seen: bool,
     /// When growth was last judged, in seconds.
     judged_at_s: f64,
@@ -161,7 +161,7 @@ struct Watching {
     interval: Duration,
 }
 
-/// Judging what was read so far costs more than a look: every so many seconds.
+/// Seconds between two judgements of growth, which cost more than a look.
 const JUDGED_EVERY_S: f64 = 5.0;
 
 /// A watch that has ended.

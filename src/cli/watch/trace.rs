@@ -111,7 +111,7 @@ impl Traces {
         }
     }
 
-    /// What the verdict on each role that can be judged would be now.
+    /// Growth so far of each role that can be judged, with its current verdict.
     pub(super) fn so_far(&self) -> Vec<GrowthNow> {
         let enough = |trace: &&Trace| trace.longest().is_some_and(|life| life.readings >= LEAST);
         let judged = self.0.iter().filter(|(_, trace)| enough(trace));

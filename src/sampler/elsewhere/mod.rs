@@ -21,7 +21,7 @@ mod tests;
 #[cfg(all(test, feature = "cli", feature = "remote"))]
 pub(crate) type Named = (String, Vec<(String, String)>);
 
-/// What the scraper of an endpoint reads in `text`, for the test of the text that highwater itself serves.
+/// Parses `text` as the scraper does; for the test of highwater's own metrics.
 #[cfg(all(test, feature = "cli", feature = "remote"))]
 pub(crate) fn read_exposition(text: &str) -> std::result::Result<Vec<Named>, String> {
     let labels = |sample: &exposition::Sample<'_>| {

@@ -14,7 +14,7 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     println!("{}", again(test, VARIABLE, "1"));
 }
 
-/// What `test` prints in a process that runs nothing else, with `variable` set to `value`.
+/// Runs `test` alone in a process with `variable` set to `value`, and returns its output.
 pub(crate) fn again(test: &str, variable: &str, value: &str) -> String {
     // The test runner knows it without the name of the binary.
     let (_, name) = test.split_once("::").expect("the path of a test");
