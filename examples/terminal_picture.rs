@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! script -qec 'stty rows 40 cols 110; highwater run --demo --only leak -- --leak 5MB' typescript
-//! cargo run --example terminal_picture -- terminal 'CPU api' 14 < typescript > docs/src/live.svg
+//! cargo run --example terminal_picture -- terminal 'about 2 s left: waiting' 15 < typescript > docs/src/live.svg
 //! GITHUB_STEP_SUMMARY=summary.md GITHUB_ACTIONS=true highwater run --demo --only leak -- --leak 5MB
 //! cargo run --example terminal_picture -- summary < summary.md > docs/src/summary.svg
 //! ```
