@@ -12,6 +12,7 @@ use super::limit::{self, Level, levels};
 use super::note::{Interruption, Note};
 use super::probe::{self, ConditionGrowth, conditions};
 use super::role_growth::{RoleGrowth, role_criteria, role_growths};
+use super::runtime::collects;
 use super::soak::{Soak, soak};
 use super::soak_criteria::soak_criteria;
 use super::{
@@ -128,6 +129,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         }
         _ => None,
     }));
+    notes.extend(collects(run).then_some(Note::Collected));
     notes.extend(run.damage.iter().cloned().map(Note::Damage));
 
     let interruption = interruption(run);
@@ -148,7 +150,7 @@ fn undecided_note(run: &RunData, leak: &LeakTasks<'_>, growth: &Growth) -> Optio
     let open = growth.answer == Answer::Inconclusive && !matches!(growth.reason, Reason::Incomparable(_));
     let ended = run.events.iter().any(|record| matches!(record.event, Event::RunEnded));
     let tried = ended && !leak.repeats.is_empty() && leak.all_read() && !worker_changed(run);
-    let runtime = is_runtime(leak.readings().file_mb);
+    let runtime = is_runtime(leak.readings().file_mb) && !collects(run);
     (open && tried).then_some(Note::Undecided { runtime })
 }
 

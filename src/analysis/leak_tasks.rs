@@ -3,6 +3,7 @@
 use super::block_points::{Placed, with_floors};
 use super::by_input::{InputRate, input_rates};
 use super::growth::{Growth, Readings, enough, growth};
+use super::heap_in_use::HeapInUse;
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
 use crate::plan::AudioKind;
@@ -243,7 +244,8 @@ impl<'a> LeakTasks<'a> {
             per_second: pace,
             ..Readings::new(&after_mb)
         });
-        Growth { by_input, ..found }
+        let heap = HeapInUse::of(&self.tasks, &self.blocks);
+        Growth { by_input, ..heap.judged(found, pace, SLACK_MB + 2.0 * input_mb) }
     }
 
     /// Readings of inputs that retain different amounts, as if each task retained their mean: a staircase becomes the

@@ -18,6 +18,7 @@ mod facts;
 mod finding;
 mod full_load;
 mod growth;
+mod heap_in_use;
 mod idle;
 mod incomplete;
 mod judge;

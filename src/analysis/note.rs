@@ -34,6 +34,8 @@ pub enum Note {
         /// True where the heap of a large runtime may still be rising to its limit.
         runtime: bool,
     },
+    /// The service's runtime was made to collect before each reading.
+    Collected,
     /// Memory came down late.
     LateFree {
         /// When.

@@ -11,17 +11,30 @@ use crate::record::{Event, Place, RunData};
 const COUNTED: [&str; 3] = ["python", "libpython", "highwater"];
 
 /// Those of engines with a heap of their own; also inside another program.
-const ENGINES: [&str; 7] =
-    ["libjvm", "libnode", "libv8", "libcoreclr", "libmono", "libmozjs", "libjavascriptcore"];
+const ENGINES: [&str; 8] =
+    ["libjvm", "libnode", "node", "libv8", "libcoreclr", "libmono", "libmozjs", "libjavascriptcore"];
 
 /// What the heap of a Java machine may rise by on its own, in MB: it starts with a 64th of the machine's memory and goes
 /// on to a quarter of it, and what was collected stays resident.
 const JVM_HEAP_MB: f64 = 1_536.0;
 
-/// What the worker's heap may rise by before anything in it is collected, in MB, where its runtime is known by what
-/// it had mapped.
+/// What the heap of an engine may rise by on its own where it is made to collect before each reading, in MB: after a
+/// collection it keeps up to three times what is in use.
+const COLLECTED_HEAP_MB: f64 = 96.0;
+
+/// What the worker's heap may rise by on its own, in MB, where its runtime is known by what it had mapped.
 pub(super) fn heap_mb(run: &RunData) -> Option<f64> {
-    mapped(run).iter().any(|name| name.starts_with("libjvm")).then_some(JVM_HEAP_MB)
+    let names = mapped(run);
+    let any = |beginning: &str| names.iter().any(|name| name.starts_with(beginning));
+    if collects(run) && ENGINES.iter().any(|engine| any(engine)) {
+        return Some(COLLECTED_HEAP_MB);
+    }
+    any("libjvm").then_some(JVM_HEAP_MB)
+}
+
+/// True if the runtime was made to collect before each reading.
+pub(super) fn collects(run: &RunData) -> bool {
+    run.events.iter().any(|record| matches!(record.event, Event::Collects {}))
 }
 
 /// The names of the files that the worker had mapped when that was first looked at; none where it was not.
@@ -95,5 +108,8 @@ mod tests {
         assert!(!is_counted(&RunData::default()), "not known");
         assert_eq!(heap_mb(&run_with(&["/usr/lib/jvm/lib/server/libjvm.so"])), Some(JVM_HEAP_MB));
         assert_eq!(heap_mb(&run_with(&["/usr/bin/node"])), None);
+        let mut collected = run_with(&["/usr/bin/node"]);
+        collected.events.extend(run(Vec::new(), vec![Event::Collects {}]).events);
+        assert_eq!(heap_mb(&collected), Some(COLLECTED_HEAP_MB));
     }
 }

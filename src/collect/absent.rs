@@ -1,7 +1,14 @@
 //! A build without collections: a plan that asks for one is refused.
 
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{CollectKind, Plan};
+
+/// What a collection left.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Collected {
+    /// What the heaps have in use, in MB, where the runtime tells.
+    pub(crate) heap_mb: Option<f64>,
+}
 
 /// There is none in this build.
 #[derive(Debug)]
@@ -12,12 +19,12 @@ impl Collector {
     /// [`crate::ErrorKind::Config`] if the plan asks for a collection.
     pub(crate) fn of_plan(plan: &Plan) -> Result<Option<Collector>> {
         match plan.settle.collect {
-            None => Ok(None),
+            None | Some(CollectKind::Off) => Ok(None),
             Some(_) => Err(Error::without_feature("`settle.collect`", "collect")),
         }
     }
 
-    pub(crate) async fn collect(&self, _: &[u32]) -> std::result::Result<(), String> {
+    pub(crate) async fn collect(&self, _: &[u32]) -> std::result::Result<Option<Collected>, String> {
         match *self {}
     }
 }

@@ -4,6 +4,7 @@
 //! the runtime can be told to collect, a reading shows what is in use, and the verdict takes fewer tasks.
 
 mod inspector;
+mod java;
 mod python;
 
 use std::process::Stdio;
@@ -21,6 +22,13 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// The path of Go's heap profile, which collects first.
 const GO_HEAP: &str = "/debug/pprof/heap?gc=1";
 
+/// What a collection left.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Collected {
+    /// What the heaps have in use, in MB, where the runtime tells.
+    pub(crate) heap_mb: Option<f64>,
+}
+
 /// How the service's runtime is made to collect.
 #[derive(Debug)]
 pub(crate) enum Collector {
@@ -34,61 +42,79 @@ pub(crate) enum Collector {
     Inspector(Option<String>),
     /// The remote execution of CPython.
     Python,
+    /// The attach mechanism of Java.
+    Java,
+    /// The same where a process of the worker is a Java machine; nothing is asked of others.
+    JavaIfAny,
 }
 
 impl Collector {
-    /// What `settle.collect` asks for; absent where it asks for nothing.
+    /// What `settle.collect` asks for; absent where it is off.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`] for a URL that is none.
     pub(crate) fn of_plan(plan: &Plan) -> Result<Option<Collector>> {
         let settle = &plan.settle;
-        let Some(kind) = settle.collect else { return Ok(None) };
+        let Some(kind) = settle.collect else { return Ok(Some(Collector::JavaIfAny)) };
         let url = Some(settle.collect_url.trim_end_matches('/')).filter(|url| !url.is_empty());
         Ok(Some(match kind {
+            CollectKind::Off => return Ok(None),
             CollectKind::Url => Collector::Post(Endpoint::of_url(url.unwrap_or_default())?),
             CollectKind::GoPprof => {
                 let base = url.unwrap_or(plan.target.url.trim_end_matches('/'));
                 Collector::Get(Endpoint::of_url(&format!("{base}{GO_HEAP}"))?)
             }
             CollectKind::Command => Collector::Command(settle.collect_command.clone()),
-            CollectKind::Jcmd => Collector::Command(["jcmd", "{pid}", "GC.run"].map(str::to_string).to_vec()),
+            CollectKind::Jcmd => Collector::Java,
             CollectKind::NodeInspector => Collector::Inspector(url.map(str::to_string)),
             CollectKind::Python => Collector::Python,
         }))
     }
 
-    /// Collects in the processes `pids`, or asks the service to.
+    /// Collects in the processes `pids`, or asks the service to; nothing if none of them is to be asked.
     ///
     /// # Errors
     /// A sentence that says what did not work.
-    pub(crate) async fn collect(&self, pids: &[u32]) -> std::result::Result<(), String> {
+    pub(crate) async fn collect(&self, pids: &[u32]) -> std::result::Result<Option<Collected>, String> {
+        let java: Vec<u32> = match self {
+            Collector::JavaIfAny => pids.iter().copied().filter(|pid| java::is_machine(*pid)).collect(),
+            _ => pids.to_vec(),
+        };
+        if matches!(self, Collector::JavaIfAny) && java.is_empty() {
+            return Ok(None);
+        }
         let all = async {
             match self {
-                Collector::Post(endpoint) => endpoint.post().await,
-                Collector::Get(endpoint) => endpoint.get().await,
+                Collector::Post(endpoint) => endpoint.post().await?,
+                Collector::Get(endpoint) => endpoint.get().await?,
                 Collector::Command(argv) => {
                     for pid in pids {
                         command(argv, *pid).await?;
                     }
-                    Ok(())
                 }
                 Collector::Inspector(url) => {
                     for pid in pids {
                         inspector::collect(*pid, url.as_deref()).await?;
                     }
-                    Ok(())
+                }
+                Collector::Java | Collector::JavaIfAny => {
+                    let mut heap_mb = Some(0.0);
+                    for pid in &java {
+                        let used_mb = java::collect(*pid).await?;
+                        heap_mb = heap_mb.zip(used_mb).map(|(sum, used)| sum + used);
+                    }
+                    return Ok(Collected { heap_mb });
                 }
                 Collector::Python => {
                     for pid in pids {
                         python::collect(*pid).await?;
                     }
-                    Ok(())
                 }
             }
+            Ok(Collected::default())
         };
         match tokio::time::timeout(LIMIT, all).await {
-            Ok(ended) => ended,
+            Ok(ended) => ended.map(Some),
             Err(_) => Err(format!("no collection within {} s", LIMIT.as_secs())),
         }
     }

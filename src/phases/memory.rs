@@ -53,8 +53,19 @@ struct Collection {
     collector: Option<Collector>,
     /// Whether tasks ran since the last one.
     due: AtomicBool,
+    /// What the heap had in use after the last one, in MB.
+    left: Mutex<Option<f64>>,
+    /// Whether it has been recorded that there are collections: once a run is enough.
+    told: AtomicBool,
     /// Whether the warning that it failed has been given: once a run is enough.
     warned: AtomicBool,
+}
+
+impl Collection {
+    fn of(collector: Option<Collector>) -> Collection {
+        let (told, warned) = (AtomicBool::new(false), AtomicBool::new(false));
+        Collection { collector, due: AtomicBool::new(true), left: Mutex::default(), told, warned }
+    }
 }
 
 impl MemoryReader {
@@ -77,7 +88,7 @@ impl MemoryReader {
             recorder,
             stop,
             late_frees: LateFrees::new(plan.settle.quiet_mb),
-            collection: Collection { collector, due: AtomicBool::new(true), warned: AtomicBool::new(false) },
+            collection: Collection::of(collector),
             last: Mutex::new(None),
         }
     }
@@ -85,7 +96,7 @@ impl MemoryReader {
     /// Makes the service's runtime collect, if that is asked for and tasks ran since the last time. A failure does
     /// not fail the task: the reading is taken without a collection.
     async fn collect(&self) -> Result<()> {
-        let Collection { collector, due, warned } = &self.collection;
+        let Collection { collector, due, left, told, warned } = &self.collection;
         let Some(collector) = collector else { return Ok(()) };
         if !due.swap(false, Ordering::Relaxed) {
             return Ok(());
@@ -93,7 +104,14 @@ impl MemoryReader {
         let worker = self.snapshot().await?.roles.remove(WORKER).unwrap_or_default();
         let pids: Vec<u32> = worker.processes.iter().map(|process| process.id.pid).collect();
         match collector.collect(&pids).await {
-            Ok(()) => Ok(()),
+            Ok(None) => Ok(()),
+            Ok(Some(collected)) => {
+                *left.lock().unwrap_or_else(PoisonError::into_inner) = collected.heap_mb;
+                if told.swap(true, Ordering::Relaxed) {
+                    return Ok(());
+                }
+                self.recorder.event(Event::Collects {}).await
+            }
             Err(_) if warned.swap(true, Ordering::Relaxed) => Ok(()),
             Err(problem) => {
                 let message = Warning::NotCollected { problem };
@@ -201,9 +219,11 @@ impl MemoryReader {
                 return Ok(Settled { seconds: round(seconds, 2), ..Settled::nothing() });
             };
             if let Some(quiet) = state.reading(seconds, rss_mb) {
+                let heap_mb = *self.collection.left.lock().unwrap_or_else(PoisonError::into_inner);
+                let footprint = self.footprint(true).await?.map(|held| Footprint { heap_mb, ..held });
                 return Ok(Settled {
                     rss_mb: Some(rss_mb),
-                    footprint: self.footprint(true).await?,
+                    footprint,
                     seconds: round(seconds, 2),
                     quiet,
                     late_free_mb: state.came_down_mb(rss_mb),

@@ -54,7 +54,8 @@ pub struct SettlePlan {
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub late_free_s: f64,
     /// Makes the service's runtime collect before a reading, so that garbage hides no leak and none is suspected where
-    /// there is only garbage. A failure is reported, and fails no task.
+    /// there is only garbage. A failure is reported, and fails no task. Unless this says otherwise, a worker that is a
+    /// Java machine is made to collect (as `jcmd` does), since its heap rises by a gigabyte by itself.
     #[schemars(example = &"jcmd")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect: Option<CollectKind>,
@@ -74,7 +75,7 @@ pub enum CollectKind {
     Url,
     /// A program, once for each process (`collect_command`).
     Command,
-    /// `jcmd PID GC.run`, for Java.
+    /// What `jcmd PID GC.run` does, for Java; `jcmd` itself is not needed.
     Jcmd,
     /// `GET /debug/pprof/heap?gc=1`, for Go.
     GoPprof,
@@ -82,6 +83,8 @@ pub enum CollectKind {
     NodeInspector,
     /// Remote execution of `gc.collect()` and `malloc_trim`, for CPython from 3.14 on.
     Python,
+    /// No collection, not even of a Java machine.
+    Off,
 }
 
 /// When highwater stops for the sake of the machine.

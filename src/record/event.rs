@@ -121,6 +121,8 @@ pub enum Event {
         /// What they consist of.
         anatomy: Anatomy,
     },
+    /// The service's runtime collected before a reading, and will before each that follows (`settle.collect`).
+    Collects {},
     /// A block of the leak check began: its tasks follow one another without a reading between them, and each
     /// has its line when it has ended.
     BlockStarted {

@@ -42,6 +42,10 @@ pub struct Footprint {
     /// Children that have ended and that nobody has waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zombies: Option<u64>,
+    /// What the heaps of the role's processes had in use after a collection, as their runtime says, in MB; where it was
+    /// made to collect (`settle.collect`), and tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap_mb: Option<f64>,
     /// CPU time, user and system, that the role's processes used since the watching began, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,

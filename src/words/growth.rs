@@ -42,6 +42,7 @@ fn reason(reason: &Reason) -> String {
         Reason::Undecided { why, low_mb, high_mb } => undecided(*why, *low_mb, *high_mb),
         Reason::Shared(reason) => format!("private memory is clean, shared memory is not: {reason}"),
         Reason::GoesOn { rise_mb, tasks, grounds } => goes_on(*rise_mb, *tasks, *grounds),
+        Reason::InHeap(reason) => reason.to_string(),
         Reason::StillFew { rate_mb, rise_mb, runtime } => still_few(*rate_mb, *rise_mb, *runtime),
         Reason::Few { tasks, enough } => {
             format!(
@@ -207,7 +208,7 @@ fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
             format!(
                 "{word}: {}{} per task (98 % interval {}) over {} tasks{}{gate}",
                 signed_amount(rate),
-                if growth.beside { " of shared memory" } else { "" },
+                which(growth),
                 interval(low, high, rate),
                 grouped(growth.tasks),
                 daily(growth, rate, "").unwrap_or_default(),
@@ -218,6 +219,15 @@ fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
             format!("{word}: {}{}", growth.reason, day.unwrap_or_default())
         }
         Answer::Inconclusive => format!("{word}: {}", growth.reason),
+    }
+}
+
+/// Which memory grows, where it is not private memory.
+fn which(growth: &Growth) -> &'static str {
+    match growth.reason {
+        _ if growth.beside => " of shared memory",
+        Reason::InHeap(_) => " in use after a collection",
+        _ => "",
     }
 }
 

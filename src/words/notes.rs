@@ -49,6 +49,10 @@ impl fmt::Display for Note {
                 }
                 Ok(())
             }
+            Note::Collected => f.write_str(
+                "the service's runtime collected before each reading, so that garbage does not count as growth \
+                 (`settle.collect = \"off\"` leaves the heap alone)",
+            ),
             Note::LateFree { when, first, count, most_mb } => {
                 f.write_str(&late_free(*when, first, *count, *most_mb))
             }

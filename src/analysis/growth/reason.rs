@@ -52,6 +52,8 @@ pub enum Reason {
     },
     /// Private memory is clean, what is resident besides is not.
     Shared(Box<Reason>),
+    /// What the heap has in use after a collection accumulates, whatever its pages say. The reason of that series.
+    InHeap(Box<Reason>),
     /// A leak: growth goes on from doubling to doubling.
     GoesOn {
         /// Rise over the last two doublings, in MB.

@@ -119,6 +119,7 @@ impl Watch {
                     .iter()
                     .all(|(process, _)| !process.id.is_elsewhere())
                     .then_some(alive.len() as u64),
+                heap_mb: None,
                 zombies: sum(&alive, |(_, details)| details.zombies),
                 // What a source does not know is absent, and not 0.
                 cpu_s: alive
