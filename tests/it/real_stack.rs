@@ -25,7 +25,7 @@ use highwater::sampler::{default_source, find_processes};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use serial_test::serial;
+use serial_test::{parallel, serial};
 
 use crate::support::expect::{Expect, Told, finished};
 use crate::support::runs::{Place, Running, eventually};
@@ -91,7 +91,7 @@ fn megabytes(bytes: &Value) -> f64 {
 #[case::a_simple_pool_with_titles("--worker pool-simple --proctitle --api workers", "pool master")]
 #[case::a_simple_pool("--worker pool-simple --api reload", "pool master")]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn the_tree_is_the_right_one(#[case] options: &str, #[case] root: &str) {
     let stack = Stack::start(options);
     let place = Place::new(1, 1);
@@ -130,7 +130,7 @@ fn the_tree_is_the_right_one(#[case] options: &str, #[case] root: &str) {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn the_registry_names_the_worker_that_lives() {
     let stack = Stack::start("--worker simple --count 2 --neighbour");
     let mut redis = redis::Client::open(stack.text("redis_url")).unwrap().get_connection().unwrap();
@@ -183,7 +183,7 @@ fn the_registry_names_the_worker_that_lives() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_work_horse_that_retains_is_seen_at_its_peak_and_its_parent_is_clean() {
     let stack = Stack::start("--worker fork --behaviour retain");
     let expect = Expect {
@@ -207,7 +207,7 @@ fn a_work_horse_that_retains_is_seen_at_its_peak_and_its_parent_is_clean() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_worker_that_runs_jobs_itself_and_retains_leaks() {
     let stack = Stack::start("--worker simple --behaviour retain");
     let expect = Expect {
@@ -226,7 +226,7 @@ fn a_worker_that_runs_jobs_itself_and_retains_leaks() {
 /// It maps as many numerical libraries as a large runtime maps, but is not one.
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_worker_that_retains_one_megabyte_a_task_leaks() {
     let stack = Stack::start("--worker simple --behaviour retain-small");
     let expect = Expect {
@@ -243,7 +243,7 @@ fn a_worker_that_retains_one_megabyte_a_task_leaks() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_model_that_loads_at_the_first_task_is_a_warm_up() {
     let stack = Stack::start("--worker simple --behaviour lazy-model");
     let expect = Expect {
@@ -256,7 +256,7 @@ fn a_model_that_loads_at_the_first_task_is_a_warm_up() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn memory_that_comes_down_late_is_not_called_a_leak() {
     let stack = Stack::start("--worker simple --behaviour late-free=2");
     let expect = Expect {
@@ -272,7 +272,7 @@ fn memory_that_comes_down_late_is_not_called_a_leak() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_service_that_refuses_the_third_task_holds_two() {
     let stack = Stack::start("--worker simple --behaviour slow=3 --reject-at 3");
     let expect = Expect {
@@ -296,7 +296,7 @@ fn a_service_that_refuses_the_third_task_holds_two() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_worker_that_dies_of_every_task_and_is_restarted_ends_the_ramp_after_few_probes() {
     // Each task from the second on kills the worker. The shell's loop restarts it, and it takes the next task.
     let stack = Stack::start("--worker simple --loop --behaviour slow=1.5,crash@2-50");
@@ -322,7 +322,7 @@ fn a_worker_that_dies_of_every_task_and_is_restarted_ends_the_ramp_after_few_pro
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_killed_worker_is_known_while_the_api_says_processing() {
     let stack = Stack::start("--worker simple --behaviour hang");
     let place = Place::new(1, 1);
@@ -359,7 +359,7 @@ fn a_killed_worker_is_known_while_the_api_says_processing() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn a_hung_task_is_told_from_the_one_behind_it() {
     let stack = Stack::start("--worker simple --behaviour hang@1");
     let expect = Expect {
@@ -382,7 +382,7 @@ fn a_hung_task_is_told_from_the_one_behind_it() {
 
 #[test]
 #[ignore = "needs the stack: python3 fixtures/asr-stack/stack.py build"]
-#[serial(machine)]
+#[parallel(machine)]
 fn an_api_that_keeps_what_is_uploaded_leaks() {
     let stack = Stack::start("--worker fork --keep-uploads");
     let api = stack.pid("api", "uvicorn");
