@@ -49,6 +49,7 @@ async fn holds(#[future(awt)] service: Running, #[case] criterion: &str) {
 #[case::no_descriptors_accumulate("leak.fds")]
 #[case::no_threads_accumulate("leak.threads")]
 #[case::no_processes_accumulate("leak.processes")]
+#[case::no_gpu_memory_accumulates("leak.gpu")]
 #[case::no_other_role_grows("leak.growth.*")]
 #[case::the_worker_that_is_watched_does_the_work("worker.works")]
 #[case::nothing_leaks_under_a_condition_that_was_probed("probe.*")]

@@ -101,6 +101,13 @@ pub enum Evidence {
         /// What was counted.
         counted: CountEvidence,
     },
+    /// Whether the memory of GPUs accumulates, of the role with the worst answer.
+    Gpu {
+        /// The role.
+        role: String,
+        /// What its readings say.
+        found: GpuFound,
+    },
     /// The worker used no CPU while tasks succeeded.
     IdleWorker {
         /// Tasks that succeeded.
@@ -177,6 +184,22 @@ pub enum Evidence {
         /// What it comes to.
         standing: RtfStanding,
     },
+}
+
+/// What the readings of GPU memory say of one role.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GpuFound {
+    /// One of its processes ended or was replaced: no reading is compared across that.
+    Changed,
+    /// The driver gave no figure after some tasks.
+    Unread {
+        /// So many.
+        unread: usize,
+        /// Of so many readings.
+        of: usize,
+    },
+    /// Whether it accumulates.
+    Read(Box<Growth>),
 }
 
 /// Tasks that succeeded, out of all.

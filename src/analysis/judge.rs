@@ -3,6 +3,7 @@
 use super::arms::arms_note;
 use super::compare::{Comparison, baseline_comparison, hold_against};
 use super::finding::{Evidence, Finding, WorkerChange};
+use super::gpu_growth::{GpuGrowth, gpu_criterion, gpu_growths};
 use super::growth::{Answer, Growth, LOOKS, Reason, is_runtime};
 use super::idle::with_time;
 use super::leak::{self, MemoryMoments, leak_criteria, worker_changed};
@@ -31,6 +32,8 @@ pub(crate) struct Derived<'a> {
     pub(crate) growth: Option<Growth>,
     /// The same of the other roles.
     pub(crate) roles: Vec<RoleGrowth>,
+    /// Whether memory of GPUs accumulates, by role; empty where no role has any.
+    pub(crate) gpus: Vec<GpuGrowth>,
     /// Growth by condition, of the probes.
     pub(crate) conditions: Vec<ConditionGrowth>,
     /// The run beside its baseline, if it was run with one.
@@ -52,6 +55,7 @@ impl<'a> Derived<'a> {
         Derived {
             growth: checked.then(|| with_time(leak.growth(LOOKS), run, &leak)),
             roles: role_growths(run, &leak, plan),
+            gpus: gpu_growths(run, &leak, plan),
             leak,
             conditions: conditions(run),
             comparison: baseline_comparison(run),
@@ -77,7 +81,7 @@ pub(crate) struct Judged {
 
 /// Judges what was derived of a run against the thresholds of `plan`.
 pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged {
-    let Derived { leak, growth, roles, conditions, comparison, levels, limit, soak } = derived;
+    let Derived { leak, growth, roles, gpus, conditions, comparison, levels, limit, soak } = derived;
     let mut notes = Vec::new();
     let mut findings = Vec::new();
     if let Some(growth) = growth {
@@ -89,6 +93,7 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         findings.extend(leak_criteria(leak, &memory, growth, &plan.leak));
         findings.extend(role_criteria(roles));
         findings.extend(resources::resource_criteria(run, leak, memory.worker_changed, &plan.leak));
+        findings.extend(gpu_criterion(gpus));
         leak::doubt_without_a_success(leak, &mut findings);
         findings.extend(works::works_criterion(leak));
         notes.extend(leak::warm_up_notes(leak, &plan.leak));

@@ -17,6 +17,7 @@ mod compare;
 mod facts;
 mod finding;
 mod full_load;
+mod gpu_growth;
 mod growth;
 mod heap_in_use;
 mod idle;
@@ -63,10 +64,11 @@ pub use compare::{
 };
 pub use facts::{LevelFacts, ProcessEnd};
 pub use finding::{
-    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, ProbeEvidence,
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound, ProbeEvidence,
     ProbeFound, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
 pub use full_load::full_load;
+pub(crate) use gpu_growth::GpuGrowth;
 pub use growth::{
     Answer, Bounds, ENOUGH, FIRST_LOOK, Grounds, Growth, LOOKS, Readings, Reason, Undecided, Unsettled,
     growth, growth_within, next_look,

@@ -1,6 +1,7 @@
 //! Growth of the roles other than the worker: an API that keeps its uploads leaks, too. Pure.
 
 use super::finding::{Evidence, Finding, Unit};
+use super::gpu_growth::open_gpus;
 use super::growth::{Growth, LOOKS, Readings, enough, growth};
 use super::leak::changed;
 use super::leak_tasks::{LeakTasks, SLACK_MB};
@@ -49,7 +50,7 @@ pub(crate) fn open_roles(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> bo
     let open = |found: &RoleGrowth| {
         found.growth.as_ref().is_some_and(|growth| growth.answer == Answer::Inconclusive) && !found.changed
     };
-    role_growths(run, leak, plan).iter().any(open)
+    role_growths(run, leak, plan).iter().any(open) || open_gpus(run, leak, plan)
 }
 
 /// By the same rule as the worker's.
@@ -60,20 +61,32 @@ fn growth_of(held: &Held, leak: &LeakTasks<'_>) -> Option<Growth> {
     let (after_mb, beside_mb) = private_series(read.iter().map(|held| Some(*held)))
         .map(|found| (found.private_mb, found.shared_mb))
         .or_else(rss)?;
+    let at: Vec<f64> = held.iter().map(|(at, _)| *at).collect();
+    let file_mb = read.iter().take(6).next_back().and_then(|held| held.shared_mb());
+    Some(growth_at(&at, &after_mb, &beside_mb, file_mb, leak))
+}
+
+/// Growth of a role's memory after so many tasks, by the rule of the worker's.
+pub(super) fn growth_at(
+    at: &[f64],
+    after_mb: &[f64],
+    beside_mb: &[f64],
+    file_mb: Option<f64>,
+    leak: &LeakTasks<'_>,
+) -> Growth {
     let in_blocks = !leak.blocks.is_empty();
-    let at: Vec<f64> = if in_blocks { held.iter().map(|(at, _)| *at).collect() } else { Vec::new() };
     let risen_mb = after_mb.last().zip(after_mb.first()).map_or(0.0, |(last, first)| (last - first).max(0.0));
     let pace = leak.pace();
-    Some(growth(&Readings {
-        file_mb: read.iter().take(6).next_back().and_then(|held| held.shared_mb()),
-        beside_mb: &beside_mb,
+    growth(&Readings {
+        file_mb,
+        beside_mb,
         looks: LOOKS,
-        at: &at,
+        at: if in_blocks { at } else { &[] },
         enough: pace.map(enough),
         slack_mb: Some(SLACK_MB + if in_blocks { risen_mb } else { 0.0 }),
         per_second: pace,
-        ..Readings::new(&after_mb)
-    }))
+        ..Readings::new(after_mb)
+    })
 }
 
 /// `leak.growth.` and the role, of each of which the readings say something.

@@ -20,7 +20,7 @@ pub use wire::{JudgedAgainst, LeakTask};
 
 use crate::analysis::search::Spent;
 use crate::analysis::{
-    Attribution, Comparison, ConditionGrowth, Derived, Finding, Growth, Judged, LeakTasks, Level, Note,
+    Attribution, Comparison, ConditionGrowth, Derived, Finding, GpuGrowth, Growth, Judged, LeakTasks, Level, Note,
     Scalability, Soak, attributed, attributed_roles, in_flight, judge, scalability, spent, throughputs,
 };
 use crate::plan::Plan;
@@ -63,6 +63,9 @@ pub struct Assessment {
     /// The same of the other roles that are judged, by role.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub role_growth: BTreeMap<String, Growth>,
+    /// Growth of the memory on GPUs in the leak check, by role; absent where no role has any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub gpu_growth: BTreeMap<String, Growth>,
     /// Growth by condition, of the probes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ConditionGrowth>,
@@ -131,7 +134,7 @@ pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
         interrupted: interruption.map(|why| why.to_string()),
     };
     let leak_check = leak_tasks(&derived.leak);
-    let Derived { leak: _, growth, roles, conditions, comparison, levels, limit, soak } = derived;
+    let Derived { leak: _, growth, roles, gpus, conditions, comparison, levels, limit, soak } = derived;
     let (title, version, machine) = match run.start() {
         Some(Event::RunStarted { title, version, machine, .. }) => {
             (title.clone(), Some(version.clone()), Some(machine.clone()))
@@ -151,6 +154,7 @@ pub fn assess(run: &RunData, plan: &Plan) -> Assessment {
         leak_check,
         growth,
         role_growth: roles.into_iter().filter_map(|found| Some((found.role, found.growth?))).collect(),
+        gpu_growth: gpus.into_iter().filter_map(GpuGrowth::known).collect(),
         conditions,
         attribution: attributed(run, &findings),
         role_attribution: attributed_roles(run, &findings),

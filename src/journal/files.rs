@@ -20,6 +20,8 @@ pub struct RunPaths {
     pub events: PathBuf,
     /// One row a process and tick.
     pub resources: PathBuf,
+    /// One row a GPU and one row a process on it, by tick; made only where there is a GPU.
+    pub gpu: PathBuf,
     /// One row a process: role, parent, command, and how it ended.
     pub processes: PathBuf,
     /// The report in Markdown.
@@ -67,6 +69,7 @@ impl RunPaths {
                 tasks: tasks.to_path_buf(),
                 events: directory.join(format!("{stem}.events.jsonl")),
                 resources: directory.join(format!("{stem}.resources.csv")),
+                gpu: directory.join(format!("{stem}.gpu.csv")),
                 processes: directory.join(format!("{stem}.processes.csv")),
                 report: tasks.with_extension("md"),
                 page: tasks.with_extension("html"),
@@ -98,6 +101,7 @@ impl RunPaths {
             tasks: directory.join(format!("{TASKS_PREFIX}{stamp}.jsonl")),
             events: directory.join(format!("events_{stamp}.jsonl")),
             resources: directory.join(format!("system_resources_{stamp}.csv")),
+            gpu: directory.join(format!("gpu_{stamp}.csv")),
             processes: directory.join(format!("processes_{stamp}.csv")),
             report: directory.join(format!("{TASKS_PREFIX}{stamp}.md")),
             page: directory.join(format!("{TASKS_PREFIX}{stamp}.html")),

@@ -13,7 +13,7 @@ use crate::analysis::WORKER;
 use crate::collect::Collector;
 use crate::error::Result;
 use crate::plan::{Plan, SettlePlan};
-use crate::record::{CutShort, Event, Footprint, Warning};
+use crate::record::{CutShort, Event, Footprint, GpuUnread, Warning};
 use crate::sampler::{ProcessReading, Pss, SamplerClient, Snapshot};
 use crate::units::{round, to_mb};
 
@@ -36,6 +36,8 @@ pub(super) struct MemoryReader {
     other_roles: Vec<String>,
     /// Whether the run has been warned that PSS is not read.
     pss_warned: AtomicBool,
+    /// Whether the run has been warned that GPU memory is not read.
+    gpu_warned: AtomicBool,
     recorder: Arc<Recorder>,
     stop: Stop,
     /// Finds memory that a task releases late.
@@ -85,6 +87,7 @@ impl MemoryReader {
             oldest_s: plan.processes.get(WORKER).map_or(0.0, crate::plan::ProcessPlan::oldest_s),
             other_roles: plan.processes.keys().filter(|role| *role != WORKER).cloned().collect(),
             pss_warned: AtomicBool::new(false),
+            gpu_warned: AtomicBool::new(false),
             recorder,
             stop,
             late_frees: LateFrees::new(plan.settle.quiet_mb),
@@ -152,7 +155,18 @@ impl MemoryReader {
             let message = Warning::PssUnread { stall_s: estimate_s, budget_s: budget.as_secs_f64() };
             self.recorder.event(Event::Warning { message }).await?;
         }
+        self.warn_of_gpu(boundary.gpu_unread).await?;
         Ok(Some(boundary.footprint))
+    }
+
+    /// Says once a run that a driver gives no figures.
+    async fn warn_of_gpu(&self, unread: Option<GpuUnread>) -> Result<()> {
+        match unread {
+            Some(unread) if !self.gpu_warned.swap(true, Ordering::Relaxed) => {
+                self.recorder.event(Event::Warning { message: Warning::GpuUnread(unread) }).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The worker's memory at this moment, quiet or not, without PSS: reading that would stall
@@ -253,8 +267,11 @@ impl MemoryReader {
             return Ok(BTreeMap::new());
         }
         let roles: Vec<&str> = self.other_roles.iter().map(String::as_str).collect();
-        let boundaries = self.sampler.boundaries(&roles, None).await?.into_iter();
+        let boundaries = self.sampler.boundaries(&roles, None).await?;
+        let unread = boundaries.values().find_map(|boundary| boundary.gpu_unread.clone());
+        self.warn_of_gpu(unread).await?;
         Ok(boundaries
+            .into_iter()
             .map(|(role, boundary)| (role, boundary.footprint))
             .filter(|(_, footprint)| *footprint != Footprint::default())
             .collect())

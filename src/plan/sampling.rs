@@ -30,6 +30,9 @@ pub struct SamplerPlan {
     #[default = 0.05]
     #[schemars(range(min = 0.0, max = 60.0))]
     pub pss_budget_s: f64,
+    /// Read the memory of NVIDIA GPUs by process, where there are any.
+    #[default = true]
+    pub gpu: bool,
 }
 
 /// When memory counts as quiet, before and after a task.

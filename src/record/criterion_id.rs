@@ -28,6 +28,8 @@ pub enum CriterionId {
     LeakThreads,
     /// `leak.processes`: no processes accumulate.
     LeakProcesses,
+    /// `leak.gpu`: no memory of GPUs accumulates.
+    LeakGpu,
     /// `worker.works`: the worker that is watched does the work.
     WorkerWorks,
     /// `worker.alive`: no worker ended or was replaced.
@@ -82,7 +84,7 @@ pub enum Condition {
 const OF_ROLE: &str = "leak.growth.";
 
 /// The names of the criteria, but for those of the probes.
-const NAMES: [(CriterionId, &str); 18] = [
+const NAMES: [(CriterionId, &str); 19] = [
     (CriterionId::LeakTasks, "leak.tasks"),
     (CriterionId::LeakDelta, "leak.delta"),
     (CriterionId::LeakBaseline, "leak.baseline"),
@@ -90,6 +92,7 @@ const NAMES: [(CriterionId, &str); 18] = [
     (CriterionId::LeakFds, "leak.fds"),
     (CriterionId::LeakThreads, "leak.threads"),
     (CriterionId::LeakProcesses, "leak.processes"),
+    (CriterionId::LeakGpu, "leak.gpu"),
     (CriterionId::WorkerWorks, "worker.works"),
     (CriterionId::WorkerAlive, "worker.alive"),
     (CriterionId::WorkerChildren, "worker.children"),
@@ -125,6 +128,7 @@ impl CriterionId {
             | CriterionId::LeakFds
             | CriterionId::LeakThreads
             | CriterionId::LeakProcesses
+            | CriterionId::LeakGpu
             | CriterionId::WorkerWorks
             | CriterionId::CompareGrowth => Some(Phase::Leak),
             CriterionId::RampRequired | CriterionId::RampGrowth | CriterionId::RampRtf => {
@@ -149,6 +153,7 @@ impl CriterionId {
                 | CriterionId::LeakFds
                 | CriterionId::LeakThreads
                 | CriterionId::LeakProcesses
+                | CriterionId::LeakGpu
         )
     }
 

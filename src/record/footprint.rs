@@ -49,6 +49,10 @@ pub struct Footprint {
     /// CPU time, user and system, that the role's processes used since the watching began, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,
+    /// Memory of GPUs that its processes hold, in MB, on all devices together. Absent where no process of the role has
+    /// been on a GPU, and where the driver does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_mb: Option<f64>,
 }
 
 impl Footprint {

@@ -39,6 +39,34 @@ pub(crate) fn as_sentence<T: Display, S: Serializer>(reason: &T, serializer: S) 
 
 sentence_in_files!(Warning, CutShort, CannotTell, RampBound, RecoveryProblem, NoLimit);
 
+/// Why it is not known which process holds how much memory of a GPU.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GpuUnread {
+    /// The device's number; absent where it concerns all.
+    pub device: Option<u32>,
+    /// Why.
+    pub problem: GpuProblem,
+}
+
+/// What the driver of a GPU answers in the place of figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GpuProblem {
+    /// highwater may not ask.
+    NotPermitted,
+    /// The device is split into instances (MIG), and does not list processes.
+    Split,
+    /// The device, or its driver, does not know.
+    NotSupported,
+    /// It lists the processes without their memory.
+    WithoutMemory,
+    /// The device was lost.
+    Lost,
+    /// The driver gives no answer.
+    NoAnswer,
+    /// Anything else, in the driver's words.
+    Other(String),
+}
+
 /// Something that a reader of a run's figures should know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -50,6 +78,8 @@ pub enum Warning {
         /// `sampler.pss_budget_s`.
         budget_s: f64,
     },
+    /// The GPU memory of the service's processes was not read.
+    GpuUnread(GpuUnread),
     /// The service's runtime was not made to collect before a reading.
     NotCollected {
         /// What went wrong.

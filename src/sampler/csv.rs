@@ -27,7 +27,7 @@ pub(crate) struct Row<'a> {
 /// The first two fields of a tick's rows, made once a tick: local time, and seconds since the
 /// sampler's start. They have milliseconds if `interval` is below one second; otherwise two
 /// ticks could carry the same time.
-fn moment(at: DateTime, elapsed_s: f64, interval: Duration) -> String {
+pub(super) fn moment(at: DateTime, elapsed_s: f64, interval: Duration) -> String {
     let fine = interval < Duration::from_secs(1);
     let stamp = at.strftime(if fine { "%Y-%m-%dT%H:%M:%S.%3f" } else { "%Y-%m-%dT%H:%M:%S" });
     format!("{stamp},{elapsed_s:.*}", if fine { 3 } else { 1 })
@@ -49,7 +49,7 @@ fn append(bytes: &mut Vec<u8>, moment: &str, row: &Row<'_>) {
 }
 
 /// A text field, quoted where necessary (RFC 4180).
-fn text(bytes: &mut Vec<u8>, text: &str) {
+pub(super) fn text(bytes: &mut Vec<u8>, text: &str) {
     if !text.contains(['"', ',', '\n', '\r']) {
         bytes.extend(text.as_bytes());
         return;
@@ -60,7 +60,7 @@ fn text(bytes: &mut Vec<u8>, text: &str) {
 }
 
 /// `value`, which is not negative, with one decimal.
-fn tenths(bytes: &mut Vec<u8>, value: f64) {
+pub(super) fn tenths(bytes: &mut Vec<u8>, value: f64) {
     let tenths = (value * 10.0).round_ties_even() as u64;
     integer(bytes, tenths / 10);
     bytes.extend([b'.', b'0' + (tenths % 10) as u8]);

@@ -23,6 +23,7 @@ mod elsewhere;
 pub(crate) use elsewhere::read_exposition;
 mod event;
 mod find;
+mod gpu;
 mod lateness;
 mod process;
 mod run;

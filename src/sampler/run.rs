@@ -13,6 +13,7 @@ use super::allowance::Allowance;
 use super::cpu::cpu_time;
 use super::csv::{CsvFile, Row};
 use super::event::ProcessEvent;
+use super::gpu::{Gpu, Looked};
 use super::lateness::Lateness;
 use super::process::ProcessId;
 use super::snapshot::{Boundary, RoleReading, Snapshot};
@@ -51,6 +52,8 @@ pub(crate) struct SamplerThread {
     pub(crate) commands: Receiver<Command>,
     pub(crate) events: broadcast::Sender<ProcessEvent>,
     pub(crate) csv: Option<CsvFile<File>>,
+    /// The driver of GPUs, if there is one.
+    pub(crate) gpu: Option<Gpu>,
     pub(crate) total_memory_bytes: u64,
     pub(crate) time_zone: jiff::tz::TimeZone,
     /// When to look between two ticks while a task is in flight.
@@ -133,7 +136,9 @@ impl SamplerThread {
                         readings.retain(|role, _| roles.contains(role));
                     }
                     let boundary = |(role, reading)| (role, self.watch.boundary(&reading, pss_budget));
-                    let boundaries = readings.into_iter().map(boundary).collect();
+                    let mut boundaries: BTreeMap<String, Boundary> =
+                        readings.into_iter().map(boundary).collect();
+                    self.read_gpus(&mut boundaries);
                     reply(boundaries);
                 }
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
@@ -156,9 +161,12 @@ impl SamplerThread {
 
     fn tick(&mut self) {
         let (moment, roles) = self.look(Look::Tick);
-        let Some(csv) = &mut self.csv else { return };
         let timestamp = self.time_zone.to_datetime(moment.timestamp);
         let elapsed_s = (moment.at - self.ticker.start()).as_secs_f64();
+        if let Some(gpu) = &self.gpu {
+            gpu.sample(timestamp, elapsed_s, &roles);
+        }
+        let Some(csv) = &mut self.csv else { return };
         let percent = 100.0 / self.total_memory_bytes as f64;
         let rows = roles.values().flat_map(|role| &role.processes).map(|process| Row {
             process_name: &process.name,
@@ -168,6 +176,15 @@ impl SamplerThread {
             memory_percent: process.rss_bytes as f64 * percent,
         });
         csv.write(timestamp, elapsed_s, rows);
+    }
+
+    /// Adds what these roles hold on GPUs.
+    fn read_gpus(&mut self, boundaries: &mut BTreeMap<String, Boundary>) {
+        let Some(gpu) = &mut self.gpu else { return };
+        match gpu.read() {
+            Looked::Nothing => self.gpu = None,
+            looked => boundaries.iter_mut().for_each(|(role, boundary)| gpu.add(&looked, role, boundary)),
+        }
     }
 
     fn look(&mut self, look: Look) -> (Timepoint, BTreeMap<String, RoleReading>) {

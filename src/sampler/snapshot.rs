@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::process::{Details, ProcessId};
-use crate::record::Footprint;
+use crate::record::{Footprint, GpuUnread};
 
 /// Every role, measured at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct Boundary {
     pub peak_bytes: Option<u64>,
     /// Whether the PSS was read.
     pub pss: Pss,
+    /// Why the GPU memory that it may hold is not known.
+    pub gpu_unread: Option<GpuUnread>,
     /// Its live processes, roots first, each with its details.
     pub processes: Vec<(ProcessReading, Details)>,
 }

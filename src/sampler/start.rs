@@ -14,6 +14,7 @@ use super::allowance::Allowance;
 use super::client::SamplerClient;
 use super::csv::CsvFile;
 use super::find::{Found, find_processes};
+use super::gpu::Gpu;
 use super::lateness::Lateness;
 use super::process::{ProcessInfo, ProcessSource};
 use super::run::SamplerThread;
@@ -36,6 +37,10 @@ pub struct SamplerOptions {
     pub busy_cpu_percent: f64,
     /// The CSV file to create, which must not exist yet; `None` for no CSV.
     pub csv: Option<PathBuf>,
+    /// Whether to read the memory of GPUs, where there are any.
+    pub gpu: bool,
+    /// The CSV file for the figures of GPUs, which is made only where there is one; `None` for no CSV.
+    pub gpu_csv: Option<PathBuf>,
     /// The processes, by role.
     pub roles: BTreeMap<String, ProcessPlan>,
 }
@@ -53,6 +58,8 @@ impl SamplerOptions {
             busy_interval: Duration::from_millis(20),
             busy_cpu_percent: 5.0,
             csv: None,
+            gpu: true,
+            gpu_csv: None,
             roles,
         }
     }
@@ -108,6 +115,7 @@ impl Sampler {
             commands: receiver,
             events,
             csv,
+            gpu: if options.gpu { Gpu::start(options.gpu_csv, options.interval) } else { None },
             total_memory_bytes: machine.total_memory_bytes,
             time_zone: jiff::tz::TimeZone::system(),
             next_look: moment.at,

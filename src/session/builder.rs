@@ -131,7 +131,7 @@ impl SessionBuilder {
             None => Up::bring(&mut plan, target, embedded).await?,
         };
         let Up { embedded, target, subject } = up;
-        let sampler = start_sampler(&plan, Some(paths.resources.clone()))?;
+        let sampler = start_sampler(&plan, Some(paths.resources.clone()), Some(paths.gpu.clone()))?;
         // Subscribed before the first look, so that no exit falls between them.
         let events = sampler.client().subscribe();
         let snapshot = sampler.client().observe().await?;

@@ -54,13 +54,15 @@ impl Up {
     }
 }
 
-/// Starts sampling the processes that `plan` names, with a row a process and tick in `csv`.
-pub(crate) fn start_sampler(plan: &Plan, csv: Option<PathBuf>) -> Result<Sampler> {
+/// Starts sampling the processes that `plan` names, with a row a process and tick in `csv`, and those of GPUs in `gpu_csv`.
+pub(crate) fn start_sampler(plan: &Plan, csv: Option<PathBuf>, gpu_csv: Option<PathBuf>) -> Result<Sampler> {
     let options = SamplerOptions {
         interval: Duration::from_secs_f64(plan.sampler.interval_s),
         busy_interval: Duration::from_secs_f64(plan.sampler.busy_interval_s),
         busy_cpu_percent: plan.sampler.busy_cpu_percent,
         csv,
+        gpu: plan.sampler.gpu,
+        gpu_csv,
         ..SamplerOptions::new(plan.processes.clone())
     };
     let source = source_of(&options.roles)?;

@@ -23,7 +23,7 @@ impl Running {
     pub(super) async fn start(suite: Suite) -> Result<Running> {
         let mut plan = checked(suite.plan.clone(), suite.embedded.is_some())?;
         let up = Up::bring(&mut plan, suite.target.clone(), suite.embedded.clone()).await?;
-        let sampler = start_sampler(&plan, None)?;
+        let sampler = start_sampler(&plan, None, None)?;
         Ok(Running { suite, plan, sampler, up })
     }
 

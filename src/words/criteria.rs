@@ -5,7 +5,7 @@ use std::fmt;
 use super::numbers::{count, figure, mb, signed_mb};
 use super::reasons::NO_REASON;
 use crate::analysis::{
-    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, ProbeEvidence,
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound, ProbeEvidence,
     ProbeFound, Rate, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
 use crate::record::{Condition, Criterion, CriterionId, ExitKind, Limit, Verdict};
@@ -46,6 +46,7 @@ fn title(found: &Finding) -> String {
         CriterionId::LeakFds => "no file descriptors accumulate",
         CriterionId::LeakThreads => "no threads accumulate",
         CriterionId::LeakProcesses => "no processes accumulate, zombies neither",
+        CriterionId::LeakGpu => "no GPU memory accumulates",
         CriterionId::WorkerWorks => "the worker that is watched does the work",
         CriterionId::WorkerAlive => "no worker crash",
         CriterionId::WorkerChildren => "no child of a worker is killed",
@@ -117,6 +118,7 @@ fn evidence(found: &Finding) -> String {
                 .to_string()
         }
         Evidence::RoleUnread => "its memory was not read after every task".to_string(),
+        Evidence::Gpu { role, found } => format!("{role}: {}", gpu(found)),
         Evidence::Children { killed, of } => children(killed, *of),
         Evidence::Counts { role: Some(role), counted } => format!("{role}: {}", counts(counted)),
         Evidence::Counts { role: None, counted } => counts(counted),
@@ -153,6 +155,18 @@ fn evidence(found: &Finding) -> String {
                  c={level}"
             ),
         },
+    }
+}
+
+fn gpu(found: &GpuFound) -> String {
+    match found {
+        GpuFound::Changed => "one of its processes ended or was replaced during the check: its GPU memory cannot be \
+            compared across that"
+            .to_string(),
+        GpuFound::Unread { unread, of } => {
+            format!("the driver gave no figure after {unread} of {}", count(*of, "reading"))
+        }
+        GpuFound::Read(growth) => growth.detail(None),
     }
 }
 

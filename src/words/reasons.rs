@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::numbers::count;
-use crate::record::{CannotTell, CutShort, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};
+use crate::record::{CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};
 
 /// What stands for an error that nobody recorded.
 pub(crate) const NO_REASON: &str = "no reason was recorded";
@@ -18,6 +18,7 @@ impl fmt::Display for Warning {
                 stall_s * 1000.0,
                 budget_s * 1000.0
             ),
+            Warning::GpuUnread(unread) => unread.fmt(f),
             Warning::NotCollected { problem } => {
                 write!(
                     f,
@@ -51,6 +52,24 @@ impl fmt::Display for Warning {
             }
             Warning::RowsLost { error } => write!(f, "rows of the CSV are missing: {error}"),
             Warning::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for GpuUnread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match &self.problem {
+            GpuProblem::NotPermitted => "the driver does not permit it; run highwater as root or as the service's user",
+            GpuProblem::Split => "the device is split into instances (MIG), whose processes only root may list",
+            GpuProblem::NotSupported => "this device or its driver does not support it",
+            GpuProblem::WithoutMemory => "the driver lists the processes without their memory",
+            GpuProblem::Lost => "the device has been lost",
+            GpuProblem::NoAnswer => "the driver gives no answer",
+            GpuProblem::Other(problem) => problem,
+        };
+        match self.device {
+            Some(device) => write!(f, "memory on GPU {device} could not be read by process: {why}"),
+            None => write!(f, "memory on GPUs could not be read by process: {why}"),
         }
     }
 }

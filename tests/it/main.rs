@@ -23,6 +23,7 @@ mod faults;
 mod fixture;
 mod full_levels;
 mod generator;
+mod gpu;
 mod limits;
 mod live;
 mod millions;

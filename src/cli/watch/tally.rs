@@ -201,6 +201,7 @@ pub(super) mod tests {
         let boundary = Boundary {
             footprint: Footprint::default(),
             peak_bytes: None,
+            gpu_unread: None,
             pss: Pss::Unread,
             processes: processes.collect(),
         };

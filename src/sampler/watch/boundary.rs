@@ -92,6 +92,7 @@ impl Watch {
             let processes = (reading.unread > 0).then(|| (alive.len() + reading.unread) as u64);
             return Boundary {
                 footprint: Footprint { processes, ..Footprint::default() },
+                gpu_unread: None,
                 peak_bytes: None,
                 pss: Pss::Unread,
                 processes: alive,
@@ -126,7 +127,10 @@ impl Watch {
                     .iter()
                     .all(|(process, _)| process.knows_cpu)
                     .then(|| round(reading.cpu_seconds, 2)),
+                // Filled in by whoever asks the driver.
+                gpu_mb: None,
             },
+            gpu_unread: None,
             peak_bytes: alive.iter().filter_map(|(_, details)| details.peak_bytes).max(),
             pss,
             processes: alive,
