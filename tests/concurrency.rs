@@ -40,6 +40,7 @@ async fn holds(#[future(awt)] service: Running, #[case] criterion: &str) {
 
 /// Judged where the tasks have a length.
 #[rstest]
+#[case::throughput_rises_up_to_the_level_that_is_asked_for("ramp.useful")]
 #[case::rtf_stays_below_its_bound_under_concurrency("ramp.rtf")]
 #[tokio::test]
 #[file_serial(highwater_suite)]

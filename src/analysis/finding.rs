@@ -171,6 +171,13 @@ pub enum Evidence {
         /// The concurrency that must hold.
         required: u32,
     },
+    /// The level at which throughput stopped rising.
+    Useful {
+        /// That level, its tasks per second, and the highest level that held; absent where none was measured.
+        found: Option<(u32, f64, u32)>,
+        /// The level up to which it must rise.
+        required: u32,
+    },
     /// The worst RTF up to the required concurrency.
     Rtf {
         /// The worst.

@@ -53,10 +53,8 @@ pub(super) fn gpu_growths(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> V
 }
 
 /// True if more tasks may tell of a role whether its GPU memory accumulates.
-pub(super) fn open_gpus(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> bool {
-    let open = |found: &GpuGrowth| {
-        matches!(&found.found, GpuFound::Read(growth) if growth.answer == Answer::Inconclusive)
-    };
+pub(crate) fn open_gpus(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> bool {
+    let open = |found: &GpuGrowth| matches!(&found.found, GpuFound::Read(growth) if growth.answer == Answer::Inconclusive);
     gpu_growths(run, leak, plan).iter().any(open)
 }
 

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::finding::{Evidence, Finding, Unit};
 use super::limit::{Level, throughputs};
 use super::note::Note;
+use crate::plan::RampPlan;
+use crate::record::{CriterionId, Limit, Verdict};
 
 /// Less than this share of the best throughput at a lower level is worth a note…
 const COLLAPSED: f64 = 0.5;
@@ -37,6 +40,19 @@ const FAR_ENOUGH: u32 = 2;
 
 /// From which level on throughput did not rise, though higher levels held.
 pub(super) fn plateau_note(levels: &[Level]) -> Option<Note> {
+    let Useful { at, throughput, held, held_throughput } = useful(levels)?;
+    (held >= at.saturating_mul(FAR_ENOUGH)).then_some(Note::Plateau { at, throughput, held, held_throughput })
+}
+
+/// The level from which on no higher one had more throughput, and the highest that held.
+struct Useful {
+    at: u32,
+    throughput: f64,
+    held: u32,
+    held_throughput: f64,
+}
+
+fn useful(levels: &[Level]) -> Option<Useful> {
     // Several attempts at a level are one: the best of them shows what it can do.
     let mut best: BTreeMap<u32, f64> = BTreeMap::new();
     for (concurrency, throughput) in throughputs(levels) {
@@ -48,7 +64,31 @@ pub(super) fn plateau_note(levels: &[Level]) -> Option<Note> {
         best.range(from + 1..).all(|(_, higher)| *higher <= (1.0 + RISES) * throughput)
     };
     let (&at, &throughput) = best.iter().find(|(level, throughput)| flat(**level, **throughput))?;
-    (held >= at.saturating_mul(FAR_ENOUGH)).then_some(Note::Plateau { at, throughput, held, held_throughput })
+    Some(Useful { at, throughput, held, held_throughput })
+}
+
+/// `ramp.useful`, where it is asked for: throughput rises up to this level at least.
+///
+/// A level below it at which throughput stopped rising fails, where it was seen far enough that it stopped, or where no
+/// higher level holds.
+pub(super) fn useful_criterion(limit: &Limit, levels: &[Level], plan: &RampPlan) -> Option<Finding> {
+    let required = plan.useful_required?;
+    let found = useful(levels);
+    let verdict = match &found {
+        Some(found) if found.at >= required => Verdict::Pass,
+        Some(found) if found.held >= found.at.saturating_mul(FAR_ENOUGH) => Verdict::Fail,
+        // No level above holds, so none of them is useful.
+        Some(_) if matches!(limit, Limit::Found { .. }) => Verdict::Fail,
+        None if matches!(limit, Limit::Found { .. }) => Verdict::Fail,
+        _ => Verdict::Inconclusive,
+    };
+    let found = found.map(|found| (found.at, found.throughput, found.held));
+    Some(Finding {
+        value: found.map(|(at, _, _)| f64::from(at)),
+        threshold: Some(f64::from(required)),
+        unit: Some(Unit::Tasks),
+        ..Finding::new(CriterionId::RampUseful, verdict, Evidence::Useful { found, required })
+    })
 }
 
 #[cfg(test)]
@@ -61,7 +101,6 @@ mod tests {
     }
     use crate::analysis::fixtures::{run, task};
     use crate::analysis::levels;
-    use crate::plan::RampPlan;
     use crate::record::{Event, LevelEnd, Phase};
 
     /// What is noted of levels of which each did `tasks` in a second times `rate`.
@@ -105,6 +144,24 @@ mod tests {
         assert_eq!(plateau(&[5.0, 10.0, 15.0, 20.0]), None);
         assert_eq!(plateau(&[5.0, 10.0, 10.1]), None, "c=4 was not tried");
         assert_eq!(plateau(&[5.0]), None);
+    }
+
+    #[test]
+    fn a_service_must_gain_up_to_the_level_that_is_required() {
+        let open = Limit::NotRun;
+        let verdict = |rates: &[f64], limit: &Limit, required| {
+            let plan = RampPlan { useful_required: required, ..RampPlan::default() };
+            useful_criterion(limit, &levels_of(20, rates), &plan).map(|found| found.verdict)
+        };
+        assert_eq!(verdict(&[5.0, 5.0, 5.0], &open, None), None, "it was not asked for");
+        let rising = [5.0, 10.0, 15.0, 20.0];
+        assert_eq!(verdict(&rising, &open, Some(4)), Some(Verdict::Pass));
+        assert_eq!(verdict(&rising, &open, Some(5)), Some(Verdict::Inconclusive), "c=5 was not tried");
+        let stops = [5.0, 10.0, 10.1, 10.0];
+        assert_eq!(verdict(&stops, &open, Some(2)), Some(Verdict::Pass));
+        assert_eq!(verdict(&stops, &open, Some(3)), Some(Verdict::Fail));
+        assert_eq!(verdict(&stops[..3], &open, Some(3)), Some(Verdict::Inconclusive), "it may rise at c=4");
+        assert_eq!(verdict(&[], &open, Some(3)), Some(Verdict::Inconclusive));
     }
 
     #[test]

@@ -64,11 +64,11 @@ pub use compare::{
 };
 pub use facts::{LevelFacts, ProcessEnd};
 pub use finding::{
-    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound, ProbeEvidence,
-    ProbeFound, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound,
+    ProbeEvidence, ProbeFound, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
 pub use full_load::full_load;
-pub(crate) use gpu_growth::GpuGrowth;
+pub(crate) use gpu_growth::{GpuGrowth, open_gpus};
 pub use growth::{
     Answer, Bounds, ENOUGH, FIRST_LOOK, Grounds, Growth, LOOKS, Readings, Reason, Undecided, Unsettled,
     growth, growth_within, next_look,

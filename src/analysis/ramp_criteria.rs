@@ -1,6 +1,7 @@
 //! The criteria that the ramp answers.
 
 use super::finding::{Evidence, Finding, RtfStanding, Unit};
+use super::knee::useful_criterion;
 use super::limit::Level;
 use crate::plan::RampPlan;
 use crate::record::{CriterionId, Limit, Verdict};
@@ -9,6 +10,7 @@ use crate::record::{CriterionId, Limit, Verdict};
 pub(super) fn ramp_criteria(limit: &Limit, levels: &[Level], plan: &RampPlan) -> Vec<Finding> {
     let mut criteria = vec![required_criterion(limit, plan)];
     criteria.extend(rtf_criterion(levels, plan));
+    criteria.extend(useful_criterion(limit, levels, plan));
     criteria
 }
 

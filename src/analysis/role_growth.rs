@@ -1,7 +1,6 @@
 //! Growth of the roles other than the worker: an API that keeps its uploads leaks, too. Pure.
 
 use super::finding::{Evidence, Finding, Unit};
-use super::gpu_growth::open_gpus;
 use super::growth::{Growth, LOOKS, Readings, enough, growth};
 use super::leak::changed;
 use super::leak_tasks::{LeakTasks, SLACK_MB};
@@ -50,7 +49,7 @@ pub(crate) fn open_roles(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> bo
     let open = |found: &RoleGrowth| {
         found.growth.as_ref().is_some_and(|growth| growth.answer == Answer::Inconclusive) && !found.changed
     };
-    role_growths(run, leak, plan).iter().any(open) || open_gpus(run, leak, plan)
+    role_growths(run, leak, plan).iter().any(open)
 }
 
 /// By the same rule as the worker's.

@@ -20,8 +20,8 @@ pub use wire::{JudgedAgainst, LeakTask};
 
 use crate::analysis::search::Spent;
 use crate::analysis::{
-    Attribution, Comparison, ConditionGrowth, Derived, Finding, GpuGrowth, Growth, Judged, LeakTasks, Level, Note,
-    Scalability, Soak, attributed, attributed_roles, in_flight, judge, scalability, spent, throughputs,
+    Attribution, Comparison, ConditionGrowth, Derived, Finding, GpuGrowth, Growth, Judged, LeakTasks, Level,
+    Note, Scalability, Soak, attributed, attributed_roles, in_flight, judge, scalability, spent, throughputs,
 };
 use crate::plan::Plan;
 use crate::record::{Clause, Condition, Event, Judgement, Machine, RunData, TaskRecord};

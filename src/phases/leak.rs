@@ -11,8 +11,8 @@ use super::settle::Settled;
 use super::task::batch_ids;
 use super::worked::worked;
 use crate::analysis::{
-    Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_resources,
-    open_roles, run_figures,
+    Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_gpus,
+    open_resources, open_roles, run_figures,
 };
 use crate::error::Result;
 use crate::plan::LeakPlan;
@@ -253,14 +253,16 @@ impl Check<'_> {
         }
         let growth = leak.growth(LOOKS);
         let open = open_resources(&self.done, leak, &self.rig.plan.leak);
+        let others_open = || {
+            let (run, plan) = (&self.done, &self.rig.plan);
+            open_roles(run, leak, plan) || open_gpus(run, leak, plan)
+        };
         let known = match growth.answer {
             Answer::Inconclusive => Known::Open,
             _ if open || self.comparison_is_open() => Known::Open,
             // Against a baseline a known leak of the worker passes, and what is open in another role does not.
-            Answer::Leak if !self.rig.baseline.is_empty() && open_roles(&self.done, leak, &self.rig.plan) => {
-                Known::Open
-            }
-            Answer::Clean if open_roles(&self.done, leak, &self.rig.plan) => Known::Open,
+            Answer::Leak if !self.rig.baseline.is_empty() && others_open() => Known::Open,
+            Answer::Clean if others_open() => Known::Open,
             _ if growth.firm => Known::Decided,
             Answer::Clean => Known::Clean,
             Answer::Leak => Known::Open,

@@ -76,6 +76,11 @@ pub struct RampPlan {
     #[default = 3]
     #[schemars(range(min = 1, max = 100_000))]
     pub required: u32,
+    /// Throughput must go on rising up to this level at least: beyond the level at which it stops, more tasks at once only
+    /// wait longer. Not judged where it is absent.
+    #[schemars(range(min = 1, max = 100_000), example = 8)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub useful_required: Option<u32>,
     /// RTF (processing time divided by audio time) must stay below this.
     #[default = 1.0]
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0))]

@@ -54,6 +54,8 @@ pub enum CriterionId {
     RampGrowth,
     /// `ramp.rtf`: RTF stays below its bound.
     RampRtf,
+    /// `ramp.useful`: throughput rises up to the level that is required.
+    RampUseful,
     /// One of another version.
     Other(String),
 }
@@ -84,7 +86,7 @@ pub enum Condition {
 const OF_ROLE: &str = "leak.growth.";
 
 /// The names of the criteria, but for those of the probes.
-const NAMES: [(CriterionId, &str); 19] = [
+const NAMES: [(CriterionId, &str); 20] = [
     (CriterionId::LeakTasks, "leak.tasks"),
     (CriterionId::LeakDelta, "leak.delta"),
     (CriterionId::LeakBaseline, "leak.baseline"),
@@ -104,6 +106,7 @@ const NAMES: [(CriterionId, &str); 19] = [
     (CriterionId::RampRequired, "ramp.required"),
     (CriterionId::RampGrowth, "ramp.growth"),
     (CriterionId::RampRtf, "ramp.rtf"),
+    (CriterionId::RampUseful, "ramp.useful"),
 ];
 
 impl CriterionId {
@@ -131,9 +134,10 @@ impl CriterionId {
             | CriterionId::LeakGpu
             | CriterionId::WorkerWorks
             | CriterionId::CompareGrowth => Some(Phase::Leak),
-            CriterionId::RampRequired | CriterionId::RampGrowth | CriterionId::RampRtf => {
-                Some(Phase::Concurrency)
-            }
+            CriterionId::RampRequired
+            | CriterionId::RampGrowth
+            | CriterionId::RampRtf
+            | CriterionId::RampUseful => Some(Phase::Concurrency),
             CriterionId::SoakTasks | CriterionId::SoakGrowth | CriterionId::SoakCap => Some(Phase::Soak),
             CriterionId::WorkerAlive
             | CriterionId::WorkerChildren

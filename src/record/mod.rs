@@ -41,7 +41,9 @@ pub use level::{
 pub use own::{OwnReading, SoakRound};
 pub use phase::Phase;
 pub(crate) use reasons::as_sentence;
-pub use reasons::{CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};
+pub use reasons::{
+    CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning,
+};
 pub use retained::{MemoryFigures, Retained};
 pub use run::{Damage, ResourceRow, RunData};
 pub use sampling::{RoleSampling, Sampling};

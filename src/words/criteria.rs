@@ -1,12 +1,14 @@
 //! What is asked, and what was found.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::numbers::{count, figure, mb, signed_mb};
 use super::reasons::NO_REASON;
 use crate::analysis::{
-    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound, ProbeEvidence,
-    ProbeFound, Rate, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
+    BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound,
+    ProbeEvidence, ProbeFound, Rate, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched,
+    WorkerChange,
 };
 use crate::record::{Condition, Criterion, CriterionId, ExitKind, Limit, Verdict};
 use crate::units::few;
@@ -62,6 +64,10 @@ fn title(found: &Finding) -> String {
         }
         CriterionId::RampGrowth => "memory does not accumulate over the levels",
         CriterionId::RampRtf => "RTF stays below its bound under load",
+        CriterionId::RampUseful => {
+            let required = found.threshold.unwrap_or_default();
+            return format!("throughput rises up to {required} tasks at once");
+        }
         CriterionId::Other(name) => name,
     };
     title.to_string()
@@ -146,6 +152,15 @@ fn evidence(found: &Finding) -> String {
             }
         },
         Evidence::Required { limit, required } => required_of(limit, *required),
+        Evidence::Useful { found: None, .. } => "the throughput of no level was measured".to_string(),
+        Evidence::Useful { found: Some((at, throughput, held)), required } => match at.cmp(held) {
+            _ if at >= required => format!("it rises up to c={at}: {} tasks/s", figure(*throughput, 2)),
+            Ordering::Less => format!(
+                "{at} at once is the most that helps: {} tasks/s, and no more up to c={held}",
+                figure(*throughput, 2)
+            ),
+            _ => format!("{} tasks/s at c={at}, above which no level held", figure(*throughput, 2)),
+        },
         Evidence::Rtf { worst, at, bound, required, standing } => match standing {
             RtfStanding::Over => format!("RTF {worst:.3} ≥ {bound:?} at c={at}"),
             RtfStanding::NotReached => format!("RTF {worst:.3} at c={at}, c={required} was not reached"),
@@ -160,9 +175,11 @@ fn evidence(found: &Finding) -> String {
 
 fn gpu(found: &GpuFound) -> String {
     match found {
-        GpuFound::Changed => "one of its processes ended or was replaced during the check: its GPU memory cannot be \
+        GpuFound::Changed => {
+            "one of its processes ended or was replaced during the check: its GPU memory cannot be \
             compared across that"
-            .to_string(),
+                .to_string()
+        }
         GpuFound::Unread { unread, of } => {
             format!("the driver gave no figure after {unread} of {}", count(*of, "reading"))
         }

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::numbers::count;
-use crate::record::{CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning};
+use crate::record::{
+    CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning,
+};
 
 /// What stands for an error that nobody recorded.
 pub(crate) const NO_REASON: &str = "no reason was recorded";
@@ -59,8 +61,12 @@ impl fmt::Display for Warning {
 impl fmt::Display for GpuUnread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match &self.problem {
-            GpuProblem::NotPermitted => "the driver does not permit it; run highwater as root or as the service's user",
-            GpuProblem::Split => "the device is split into instances (MIG), whose processes only root may list",
+            GpuProblem::NotPermitted => {
+                "the driver does not permit it; run highwater as root or as the service's user"
+            }
+            GpuProblem::Split => {
+                "the device is split into instances (MIG), whose processes only root may list"
+            }
             GpuProblem::NotSupported => "this device or its driver does not support it",
             GpuProblem::WithoutMemory => "the driver lists the processes without their memory",
             GpuProblem::Lost => "the device has been lost",

@@ -1,14 +1,12 @@
 //! GPU memory, from a driver's library that this test builds (`fixtures/gpu/fake_nvml.c`): no machine here has a GPU.
 //!
 //! The service is inside this test. With each task it changes what the library says of the worker's process.
-#![cfg(target_os = "linux")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rstest::rstest;
 use serde_json::Value;
@@ -166,7 +164,10 @@ fn memory_that_a_worker_keeps_on_the_gpu_is_a_leak() {
     let mine: Vec<&str> = rows.lines().filter(|row| row.contains(&mine)).collect();
     assert!(mine.iter().all(|row| row.contains(",worker,") && row.contains(",81920.0,")), "{rows}");
     assert!(mine.iter().any(|row| row.ends_with(",21")), "how busy it is: {rows}");
-    assert!(rows.lines().any(|row| row.contains(",0,Fake GPU,,,,") && row.ends_with(",81920.0,37")), "{rows}");
+    assert!(
+        rows.lines().any(|row| row.contains(",0,Fake GPU,,,,") && row.ends_with(",81920.0,37")),
+        "{rows}"
+    );
     assert!(!rows.contains("Fake GPU,1,"), "a stranger's row: {rows}");
 }
 
@@ -201,7 +202,11 @@ fn figures_that_a_driver_refuses_are_absent_and_the_run_says_so_once(
     assert_eq!(checked.verdict(), None, "{:?}", checked.criterion());
     assert!(checked.held().iter().all(Option::is_none), "{:?}", checked.held());
     assert_eq!(checked.warnings.len(), 1, "{:?}", checked.warnings);
-    assert!(checked.warnings[0].contains(device) && checked.warnings[0].contains(why), "{:?}", checked.warnings);
+    assert!(
+        checked.warnings[0].contains(device) && checked.warnings[0].contains(why),
+        "{:?}",
+        checked.warnings
+    );
 }
 
 #[test]

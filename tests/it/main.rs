@@ -23,6 +23,7 @@ mod faults;
 mod fixture;
 mod full_levels;
 mod generator;
+#[cfg(target_os = "linux")]
 mod gpu;
 mod limits;
 mod live;

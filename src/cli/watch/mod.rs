@@ -37,7 +37,12 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     // If every process was named by its pid, nothing can follow once all have ended.
     let by_pid_only = roles.values().all(|role| !role.explicit_pids().is_empty());
     let csv = csv_path(args, &plan);
-    let options = SamplerOptions { interval: args.interval, csv: csv.clone(), gpu: false, ..SamplerOptions::new(roles) };
+    let options = SamplerOptions {
+        interval: args.interval,
+        csv: csv.clone(),
+        gpu: false,
+        ..SamplerOptions::new(roles)
+    };
     let source = source_of(&options.roles)?;
     let sampler = Sampler::start(options, source)?;
     roles::check_any(&sampler)?;

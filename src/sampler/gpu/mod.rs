@@ -220,8 +220,7 @@ mod tests {
 
     #[test]
     fn a_tree_holds_what_its_processes_hold_on_all_devices() {
-        let devices =
-            [device(0, Ok(vec![(7, Some(100)), (9, Some(5))])), device(1, Ok(vec![(8, Some(20))]))];
+        let devices = [device(0, Ok(vec![(7, Some(100)), (9, Some(5))])), device(1, Ok(vec![(8, Some(20))]))];
         assert_eq!(held(&devices, &[7, 8], false), Ok(Some(120)));
         assert_eq!(held(&devices, &[6], false), Ok(None), "it uses no GPU");
         assert_eq!(held(&devices, &[6], true), Ok(Some(0)), "it has let go of it");

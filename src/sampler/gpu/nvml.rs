@@ -96,7 +96,8 @@ fn by_process(all: Vec<ProcessInfo>) -> Vec<OnGpu> {
             UsedGpuMemory::Used(bytes) => Some(bytes),
             UsedGpuMemory::Unavailable => None,
         };
-        let place = held.entry((found.pid, found.gpu_instance_id, found.compute_instance_id)).or_insert(bytes);
+        let place =
+            held.entry((found.pid, found.gpu_instance_id, found.compute_instance_id)).or_insert(bytes);
         *place = (*place).max(bytes);
     }
     let mut rows: Vec<OnGpu> = Vec::new();
