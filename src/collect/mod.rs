@@ -71,6 +71,11 @@ impl Collector {
         }))
     }
 
+    /// False where `settle.collect` says nothing.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        !matches!(self, Collector::JavaIfAny)
+    }
+
     /// Collects in the processes `pids`, or asks the service to; nothing if none of them is to be asked.
     ///
     /// # Errors

@@ -101,11 +101,15 @@ impl MemoryReader {
     async fn collect(&self) -> Result<()> {
         let Collection { collector, due, left, told, warned } = &self.collection;
         let Some(collector) = collector else { return Ok(()) };
-        if !due.swap(false, Ordering::Relaxed) {
+        // What nobody asked for is not tried again: the attempt waits, and may print a thread dump.
+        let given_up = !collector.is_asked_for() && warned.load(Ordering::Relaxed);
+        if given_up || !due.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
         let worker = self.snapshot().await?.roles.remove(WORKER).unwrap_or_default();
         let pids: Vec<u32> = worker.processes.iter().map(|process| process.id.pid).collect();
+        // A figure from before would be taken for that of the next reading.
+        *left.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match collector.collect(&pids).await {
             Ok(None) => Ok(()),
             Ok(Some(collected)) => {
