@@ -87,6 +87,7 @@ pub(crate) use resources::open_resources;
 pub(crate) use role_growth::open_roles;
 pub use scalability::{NoFit, Peak, Scalability, scalability};
 pub use soak::{RoundStart, Soak, round_over, soak, soak_over};
+pub(crate) use stats::summary_of_times;
 pub use stats::{Summary, percentile, summary, wilson};
 
 use std::collections::HashSet;

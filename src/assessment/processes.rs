@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::analysis::{Summary, summary};
-use crate::record::{Event, ExitKind, ResourceRow, RunData};
+use crate::analysis::{Summary, summary_of_times};
+use crate::record::{Event, ExitKind, RunData, SampledProcess, Samples};
 
 /// CPU and memory of one process over the run.
 #[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
@@ -37,16 +37,16 @@ pub struct ProcessRow {
 /// A row a process, in the order of their first samples.
 pub(super) fn process_rows(run: &RunData) -> Vec<ProcessRow> {
     let mut places: HashMap<(u32, &str), usize> = HashMap::new();
-    let mut processes: Vec<Vec<&ResourceRow>> = Vec::new();
-    for row in &run.resources {
-        let place = *places.entry((row.pid, &row.process_name)).or_insert(processes.len());
-        if place == processes.len() {
-            processes.push(Vec::new());
+    let mut processes: Vec<SampledProcess> = Vec::new();
+    for process in run.samples.iter().flat_map(Samples::processes) {
+        let place = *places.entry((process.pid, &process.name)).or_insert(processes.len());
+        match processes.get_mut(place) {
+            Some(earlier) => earlier.merge(process),
+            None => processes.push(process.clone()),
         }
-        processes[place].push(row);
     }
     let known = known(run);
-    processes.iter().filter_map(|rows| process_row(&known, rows)).collect()
+    processes.iter().filter_map(|process| process_row(&known, process)).collect()
 }
 
 /// What the log tells of a process.
@@ -80,23 +80,19 @@ fn known(run: &RunData) -> HashMap<u32, Known<'_>> {
     known
 }
 
-fn process_row(known: &HashMap<u32, Known<'_>>, rows: &[&ResourceRow]) -> Option<ProcessRow> {
+fn process_row(known: &HashMap<u32, Known<'_>>, process: &SampledProcess) -> Option<ProcessRow> {
     let unknown = Known::default();
-    let (first, last) = (rows.first()?, rows.last()?);
-    // The first sample has no CPU time to compare with; it reads 0 and says nothing.
-    let cpu: Vec<f64> = rows.iter().skip(1).map(|row| row.cpu_percent).collect();
-    let rss: Vec<f64> = rows.iter().map(|row| row.memory_rss_mb).collect();
-    let found = known.get(&first.pid).unwrap_or(&unknown);
+    let found = known.get(&process.pid).unwrap_or(&unknown);
     Some(ProcessRow {
         role: found.role.map(str::to_string),
-        name: first.process_name.clone(),
+        name: process.name.clone(),
         child: found.child,
         parent: found.parent,
-        pid: first.pid,
-        samples: rows.len(),
-        cpu_percent: summary(&cpu),
-        rss_mb: summary(&rss)?,
-        rss_last_mb: last.memory_rss_mb,
+        pid: process.pid,
+        samples: usize::try_from(process.samples).unwrap_or(usize::MAX),
+        cpu_percent: summary_of_times(&process.cpu_percent),
+        rss_mb: summary_of_times(&process.rss_mb)?,
+        rss_last_mb: process.rss_last_mb,
         end: found.end.map(|how| how.to_string()),
     })
 }

@@ -8,6 +8,7 @@
 mod files;
 mod lines;
 mod read;
+mod samples;
 mod write;
 
 pub(crate) use files::is_results;

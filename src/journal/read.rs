@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::files::RunPaths;
 use super::lines::for_each;
+use super::samples::samples;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
-use crate::record::{Bulk, Damage, Event, EventRecord, ExitKind, Phase, ResourceRow, RunData, TaskRecord};
+use crate::record::{Bulk, Event, EventRecord, ExitKind, Phase, RunData, Samples, TaskRecord};
 
 /// The longest chain of resumed runs; a longer one is a circle.
 const PARTS_AT_MOST: usize = 100;
@@ -70,7 +71,7 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
     let file = files::open(&paths.tasks).map_err(|error| unreadable(&paths.tasks, error))?;
     let mut data = RunData { file: names.tasks.clone(), ..RunData::default() };
     let mut recent = Recent::default();
-    let damage = for_each(&names.tasks, BufReader::new(file), |task: TaskRecord| {
+    let damage = for_each(&names.tasks, buffered(file), |task: TaskRecord| {
         if Bulk::is_for(&task) {
             recent.push(&task.test_id);
         }
@@ -90,20 +91,20 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
     }
     if let Some(file) = optional(&paths.events)? {
         let mut events = Events::default();
-        let damage = for_each(&names.events, BufReader::new(file), |record| events.take(record))
+        let damage = for_each(&names.events, buffered(file), |record| events.take(record))
             .map_err(|error| unreadable(&paths.events, error))?;
         data.events = events.end(&recent);
         data.damage.extend(damage);
     } else {
         data.missing.push(names.events);
     }
-    if let Some(mut file) = optional(&paths.resources)? {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| unreadable(&paths.resources, error))?;
-        let (rows, damage) = parse_resources(&names.resources, &bytes);
-        data.resources = rows;
+    if let Some(file) = optional(&paths.resources)? {
+        let found = samples(&names.resources, buffered(file), &data.roles());
+        let (samples, damage) = found.map_err(|error| unreadable(&paths.resources, error))?;
+        data.samples.push(samples);
         data.damage.extend(damage);
     } else {
+        data.samples.push(Samples::default());
         data.missing.push(names.resources);
     }
     if data.ended() == 0 && data.events.is_empty() {
@@ -223,44 +224,18 @@ fn optional(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// The rows of a CSV of samples, whatever its name; damaged rows are left out.
+/// The samples of a CSV, whatever its name, where `role_of` says which role a pid plays; damaged rows are left out.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read.
-pub fn read_samples(path: &Path) -> Result<Vec<ResourceRow>> {
-    let mut bytes = Vec::new();
-    if let Some(mut file) = optional(path)? {
-        file.read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
-    }
-    Ok(parse_resources(&path.to_string_lossy(), &bytes).0)
+pub fn read_samples(path: &Path, role_of: &HashMap<u32, String>) -> Result<Samples> {
+    let Some(file) = optional(path)? else { return Ok(Samples::default()) };
+    let found = samples(&path.to_string_lossy(), buffered(file), role_of);
+    Ok(found.map_err(|error| unreadable(path, error))?.0)
 }
 
-fn parse_resources(file: &str, bytes: &[u8]) -> (Vec<ResourceRow>, Vec<Damage>) {
-    let mut rows = Vec::new();
-    let mut damage = Vec::new();
-    let complete = bytes.ends_with(b"\n");
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let records: Vec<_> = reader.deserialize::<ResourceRow>().collect();
-    let last = records.len();
-    for (index, record) in records.into_iter().enumerate() {
-        match record {
-            // A last row without a newline may end in a number cut short, which would parse and be wrong.
-            Ok(_) if index + 1 == last && !complete => damage.push(Damage {
-                file: file.to_string(),
-                line: index + 2,
-                torn: true,
-                reason: "the row does not end".to_string(),
-            }),
-            Ok(row) => rows.push(row),
-            Err(error) => damage.push(Damage {
-                file: file.to_string(),
-                line: index + 2,
-                torn: index + 1 == last && !complete,
-                reason: error.to_string(),
-            }),
-        }
-    }
-    (rows, damage)
+fn buffered(file: File) -> BufReader<File> {
+    BufReader::with_capacity(1 << 16, file)
 }
 
 #[cfg(test)]
@@ -268,29 +243,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    const CSV: &str = "timestamp,elapsed_seconds,process_name,pid,cpu_percent,memory_rss_mb,memory_percent\n\
-                       2025-12-09T23:30:15,0.0,python,12345,15.2,625.3,2.1\n";
-
-    #[test]
-    fn a_row_of_the_python_script_reads() {
-        let (rows, damage) = parse_resources("a.csv", CSV.as_bytes());
-        assert_eq!(damage, []);
-        assert_eq!((rows[0].pid, rows[0].memory_rss_mb), (12345, 625.3));
-    }
-
-    #[test]
-    fn any_bytes_are_rows_or_damage() {
-        crate::mutation_tests::survives(&[CSV.as_bytes()], |bytes| drop(parse_resources("a.csv", bytes)));
-    }
-
-    #[test]
-    fn a_number_cut_short_is_not_taken_for_a_smaller_one() {
-        let cut = &CSV.as_bytes()[..CSV.len() - 3];
-        let (rows, damage) = parse_resources("a.csv", cut);
-        assert_eq!(rows, []);
-        assert!(damage[0].torn, "{damage:?}");
-    }
 
     #[test]
     fn a_soak_of_any_length_is_sums_and_the_tasks_that_were_in_flight() {

@@ -18,6 +18,7 @@ mod phase;
 mod reasons;
 mod retained;
 mod run;
+mod samples;
 mod sampling;
 mod seen;
 mod series;
@@ -46,6 +47,8 @@ pub use reasons::{
 };
 pub use retained::{MemoryFigures, Retained};
 pub use run::{Damage, ResourceRow, RunData};
+pub(crate) use samples::Sample;
+pub use samples::{RoleSeries, SampledProcess, Samples};
 pub use sampling::{RoleSampling, Sampling};
 pub use seen::{FIRST_ELSEWHERE, ProcessSeen};
 pub(crate) use task::id_parts;

@@ -1,10 +1,13 @@
 //! All that the files of one run say, in memory.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
 use super::phase::Phase;
+use super::samples::Samples;
 use super::task::TaskRecord;
 
 /// Everything that the files of one run say.
@@ -20,8 +23,8 @@ pub struct RunData {
     pub in_blocks: Bulk,
     /// The events, empty if there is no log of them.
     pub events: Vec<EventRecord>,
-    /// The samples, empty if there is no CSV.
-    pub resources: Vec<ResourceRow>,
+    /// The samples of each part of the run, in their order; those of a part without a CSV are empty.
+    pub samples: Vec<Samples>,
     /// Lines that could not be read.
     pub damage: Vec<Damage>,
     /// Companion files that were not there.
@@ -68,6 +71,26 @@ impl RunData {
             _ if Bulk::is_for(&task) => self.in_blocks.add(&task),
             _ => self.tasks.push(task),
         }
+    }
+
+    /// Takes a row of samples: of the role that the events so far name for its process.
+    pub fn sampled(&mut self, row: &ResourceRow) {
+        if self.samples.is_empty() {
+            self.samples.push(Samples::default());
+        }
+        let role_of = self.roles();
+        if let Some(samples) = self.samples.last_mut() {
+            samples.take(row, &role_of);
+        }
+    }
+
+    /// Which role a process plays, by its pid; the last, where a pid was given out again.
+    pub(crate) fn roles(&self) -> HashMap<u32, String> {
+        let role = |record: &EventRecord| match &record.event {
+            Event::ProcessFound { role, pid, .. } => Some((*pid, role.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(role).collect()
     }
 
     /// Tasks that have ended, in all.

@@ -22,7 +22,7 @@ impl RunData {
         earlier.soaked.merge(self.soaked);
         earlier.in_blocks.merge(self.in_blocks);
         earlier.events.extend(self.events);
-        earlier.resources.extend(self.resources);
+        earlier.samples.extend(self.samples);
         earlier.damage.extend(self.damage);
         earlier.missing.extend(self.missing);
         earlier

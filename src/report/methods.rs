@@ -31,7 +31,7 @@ fn plan(run: &RunData) -> Option<Plan> {
 fn instrument(run: &RunData, report: &Assessment) -> String {
     let version = report.version.as_deref().map_or(String::new(), |version| format!(" {version}"));
     let interval = plan(run).map_or(String::new(), |plan| format!(" every {} s", plan.sampler.interval_s));
-    let rows = run.resources.len();
+    let rows: u64 = run.samples.iter().map(crate::record::Samples::rows).sum();
     format!(
         "Memory and CPU were recorded with highwater{version}, which reads the processes of the service from outside \
          (on Linux from /proc). Resident memory and CPU time of every process were sampled{interval} ({rows} readings); \

@@ -231,7 +231,7 @@ fn day(plan: &Plan) -> RunData {
         for (name, pid, mb) in [("python", 12_345, 300.0 + f64::from(second % 60)), ("uvicorn", 12_001, 88.0)]
         {
             let peak = if second == 43_210 && pid == 12_345 { 4000.0 } else { mb };
-            story.run.resources.push(ResourceRow {
+            story.run.sampled(&ResourceRow {
                 timestamp: String::new(),
                 elapsed_seconds: f64::from(second),
                 process_name: name.to_string(),

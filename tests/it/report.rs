@@ -4,7 +4,7 @@ use highwater::assessment::{Assessment, assess};
 use highwater::plan::{AudioKind, Plan};
 use highwater::record::{
     Damage, Event, EventRecord, ExitKind, LevelEnd, LevelMemory, Machine, Moment, Phase, ResourceRow,
-    RunData, RunFiles, TaskRecord, TaskStatus, Warning,
+    RunData, RunFiles, Samples, TaskRecord, TaskStatus, Warning,
 };
 use highwater::report::{markdown, markdown_full};
 use highwater::units::round;
@@ -127,9 +127,9 @@ impl Story {
     }
 
     pub(crate) fn sample(&mut self, name: &str, pid: u32, cpu_percent: f64, memory_rss_mb: f64) {
-        self.run.resources.push(ResourceRow {
+        self.run.sampled(&ResourceRow {
             timestamp: "2025-12-09T23:21:45".to_string(),
-            elapsed_seconds: self.run.resources.len() as f64,
+            elapsed_seconds: self.run.samples.iter().map(Samples::rows).sum::<u64>() as f64,
             process_name: name.to_string(),
             pid,
             cpu_percent,

@@ -31,10 +31,11 @@ fn write(csv: &Path, tally: &Tally) -> Result<Option<String>> {
     use crate::report::{pictures, watched_page};
     use crate::units::span;
 
-    let rows = crate::journal::read_samples(csv)?;
     let processes = tally.processes();
     let roles: HashMap<u32, String> = processes.iter().map(|seen| (seen.pid, seen.role.clone())).collect();
-    let last = |pid: u32| rows.iter().rev().find(|row| row.pid == pid).map_or(0.0, |row| row.elapsed_seconds);
+    let samples = crate::journal::read_samples(csv, &roles)?;
+    let sampled = || samples.processes().iter().rev();
+    let last = |pid: u32| sampled().find(|sampled| sampled.pid == pid).map_or(0.0, |sampled| sampled.last_s);
     let ends: Vec<(f64, String, String)> = processes
         .iter()
         .filter(|seen| !seen.child)
@@ -44,7 +45,7 @@ fn write(csv: &Path, tally: &Tally) -> Result<Option<String>> {
         })
         .collect();
     let caption = "Each role with all its processes, at every reading.".to_string();
-    let picture = pictures::watched(&rows, &roles, &ends, caption);
+    let picture = pictures::watched(samples, &ends, caption);
     let Some(picture) = picture else { return Ok(None) };
     let table: Vec<Vec<String>> = processes
         .iter()

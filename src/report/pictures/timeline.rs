@@ -1,14 +1,12 @@
 //! Memory and CPU of every role over the time of a run.
 
-use std::collections::HashMap;
-
 use maud::{Markup, html};
 
 use super::frame::{Form, Label, Told, cross, labels, line, x_axis, y_axis};
 use super::scale::{Scale, px};
 use super::{Key, Picture, Plot};
 use crate::analysis::WORKER;
-use crate::record::{Event, ExitKind, ResourceRow, RunData};
+use crate::record::{Event, ExitKind, RunData, Samples};
 use crate::words::pictures as words;
 
 /// The figures of one role, tick by tick: seconds, RSS in MB, CPU in percent of one core.
@@ -48,23 +46,16 @@ pub fn timeline(run: &RunData) -> Option<Picture> {
     let starts = starts(run);
     let spans = spans(run, &starts);
     let marks = marks(run, &starts);
-    let roles = roles_of_run(run, &starts);
+    let roles = role_lines(&run.samples, &starts);
     let ended: Vec<String> = marks.iter().map(|mark| mark.text.clone()).collect();
     let peak = roles.iter().find(|line| line.role == WORKER).or(roles.first()).map(RoleLine::peak_mb);
     let title = words::timeline_title(peak, peak_phase(&roles, &spans).as_deref());
     picture(roles, spans, marks, title, words::timeline_caption(&ended))
 }
 
-/// The picture of processes that were watched without a run: `roles` says which role a pid plays, `ends` when (in seconds)
-/// and how a process ended.
-pub fn watched(
-    rows: &[ResourceRow],
-    roles: &HashMap<u32, String>,
-    ends: &[(f64, String, String)],
-    caption: String,
-) -> Option<Picture> {
-    let of_pid = roles.iter().map(|(pid, role)| (*pid, role.as_str())).collect();
-    let lines = role_lines(rows, &of_pid, &[0.0]);
+/// The picture of processes that were watched without a run: `ends` says when (in seconds) and how a process ended.
+pub fn watched(samples: Samples, ends: &[(f64, String, String)], caption: String) -> Option<Picture> {
+    let lines = role_lines(&[samples], &[0.0]);
     let marks = ends
         .iter()
         .map(|(at, role, text)| Mark { at: *at, role: role.clone(), text: text.clone() })
@@ -135,40 +126,18 @@ fn placed<'a>(run: &'a RunData, starts: &'a [f64]) -> impl Iterator<Item = (f64,
     })
 }
 
-/// Memory and CPU by role, the worker first; by process name where the run's log does not tell.
-fn roles_of_run(run: &RunData, starts: &[f64]) -> Vec<RoleLine> {
-    let of_pid: HashMap<u32, &str> = run
-        .events
-        .iter()
-        .filter_map(|record| match &record.event {
-            Event::ProcessFound { role, pid, .. } => Some((*pid, role.as_str())),
-            _ => None,
-        })
-        .collect();
-    role_lines(&run.resources, &of_pid, starts)
-}
-
-fn role_lines(rows: &[ResourceRow], of_pid: &HashMap<u32, &str>, starts: &[f64]) -> Vec<RoleLine> {
+/// Memory and CPU by role, the worker first; by process name where the run's log does not tell. `starts` says when each
+/// part began.
+fn role_lines(parts: &[Samples], starts: &[f64]) -> Vec<RoleLine> {
     let mut roles: Vec<RoleLine> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let (mut part, mut before) = (0, 0.0);
-    for row in rows {
-        if row.elapsed_seconds < before {
-            part += 1;
-        }
-        before = row.elapsed_seconds;
-        let at = starts.get(part).copied().unwrap_or_default() + row.elapsed_seconds;
-        let role = of_pid.get(&row.pid).copied().unwrap_or(row.process_name.as_str());
-        let place = *places.entry(role.to_string()).or_insert(roles.len());
-        if place == roles.len() {
-            roles.push(RoleLine { role: role.to_string(), points: Vec::new() });
-        }
-        match roles[place].points.last_mut() {
-            Some(point) if point.0 == at => {
-                point.1 += row.memory_rss_mb;
-                point.2 += row.cpu_percent;
+    for (part, samples) in parts.iter().enumerate() {
+        let start = starts.get(part).copied().unwrap_or_default();
+        for series in samples.series() {
+            let points = series.points.iter().map(|(at, mb, cpu)| (start + at, *mb, *cpu));
+            match roles.iter_mut().find(|line| line.role == series.role) {
+                Some(line) => line.points.extend(points),
+                None => roles.push(RoleLine { role: series.role.clone(), points: points.collect() }),
             }
-            _ => roles[place].points.push((at, row.memory_rss_mb, row.cpu_percent)),
         }
     }
     roles.sort_by_key(|line| (line.role != WORKER, line.role.clone()));
