@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
-use crate::record::{Damage, ResourceRow, Sample, Samples};
-use crate::sampler::CSV_HEADER;
+use crate::record::{Damage, ResourceRow, SAMPLES_HEADER, Sample, Samples};
 
 /// The longest row that is read, in bytes; what is longer is no row.
 const LONGEST: u64 = 1 << 20;
@@ -27,7 +26,7 @@ pub(super) fn samples(
         return Ok((samples, damage));
     }
     let header = csv::StringRecord::from(fields(&row).iter().collect::<Vec<_>>());
-    let usual = row.trim_ascii_end() == CSV_HEADER.as_bytes();
+    let usual = row.trim_ascii_end() == SAMPLES_HEADER.as_bytes();
     let mut number = 1;
     while next_row(&mut reader, &mut row)? {
         let line = row.strip_suffix(b"\n").unwrap_or(&row);

@@ -46,9 +46,9 @@ pub use reasons::{
     CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning,
 };
 pub use retained::{MemoryFigures, Retained};
-pub use run::{Damage, ResourceRow, RunData};
-pub(crate) use samples::Sample;
-pub use samples::{RoleSeries, SampledProcess, Samples};
+pub use run::{Damage, RunData};
+pub use samples::{ResourceRow, RoleSeries, SampledProcess, Samples};
+pub(crate) use samples::{SAMPLES_HEADER, Sample};
 pub use sampling::{RoleSampling, Sampling};
 pub use seen::{FIRST_ELSEWHERE, ProcessSeen};
 pub(crate) use task::id_parts;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
 use super::phase::Phase;
-use super::samples::Samples;
+use super::samples::{ResourceRow, Samples};
 use super::task::TaskRecord;
 
 /// Everything that the files of one run say.
@@ -29,25 +29,6 @@ pub struct RunData {
     pub damage: Vec<Damage>,
     /// Companion files that were not there.
     pub missing: Vec<String>,
-}
-
-/// One row of `system_resources_<stamp>.csv`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ResourceRow {
-    /// Local time of the sample.
-    pub timestamp: String,
-    /// Seconds since the sampler started.
-    pub elapsed_seconds: f64,
-    /// Name of the process.
-    pub process_name: String,
-    /// Its process id.
-    pub pid: u32,
-    /// CPU use since its previous sample, in percent of one core.
-    pub cpu_percent: f64,
-    /// Resident memory in MB.
-    pub memory_rss_mb: f64,
-    /// Resident memory in percent of the machine's.
-    pub memory_percent: f64,
 }
 
 /// A line that could not be read; everything else counts.

@@ -2,8 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::run::ResourceRow;
+use serde::{Deserialize, Serialize};
+
 use super::times::Times;
+
+/// The header of the CSV of samples, exactly as the script before highwater wrote it.
+pub(crate) const SAMPLES_HEADER: &str =
+    "timestamp,elapsed_seconds,process_name,pid,cpu_percent,memory_rss_mb,memory_percent";
 
 /// Processes that are summed up one by one; those that appear later share a summary with their namesakes.
 const PROCESSES: usize = 4000;
@@ -20,6 +25,25 @@ const POINTS: usize = 16_384;
 /// Stretches of time of which a series keeps the first and the last point and the extremes, when it has more than
 /// [`POINTS`]: more than a picture has pixels.
 const STRETCHES: usize = 2048;
+
+/// One row of `system_resources_<stamp>.csv`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourceRow {
+    /// Local time of the sample.
+    pub timestamp: String,
+    /// Seconds since the sampler started.
+    pub elapsed_seconds: f64,
+    /// Name of the process.
+    pub process_name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// CPU use since its previous sample, in percent of one core.
+    pub cpu_percent: f64,
+    /// Resident memory in MB.
+    pub memory_rss_mb: f64,
+    /// Resident memory in percent of the machine's.
+    pub memory_percent: f64,
+}
 
 /// The samples of one part of a run, or of a watch.
 #[derive(Debug, Clone, Default)]

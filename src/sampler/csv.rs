@@ -6,8 +6,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 
 /// The header, exactly as the script before highwater wrote it.
-pub const HEADER: &str =
-    "timestamp,elapsed_seconds,process_name,pid,cpu_percent,memory_rss_mb,memory_percent";
+pub const HEADER: &str = crate::record::SAMPLES_HEADER;
 
 /// One process at one tick.
 #[derive(Debug, Clone, Copy, PartialEq)]

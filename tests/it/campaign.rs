@@ -117,8 +117,14 @@ fn whole(path: &Path) -> Vec<Value> {
 /// Starts `command` and kills it after `after_ms`, unless it ends before; returns the lines that it showed. Whatever it
 /// started must end with it.
 fn kill(command: &mut Command, after_ms: u64, tally: &mut Tally) -> Vec<String> {
+    kill_after(command, after_ms, tally, || {})
+}
+
+/// The same, with a `look` right before the kill.
+fn kill_after(command: &mut Command, after_ms: u64, tally: &mut Tally, look: impl FnOnce()) -> Vec<String> {
     let running = Running::start(command);
     std::thread::sleep(Duration::from_millis(after_ms));
+    look();
     let family = descendants(running.child.id());
     if lives(running.child.id()) {
         signal(running.child.id(), Signal::KILL);
@@ -216,23 +222,27 @@ fn kill_resumed(after_ms: u64, tally: &mut Tally) {
     tally.survived += goes_on(&place, "run", &from);
 }
 
-/// The CSV of a watch keeps up with what it shows, and can be judged.
+/// The CSV of a watch has what it had before the kill, and can be judged. (What a watch shows are readings of its own,
+/// beside those of the CSV, which misses ticks on a busy machine.)
 fn kill_watch(after_ms: u64, tally: &mut Tally) {
     let place = Place::new(1, 2);
     let helper = Helper::spawn();
+    let csv = place.path("watched.csv");
     let mut command = place.highwater();
     command
         .args("watch --interval 10ms --csv watched.csv --json --pid".split(' '))
         .arg(helper.pid.to_string());
-    let lines = kill(&mut command, after_ms, tally);
-    let shown = lines.iter().filter(|line| line.contains("\"event\":\"sample\"")).count();
-    let text = std::fs::read_to_string(place.path("watched.csv")).unwrap_or_default();
-    let rows = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).skip(1).count();
-    tally.shown += shown;
-    // What it shows are readings of its own between those of the CSV: one may be ahead.
-    tally.lost += shown.saturating_sub(rows + 1);
+    let mut before = Vec::new();
+    let lines =
+        kill_after(&mut command, after_ms, tally, || before = std::fs::read(&csv).unwrap_or_default());
+    let text = std::fs::read(&csv).unwrap_or_default();
+    let rows = |text: &[u8]| text.split(|byte| *byte == b'\n').count().saturating_sub(2);
+    let samples = lines.iter().filter(|line| line.contains("\"event\":\"sample\"")).count();
+    tally.shown += rows(&before);
+    let missing = !text.starts_with(&before) || (samples > 0 && rows(&text) == 0);
+    tally.lost += usize::from(missing) * rows(&before).max(1);
     let judged = place.highwater().args(["judge", "watched.csv", "--per", "hour"]).output().unwrap();
-    let too_few = judged.status.code() == Some(3) && rows < 3;
+    let too_few = judged.status.code() == Some(3) && rows(&text) < 3;
     tally.survived += u32::from(matches!(judged.status.code(), Some(0..=2)) || too_few);
 }
 
