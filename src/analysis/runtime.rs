@@ -11,8 +11,11 @@ use crate::record::{Event, Place, RunData};
 const COUNTED: [&str; 3] = ["python", "libpython", "highwater"];
 
 /// Those of engines with a heap of their own; also inside another program.
-const ENGINES: [&str; 8] =
-    ["libjvm", "libnode", "node", "libv8", "libcoreclr", "libmono", "libmozjs", "libjavascriptcore"];
+const ENGINES: [&str; 7] =
+    ["libjvm", "libnode", "libv8", "libcoreclr", "libmono", "libmozjs", "libjavascriptcore"];
+
+/// Programs that contain such an engine.
+const PROGRAMS: [&str; 3] = ["node", "deno", "bun"];
 
 /// What the heap of a Java machine may rise by on its own, in MB: it starts with a 64th of the machine's memory and goes
 /// on to a quarter of it, and what was collected stays resident.
@@ -26,7 +29,8 @@ const COLLECTED_HEAP_MB: f64 = 96.0;
 pub(super) fn heap_mb(run: &RunData) -> Option<f64> {
     let names = mapped(run);
     let any = |beginning: &str| names.iter().any(|name| name.starts_with(beginning));
-    if collects(run) && ENGINES.iter().any(|engine| any(engine)) {
+    let engine = ENGINES.iter().any(|engine| any(engine)) || names.iter().any(|name| PROGRAMS.contains(name));
+    if collects(run) && engine {
         return Some(COLLECTED_HEAP_MB);
     }
     any("libjvm").then_some(JVM_HEAP_MB)
