@@ -20,7 +20,8 @@ pub struct RunPaths {
     pub events: PathBuf,
     /// One row a process and tick.
     pub resources: PathBuf,
-    /// One row a GPU and one row a process on it, by tick; made only where there is a GPU.
+    /// One row a GPU and one row a process on it, by tick; made only where there is a GPU, and named only then.
+    #[serde(skip_serializing_if = "is_absent")]
     pub gpu: PathBuf,
     /// One row a process: role, parent, command, and how it ended.
     pub processes: PathBuf,
@@ -28,6 +29,10 @@ pub struct RunPaths {
     pub report: PathBuf,
     /// The report as a page with pictures, where highwater was built with `html`.
     pub page: PathBuf,
+}
+
+fn is_absent(path: &Path) -> bool {
+    !path.exists()
 }
 
 impl RunPaths {

@@ -1,5 +1,7 @@
 //! After a level that broke: probe tasks are announced and few, and a worker that came back gets a second attempt.
 
+use std::process::Command;
+
 use highwater::demo::Embedded;
 use serde_json::Value;
 use serial_test::parallel;
@@ -12,7 +14,10 @@ fn ramp(fault: &str, more: &str) -> Told {
     let place = Place::new(1, 1);
     // A program of its own: other tests have services with the same command line.
     let program = place.path("asr-service");
-    std::fs::copy(env!("CARGO_BIN_EXE_highwater"), &program).unwrap();
+    // `cp` and not this process has it open for writing: a child that another test forks meanwhile would inherit that, and
+    // a program that is open for writing cannot be started.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_highwater")).arg(&program).status().unwrap();
+    assert!(copied.success());
     let fault: Vec<String> = fault.split_whitespace().map(String::from).collect();
     let service = Embedded::start(&program, &fault).unwrap();
     let mut command = place.highwater();

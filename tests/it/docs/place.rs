@@ -93,6 +93,7 @@ impl Place {
         }
         fs::create_dir(place.path("work")).unwrap();
         symlink(root().join("fixtures"), place.path("work/fixtures")).unwrap();
+        symlink(root().join("benches"), place.path("work/benches")).unwrap();
         place
     }
 
