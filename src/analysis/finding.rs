@@ -105,7 +105,7 @@ pub enum Evidence {
     Gpu {
         /// The role.
         role: String,
-        /// What its readings say.
+        /// The result for that role.
         found: GpuFound,
     },
     /// The worker used no CPU while tasks succeeded.
@@ -193,7 +193,7 @@ pub enum Evidence {
     },
 }
 
-/// What the readings of GPU memory say of one role.
+/// The result of judging one role's GPU memory.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GpuFound {
     /// One of its processes ended or was replaced: no reading is compared across that.

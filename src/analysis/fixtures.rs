@@ -1,8 +1,11 @@
 //! Constant data for the tests of this module.
 
-use crate::plan::AudioKind;
-use crate::plan::Plan;
-use crate::record::{Event, EventRecord, Judgement, Machine, RunData, RunFiles, TaskRecord, TaskStatus};
+use std::collections::BTreeMap;
+
+use crate::plan::{AudioKind, Plan};
+use crate::record::{
+    Event, EventRecord, Footprint, Judgement, Machine, Phase, RunData, RunFiles, TaskRecord, TaskStatus,
+};
 
 /// What `run` comes to against `plan`.
 pub(crate) fn judge(run: &RunData, plan: &Plan) -> Judgement {
@@ -37,4 +40,24 @@ pub(crate) fn run(tasks: Vec<TaskRecord>, events: Vec<Event>) -> RunData {
         .map(|event| EventRecord { time: String::new(), elapsed: 0.0, event })
         .collect();
     RunData { tasks, events, ..RunData::default() }
+}
+
+/// A leak check of 24 tasks, with the footprints of the worker before and after each and of the API after each.
+pub(crate) fn leak_check(
+    before: Footprint,
+    worker: impl Fn(u32) -> Footprint,
+    api: impl Fn(u32) -> Footprint,
+) -> RunData {
+    let (mut tasks, mut events) = (Vec::new(), Vec::new());
+    for index in 0..24 {
+        let mut record = task(if index % 2 == 0 { "short" } else { "long" }, 1, 0.2);
+        record.test_id = format!("task_{index}");
+        record.phase = Some(Phase::Leak);
+        (record.worker_rss_before_mb, record.worker_rss_after_mb) = (Some(500.0), Some(500.0));
+        (record.worker_before, record.worker_after) = (Some(before), Some(worker(index)));
+        let roles = BTreeMap::from([("api".to_string(), api(index))]);
+        events.push(Event::RolesAfter { test_id: record.test_id.clone(), roles });
+        tasks.push(record);
+    }
+    run(tasks, events)
 }

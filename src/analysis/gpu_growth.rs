@@ -12,7 +12,7 @@ use crate::units::round;
 
 use super::WORKER;
 
-/// What the readings after the repeats and the blocks say of the GPU memory of one role.
+/// Growth of one role's GPU memory over the repeats and the blocks.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct GpuGrowth {
     role: String,
@@ -36,7 +36,7 @@ impl GpuGrowth {
     }
 }
 
-/// The growth of every role that was on a GPU, but for those that are not to be judged (`judged = false`).
+/// The growth of every judged role that was on a GPU.
 pub(super) fn gpu_growths(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> Vec<GpuGrowth> {
     if leak.repeats.is_empty() {
         return Vec::new();
@@ -58,7 +58,7 @@ pub(crate) fn open_gpus(run: &RunData, leak: &LeakTasks<'_>, plan: &Plan) -> boo
     gpu_growths(run, leak, plan).iter().any(open)
 }
 
-/// What the readings say from the first one on that has a figure; nothing where none has.
+/// Judges the readings from the first one that has a figure; `None` if no reading has one.
 fn found(held: &Held, leak: &LeakTasks<'_>) -> Option<GpuFound> {
     let figure = |held: &(f64, Option<crate::record::Footprint>)| held.1.and_then(|held| held.gpu_mb);
     let since = held.iter().position(|held| figure(held).is_some())?;
@@ -72,7 +72,7 @@ fn found(held: &Held, leak: &LeakTasks<'_>) -> Option<GpuFound> {
     Some(GpuFound::Read(Box::new(growth_at(&at, &after_mb, &[], None, leak))))
 }
 
-/// `leak.gpu`: the role with the worst answer speaks; among equals the first, which is the worker.
+/// `leak.gpu` reports the role with the worst verdict; among equals the first, which is the worker.
 pub(super) fn gpu_criterion(gpus: &[GpuGrowth]) -> Option<Finding> {
     let worst =
         gpus.iter().reduce(|worst, next| if next.verdict() > worst.verdict() { next } else { worst })?;
@@ -90,11 +90,9 @@ pub(super) fn gpu_criterion(gpus: &[GpuGrowth]) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::analysis::fixtures::{judge, run, task};
-    use crate::record::{Event, EventRecord, ExitKind, Footprint, Phase};
+    use crate::analysis::fixtures::{judge, leak_check};
+    use crate::record::{Event, EventRecord, ExitKind, Footprint};
 
     /// A leak check of 24 tasks after which the worker and the API hold so much on a GPU.
     fn checked(worker: impl Fn(u32) -> Option<f64>, api: impl Fn(u32) -> Option<f64>) -> RunData {
@@ -105,17 +103,7 @@ mod tests {
             gpu_mb,
             ..Footprint::default()
         };
-        let (mut tasks, mut events) = (Vec::new(), Vec::new());
-        for index in 0..24 {
-            let mut record = task(if index % 2 == 0 { "short" } else { "long" }, 1, 0.2);
-            record.test_id = format!("task_{index}");
-            record.phase = Some(Phase::Leak);
-            (record.worker_before, record.worker_after) = (Some(holding(None)), Some(holding(worker(index))));
-            let roles = BTreeMap::from([("api".to_string(), holding(api(index)))]);
-            events.push(Event::RolesAfter { test_id: record.test_id.clone(), roles });
-            tasks.push(record);
-        }
-        run(tasks, events)
+        leak_check(holding(None), |task| holding(worker(task)), |task| holding(api(task)))
     }
 
     fn criterion(run: &RunData, plan: &Plan) -> Option<(Verdict, String)> {

@@ -1,13 +1,13 @@
-//! Growth of what a runtime says that its heap has in use after a collection. Pure.
+//! Growth of the heap in use after a collection, as the runtime reports it. Pure.
 //!
 //! The pages of a collected heap rise in steps, by up to three times what is in use, so that a leak shows late and
-//! unsteadily in them. What is in use rises with every task that keeps something. It says nothing of memory outside of
-//! the heap; so it can accuse a service, and cannot clear it.
+//! unsteadily in them. The heap in use rises with every task that keeps something. It does not show memory outside
+//! the heap, so it can prove a leak and never rule one out.
 
 use super::growth::{Answer, Growth, Readings, Reason, enough, growth};
 use crate::record::{BlockReading, Footprint, TaskRecord};
 
-/// What was in use after each single task and after each block, at its number of tasks.
+/// Heap in use after each single task and after each block, with the number of tasks by then.
 #[derive(Debug, Default)]
 pub(super) struct HeapInUse {
     at: Vec<f64>,
@@ -15,7 +15,7 @@ pub(super) struct HeapInUse {
 }
 
 impl HeapInUse {
-    /// Of the tasks with a reading each, and the blocks after them; empty where the runtime did not tell after each.
+    /// The series over the single tasks and the blocks after them. It is empty unless every reading has the figure.
     pub(super) fn of(tasks: &[&TaskRecord], blocks: &[&BlockReading]) -> HeapInUse {
         let singles = tasks.iter().zip(1..).map(|(task, at)| (f64::from(at), task.worker_after));
         let later = blocks.iter().map(|block| (f64::from(block.tasks), block.worker));
@@ -25,7 +25,8 @@ impl HeapInUse {
         HeapInUse { at, mb }
     }
 
-    /// `private` (growth of private memory), or growth of what is in use where only that is known to grow.
+    /// Growth of the heap in use if it grows and private memory does not prove a leak; otherwise `private`, the
+    /// growth of private memory.
     pub(super) fn judged(&self, private: Growth, per_second: Option<f64>, slack_mb: f64) -> Growth {
         if self.mb.is_empty() || private.answer == Answer::Leak {
             return private;
@@ -37,7 +38,7 @@ impl HeapInUse {
             per_second,
             ..Readings::new(&self.mb)
         });
-        // Private memory is flat while a heap fills the pages that it has.
+        // Private memory stays flat while a heap fills the pages that it has.
         let open = private.answer == Answer::Clean && heap.growing;
         if heap.answer == Answer::Leak || open {
             return Growth { reason: Reason::InHeap(Box::new(heap.reason)), ..heap };

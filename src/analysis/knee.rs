@@ -44,7 +44,7 @@ pub(super) fn plateau_note(levels: &[Level]) -> Option<Note> {
     (held >= at.saturating_mul(FAR_ENOUGH)).then_some(Note::Plateau { at, throughput, held, held_throughput })
 }
 
-/// The level from which on no higher one had more throughput, and the highest that held.
+/// The level at which throughput stopped rising, and the highest level that held.
 struct Useful {
     at: u32,
     throughput: f64,
@@ -69,7 +69,7 @@ fn useful(levels: &[Level]) -> Option<Useful> {
 
 /// `ramp.useful`, where it is asked for: throughput rises up to this level at least.
 ///
-/// A level below it at which throughput stopped rising fails, where it was seen far enough that it stopped, or where no
+/// It fails if throughput stopped rising at a lower level, and either levels far enough above confirm that or no
 /// higher level holds.
 pub(super) fn useful_criterion(limit: &Limit, levels: &[Level], plan: &RampPlan) -> Option<Finding> {
     let required = plan.useful_required?;

@@ -114,11 +114,9 @@ fn criterion(found: &RoleGrowth) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::analysis::fixtures::{judge, run, task};
-    use crate::record::{Event, ExitKind, Phase};
+    use crate::analysis::fixtures::{judge, leak_check};
+    use crate::record::{Event, ExitKind};
 
     /// A leak check of 24 tasks whose API holds `api_mb(task)` after each.
     fn checked(api_mb: impl Fn(u32) -> f64) -> RunData {
@@ -128,18 +126,7 @@ mod tests {
             processes: Some(1),
             ..Footprint::default()
         };
-        let (mut tasks, mut events) = (Vec::new(), Vec::new());
-        for index in 0..24 {
-            let mut record = task(if index % 2 == 0 { "short" } else { "long" }, 1, 0.2);
-            record.test_id = format!("task_{index}");
-            record.phase = Some(Phase::Leak);
-            (record.worker_rss_before_mb, record.worker_rss_after_mb) = (Some(500.0), Some(500.0));
-            (record.worker_before, record.worker_after) = (Some(holding(490.0)), Some(holding(490.0)));
-            let roles = BTreeMap::from([("api".to_string(), holding(api_mb(index)))]);
-            events.push(Event::RolesAfter { test_id: record.test_id.clone(), roles });
-            tasks.push(record);
-        }
-        run(tasks, events)
+        leak_check(holding(490.0), |_| holding(490.0), |task| holding(api_mb(task)))
     }
 
     fn verdict(run: &RunData, plan: &Plan) -> Option<(Verdict, String)> {

@@ -21,11 +21,11 @@ const PROGRAMS: [&str; 3] = ["node", "deno", "bun"];
 /// on to a quarter of it, and what was collected stays resident.
 const JVM_HEAP_MB: f64 = 1_536.0;
 
-/// What the heap of an engine may rise by on its own where it is made to collect before each reading, in MB: after a
+/// An engine that collects before each reading may raise its heap by this much without a leak, in MB: after a
 /// collection it keeps up to three times what is in use.
 const COLLECTED_HEAP_MB: f64 = 96.0;
 
-/// What the worker's heap may rise by on its own, in MB, where its runtime is known by what it had mapped.
+/// How far the worker's heap may rise without a leak, in MB, if its runtime is known by the files that it had mapped.
 pub(super) fn heap_mb(run: &RunData) -> Option<f64> {
     let names = mapped(run);
     let any = |beginning: &str| names.iter().any(|name| name.starts_with(beginning));

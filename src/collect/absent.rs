@@ -1,14 +1,11 @@
 //! A build without collections: a plan that asks for one is refused.
 
+#[path = "collected.rs"]
+mod collected;
+
+use self::collected::Collected;
 use crate::error::{Error, Result};
 use crate::plan::{CollectKind, Plan};
-
-/// What a collection left.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Collected {
-    /// What the heaps have in use, in MB, where the runtime tells.
-    pub(crate) heap_mb: Option<f64>,
-}
 
 /// There is none in this build.
 #[derive(Debug)]

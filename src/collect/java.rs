@@ -22,14 +22,14 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a collection may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 
-/// What a machine is asked: version, command and three arguments, each ended by a zero.
+/// The requests: version, command and three arguments, each ended by a zero byte.
 const GC_RUN: &[u8] = b"1\0jcmd\0GC.run\0\0\0";
 const GC_HEAP_INFO: &[u8] = b"1\0jcmd\0GC.heap_info\0\0\0";
 
 /// The bit of SIGQUIT in a mask of signals.
 const QUIT: u64 = 1 << 2;
 
-/// True if the process runs a HotSpot machine: one that can be asked to collect.
+/// True if the process runs HotSpot, which can be asked to collect.
 pub(super) fn is_machine(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps_machine(&maps))
 }
@@ -39,8 +39,8 @@ fn maps_machine(maps: &str) -> bool {
     maps.contains("/libjvm.so") && !maps.contains("/libj9")
 }
 
-/// Collects in the process `pid`, and waits until it has; returns what its heap has in use then, in MB, where the
-/// machine tells (from Java 9 on).
+/// Collects in the process `pid` and waits for the end of the collection. Returns the heap in use afterwards, in MB,
+/// which Java 9 and later report.
 pub(super) async fn collect(pid: u32) -> Result<Option<f64>, String> {
     tokio::task::spawn_blocking(move || attach(pid))
         .await
@@ -62,7 +62,7 @@ fn attach(pid: u32) -> Result<Option<f64>, String> {
         let started = Instant::now();
         while !socket.exists() {
             if started.elapsed() >= OPENS_WITHIN {
-                return Err(format!("it opened no `{}` (attaching may be disabled)", socket.display()));
+                return Err(format!("it did not open `{}` (attaching may be disabled)", socket.display()));
             }
             sleep(LOOK);
         }
@@ -98,8 +98,7 @@ fn judged(answer: &str) -> Result<(), String> {
     }
 }
 
-/// What is in use of the heap, in MB: the sum over its generations, whatever the collector calls them. Metaspace is no
-/// part of it.
+/// Heap in use, in MB: the sum over all generations, whatever the collector calls them, without Metaspace.
 fn used_mb(answer: &str) -> Option<f64> {
     let heap = answer.lines().skip(1).take_while(|line| !line.trim_start().starts_with("Metaspace"));
     let used = heap.filter_map(|line| {
@@ -124,7 +123,7 @@ fn size_mb(word: &str) -> Option<f64> {
     }
 }
 
-/// What `/proc/PID/status` says.
+/// Fields of `/proc/PID/status`.
 #[derive(Debug, PartialEq, Eq)]
 struct Facts {
     /// The pid in the process's own namespace.
@@ -150,7 +149,7 @@ impl Facts {
     }
 }
 
-/// The file that tells a machine that SIGQUIT asks it to open its socket; removed when it is dropped.
+/// The file that makes a machine open its socket on SIGQUIT. Dropping this removes it.
 struct Mark(PathBuf);
 
 impl Mark {
@@ -163,7 +162,7 @@ impl Mark {
             Err(error) => return Err(told(error)),
         }
         let mark = Mark(path.clone());
-        // The machine heeds only a file of its own user.
+        // The machine accepts only a file that its own user owns.
         if rustix::process::geteuid().as_raw() != facts.uid {
             chown(&path, Some(facts.uid), Some(facts.gid)).map_err(told)?;
         }

@@ -3,6 +3,7 @@
 //! A collected heap holds garbage until its runtime sees fit, so that its size says little of what is kept. Where
 //! the runtime can be told to collect, a reading shows what is in use, and the verdict takes fewer tasks.
 
+mod collected;
 mod inspector;
 mod java;
 mod python;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use self::collected::Collected;
 use crate::error::Result;
 use crate::plan::{CollectKind, Plan};
 use crate::service::Endpoint;
@@ -21,13 +23,6 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// The path of Go's heap profile, which collects first.
 const GO_HEAP: &str = "/debug/pprof/heap?gc=1";
-
-/// What a collection left.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Collected {
-    /// What the heaps have in use, in MB, where the runtime tells.
-    pub(crate) heap_mb: Option<f64>,
-}
 
 /// How the service's runtime is made to collect.
 #[derive(Debug)]
@@ -44,12 +39,12 @@ pub(crate) enum Collector {
     Python,
     /// The attach mechanism of Java.
     Java,
-    /// The same where a process of the worker is a Java machine; nothing is asked of others.
+    /// The same, for those processes only that are Java machines: the default.
     JavaIfAny,
 }
 
 impl Collector {
-    /// What `settle.collect` asks for; absent where it is off.
+    /// The collector that `settle.collect` selects; `None` if it is off.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`] for a URL that is none.
@@ -71,23 +66,26 @@ impl Collector {
         }))
     }
 
-    /// False where `settle.collect` says nothing.
+    /// False if the collection is automatic, since `settle.collect` is not set.
     pub(crate) fn is_asked_for(&self) -> bool {
         !matches!(self, Collector::JavaIfAny)
     }
 
-    /// Collects in the processes `pids`, or asks the service to; nothing if none of them is to be asked.
+    /// Collects in the processes `pids`, or asks the service to. `None` if there is no process to ask.
     ///
     /// # Errors
     /// A sentence that says what did not work.
     pub(crate) async fn collect(&self, pids: &[u32]) -> std::result::Result<Option<Collected>, String> {
-        let java: Vec<u32> = match self {
-            Collector::JavaIfAny => pids.iter().copied().filter(|pid| java::is_machine(*pid)).collect(),
-            _ => pids.to_vec(),
+        let machines: Vec<u32>;
+        let pids = if self.is_asked_for() {
+            pids
+        } else {
+            machines = pids.iter().copied().filter(|pid| java::is_machine(*pid)).collect();
+            if machines.is_empty() {
+                return Ok(None);
+            }
+            &machines
         };
-        if matches!(self, Collector::JavaIfAny) && java.is_empty() {
-            return Ok(None);
-        }
         let all = async {
             match self {
                 Collector::Post(endpoint) => endpoint.post().await?,
@@ -104,7 +102,7 @@ impl Collector {
                 }
                 Collector::Java | Collector::JavaIfAny => {
                     let mut heap_mb = Some(0.0);
-                    for pid in &java {
+                    for pid in pids {
                         let used_mb = java::collect(*pid).await?;
                         heap_mb = heap_mb.zip(used_mb).map(|(sum, used)| sum + used);
                     }

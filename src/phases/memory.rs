@@ -55,9 +55,9 @@ struct Collection {
     collector: Option<Collector>,
     /// Whether tasks ran since the last one.
     due: AtomicBool,
-    /// What the heap had in use after the last one, in MB.
+    /// Heap in use after the last one, in MB.
     left: Mutex<Option<f64>>,
-    /// Whether it has been recorded that there are collections: once a run is enough.
+    /// Whether the event that collections take place has been recorded: once a run is enough.
     told: AtomicBool,
     /// Whether the warning that it failed has been given: once a run is enough.
     warned: AtomicBool,
@@ -101,14 +101,14 @@ impl MemoryReader {
     async fn collect(&self) -> Result<()> {
         let Collection { collector, due, left, told, warned } = &self.collection;
         let Some(collector) = collector else { return Ok(()) };
-        // What nobody asked for is not tried again: the attempt waits, and may print a thread dump.
+        // An automatic collection that failed is not tried again: each attempt waits, and may print a thread dump.
         let given_up = !collector.is_asked_for() && warned.load(Ordering::Relaxed);
         if given_up || !due.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
         let worker = self.snapshot().await?.roles.remove(WORKER).unwrap_or_default();
         let pids: Vec<u32> = worker.processes.iter().map(|process| process.id.pid).collect();
-        // A figure from before would be taken for that of the next reading.
+        // The figure of an earlier collection must not pass for the next reading's.
         *left.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match collector.collect(&pids).await {
             Ok(None) => Ok(()),

@@ -57,8 +57,8 @@ pub struct SettlePlan {
     #[schemars(range(min = 0.0, max = WEEK_S))]
     pub late_free_s: f64,
     /// Makes the service's runtime collect before a reading, so that garbage hides no leak and none is suspected where
-    /// there is only garbage. A failure is reported, and fails no task. Unless this says otherwise, a worker that is a
-    /// Java machine is made to collect (as `jcmd` does), since its heap rises by a gigabyte by itself.
+    /// there is only garbage. A failure is reported, and fails no task. By default a Java worker collects, as with
+    /// `jcmd`, because its heap may rise by a gigabyte without a leak.
     #[schemars(example = &"jcmd")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect: Option<CollectKind>,

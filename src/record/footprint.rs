@@ -42,15 +42,15 @@ pub struct Footprint {
     /// Children that have ended and that nobody has waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zombies: Option<u64>,
-    /// What the heaps of the role's processes had in use after a collection, as their runtime says, in MB; where it was
-    /// made to collect (`settle.collect`), and tells.
+    /// Heap in use after a collection, in MB, over the role's processes. Present if the runtime collects before
+    /// readings (`settle.collect`) and reports the figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heap_mb: Option<f64>,
     /// CPU time, user and system, that the role's processes used since the watching began, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,
-    /// Memory of GPUs that its processes hold, in MB, on all devices together. Absent where no process of the role has
-    /// been on a GPU, and where the driver does not tell.
+    /// GPU memory of the role's processes, in MB, over all devices. Absent if no process of the role has been on a
+    /// GPU, or if the driver does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_mb: Option<f64>,
 }

@@ -39,7 +39,7 @@ pub(crate) fn as_sentence<T: Display, S: Serializer>(reason: &T, serializer: S) 
 
 sentence_in_files!(Warning, CutShort, CannotTell, RampBound, RecoveryProblem, NoLimit);
 
-/// Why it is not known which process holds how much memory of a GPU.
+/// Why the GPU memory of processes could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GpuUnread {
     /// The device's number; absent where it concerns all.
@@ -48,16 +48,16 @@ pub struct GpuUnread {
     pub problem: GpuProblem,
 }
 
-/// What the driver of a GPU answers in the place of figures.
+/// The driver's answer when it gives no figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GpuProblem {
-    /// highwater may not ask.
+    /// highwater is not permitted to ask.
     NotPermitted,
     /// The device is split into instances (MIG), and does not list processes.
     Split,
-    /// The device, or its driver, does not know.
+    /// The device or its driver does not support it.
     NotSupported,
-    /// It lists the processes without their memory.
+    /// The driver lists the processes without their memory.
     WithoutMemory,
     /// The device was lost.
     Lost,

@@ -49,7 +49,7 @@ pub struct Boundary {
     pub peak_bytes: Option<u64>,
     /// Whether the PSS was read.
     pub pss: Pss,
-    /// Why the GPU memory that it may hold is not known.
+    /// Why its GPU memory is unknown, if it is.
     pub gpu_unread: Option<GpuUnread>,
     /// Its live processes, roots first, each with its details.
     pub processes: Vec<(ProcessReading, Details)>,

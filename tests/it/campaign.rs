@@ -20,7 +20,7 @@ use crate::support::helper::Helper;
 use crate::support::runs::{Place, Running, eventually, lives};
 use crate::support::stopping::{descendants, signal};
 
-/// What is killed.
+/// The command that is killed.
 #[derive(Clone, Copy)]
 enum Kind {
     /// A run of the embedded service with this fault.
@@ -73,9 +73,9 @@ struct Tally {
     /// Whatever was killed could be taken up again: the run went on, or had not begun to measure; the samples of the
     /// watch could be judged; the report could be made.
     survived: u32,
-    /// What was shown: tasks, levels, rounds, samples, reports.
+    /// Results that were shown: tasks, levels, rounds, samples, reports.
     shown: usize,
-    /// Those of them that are not on the disk.
+    /// Shown results that are not on the disk.
     lost: usize,
     left: usize,
     false_passes: u32,

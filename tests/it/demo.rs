@@ -12,15 +12,14 @@ use serial_test::parallel;
 
 use crate::support::demo_client::{Client, Held, wav, wav_at};
 use crate::support::demo_service::*;
+use crate::support::runs::copy_program;
 
 #[test]
 #[parallel(machine)]
 fn a_program_of_another_name_holds_the_service_as_well() {
     let directory = tempfile::tempdir().unwrap();
     let renamed = directory.path().join("hw-1.0");
-    // As in `recovery.rs`: another test's child would inherit a descriptor that is open for writing.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_highwater")).arg(&renamed).status().unwrap();
-    assert!(copied.success());
+    copy_program(&renamed);
     let arguments = ["run", "--demo", "--only", "concurrency", "--max-concurrency", "1", "--required", "1"];
     let mut command = Command::new(&renamed);
     command.args(arguments).arg("--results").arg(directory.path());

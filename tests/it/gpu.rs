@@ -1,7 +1,7 @@
 //! GPU memory, from a driver's library that this test builds (`fixtures/gpu/fake_nvml.c`): no machine here has a GPU.
 //!
 //! The service is inside this test. With each task it changes what the library says of the worker's process.
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +13,13 @@ use serde_json::Value;
 use serial_test::parallel;
 
 use crate::support::helper::Helper;
+use crate::support::request::request_line;
 use crate::support::runs::{Place, Running, json_lines};
 
-/// The task from which on the figures are no longer what they were.
+/// The task from which on the figures change.
 const FROM: u32 = 5;
 
-/// What the library says of the worker after so many tasks.
+/// The library's answer about the worker after this many tasks.
 fn control(does: &str, pid: u32, tasks: u32) -> String {
     let changed = tasks >= FROM;
     let (mode, mb) = match does {
@@ -41,19 +42,7 @@ fn say(file: &Path, text: &str) {
 }
 
 fn answer(mut stream: TcpStream, change: &dyn Fn()) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?);
-    let (mut first, mut length) = (String::new(), 0);
-    lines.read_line(&mut first)?;
-    loop {
-        let mut line = String::new();
-        if lines.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    lines.take(length).read_to_end(&mut Vec::new())?;
+    let first = request_line(&stream)?;
     if first.starts_with("POST") {
         change();
     }
@@ -91,7 +80,7 @@ impl Checked {
         self.criterion().and_then(|found| found["verdict"].as_str())
     }
 
-    /// What the worker held on the GPU after each task.
+    /// The worker's GPU memory after each task.
     fn held(&self) -> Vec<Option<f64>> {
         self.tasks.iter().map(|task| task["worker_after"]["gpu_mb"].as_f64()).collect()
     }

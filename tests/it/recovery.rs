@@ -1,23 +1,18 @@
 //! After a level that broke: probe tasks are announced and few, and a worker that came back gets a second attempt.
 
-use std::process::Command;
-
 use highwater::demo::Embedded;
 use serde_json::Value;
 use serial_test::parallel;
 
 use crate::support::expect::{Told, finished};
-use crate::support::runs::{Place, Running};
+use crate::support::runs::{Place, Running, copy_program};
 
 /// A ramp against a service whose workers are started again, found by what they are and not by a pid.
 fn ramp(fault: &str, more: &str) -> Told {
     let place = Place::new(1, 1);
     // A program of its own: other tests have services with the same command line.
     let program = place.path("asr-service");
-    // `cp` and not this process has it open for writing: a child that another test forks meanwhile would inherit that, and
-    // a program that is open for writing cannot be started.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_highwater")).arg(&program).status().unwrap();
-    assert!(copied.success());
+    copy_program(&program);
     let fault: Vec<String> = fault.split_whitespace().map(String::from).collect();
     let service = Embedded::start(&program, &fault).unwrap();
     let mut command = place.highwater();

@@ -2,7 +2,7 @@
 //!
 //! The service and its exporter are inside this test, and do what a test asks for: grow, restart, fail, hang, lie, vanish.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -13,6 +13,7 @@ use rstest::rstest;
 use serde_json::Value;
 use serial_test::parallel;
 
+use crate::support::request::request_line;
 use crate::support::runs::json_lines;
 
 /// What the service does.
@@ -69,20 +70,7 @@ fn answer(
     counts: &Mutex<(u32, u32)>,
     open: &(Mutex<bool>, Condvar),
 ) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?);
-    let mut first = String::new();
-    lines.read_line(&mut first)?;
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if lines.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    lines.take(length).read_to_end(&mut Vec::new())?;
+    let first = request_line(&stream)?;
     let mut reply = |status: &str, body: &str| {
         write!(
             stream,

@@ -52,7 +52,7 @@ pub enum Reason {
     },
     /// Private memory is clean, what is resident besides is not.
     Shared(Box<Reason>),
-    /// What the heap has in use after a collection accumulates, whatever its pages say. The reason of that series.
+    /// The heap in use after a collection accumulates. Holds the reason for that series.
     InHeap(Box<Reason>),
     /// A leak: growth goes on from doubling to doubling.
     GoesOn {

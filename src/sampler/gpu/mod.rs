@@ -1,7 +1,7 @@
 //! Memory on GPUs, by process and by device, as the driver tells it.
 //!
 //! The driver is asked in a thread of its own, since it may take seconds to start and may hang while a device recovers.
-//! Where it has no library, or no device, nothing comes of it.
+//! Without a library or a device, nothing is recorded.
 
 #[cfg(feature = "gpu")]
 mod nvml;
@@ -21,16 +21,16 @@ use super::snapshot::{Boundary, RoleReading};
 use crate::record::{GpuProblem, GpuUnread};
 use crate::units::{round, to_mb};
 
-/// The longest that an answer is waited for: a driver without a client takes seconds to start.
+/// The longest wait for an answer: a driver without clients takes seconds to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What asks a driver.
+/// Access to a driver.
 trait Driver {
-    /// The devices now; with `busy` also how busy they are.
+    /// Reads the devices; with `busy` also their utilisation.
     fn devices(&mut self, busy: bool) -> Vec<Device>;
 }
 
-/// One device. What the driver does not tell is absent.
+/// One device. A figure that the driver does not report is absent.
 #[derive(Debug, Clone, PartialEq)]
 struct Device {
     index: u32,
@@ -117,7 +117,7 @@ impl Gpu {
         Some(Gpu { ask, writing, late: None, seen: HashSet::new() })
     }
 
-    /// Has the rows of a tick written, unless those of an earlier one are still to come.
+    /// Queues the rows of a tick, unless those of an earlier one are still being written.
     pub(crate) fn sample(&self, at: DateTime, elapsed_s: f64, roles: &BTreeMap<String, RoleReading>) {
         if self.writing.swap(true, Ordering::Acquire) {
             return;
@@ -135,7 +135,7 @@ impl Gpu {
         if let Some(late) = &self.late {
             match late.try_recv() {
                 Err(TryRecvError::Empty) => return Looked::Silent,
-                // It says nothing of now, except that the driver answers again.
+                // It is too old to use, but the driver answers again.
                 Ok(_) => self.late = None,
                 Err(TryRecvError::Disconnected) => return Looked::Nothing,
             }
@@ -154,7 +154,7 @@ impl Gpu {
         }
     }
 
-    /// Adds to the footprint of `role` what its processes hold, or why that is not known.
+    /// Adds the GPU memory of its processes to the footprint of `role`, or why that is unknown.
     pub(crate) fn add(&mut self, looked: &Looked, role: &str, boundary: &mut Boundary) {
         let seen = self.seen.contains(role);
         let pids = boundary.processes.iter().map(|(process, _)| process.id).filter(|id| !id.is_elsewhere());
@@ -176,8 +176,8 @@ impl Gpu {
     }
 }
 
-/// What the processes with these pids hold on all devices. Where none of them is on any, it is nothing if they were `seen`
-/// on one before, and absent otherwise.
+/// GPU memory of the processes with these pids, over all devices. If none of them is on a device, it is 0 for a role
+/// that was `seen` on one before, and absent otherwise.
 fn held(devices: &[Device], pids: &[u32], seen: bool) -> Result<Option<u64>, GpuUnread> {
     let mut sum = seen.then_some(0);
     for device in devices {

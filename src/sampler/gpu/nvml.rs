@@ -18,12 +18,12 @@ const LIBRARY: &str = if cfg!(windows) { "nvml.dll" } else { "libnvidia-ml.so.1"
 pub(super) struct Nvidia {
     nvml: Nvml,
     count: u32,
-    /// Up to when the use of each device by process has been read, by the driver's clock.
+    /// For each device, the driver's time of the last utilisation sample that was read.
     used_until: BTreeMap<u32, u64>,
 }
 
 impl Nvidia {
-    /// Nothing where there is no library, no driver or no device, which is usual.
+    /// `None` if there is no library, driver or device, which is the usual case.
     pub(super) fn open() -> Option<Nvidia> {
         let loaded = Nvml::builder().lib_path(OsStr::new(LIBRARY)).init();
         let counted = loaded.and_then(|nvml| nvml.device_count().map(|count| (nvml, count)));
@@ -81,14 +81,14 @@ fn unreadable(index: u32, problem: GpuProblem) -> Device {
 fn listed(handle: &Handle<'_>) -> Result<Vec<OnGpu>, GpuProblem> {
     let split = || handle.mig_mode().is_ok_and(|mode| mode.current != 0);
     let mut all = handle.running_compute_processes().map_err(|error| problem(error, split()))?;
-    // Not every driver knows these.
+    // Not every driver supports these.
     all.extend(handle.running_graphics_processes().unwrap_or_default());
     all.extend(handle.mps_running_compute_processes().unwrap_or_default());
     Ok(by_process(all))
 }
 
-/// A row a process: what it holds in several instances of a split device is added up, and what several lists say of one is
-/// one figure.
+/// One row per process: the sum over the instances of a split device, with a process that is in several lists counted
+/// once.
 fn by_process(all: Vec<ProcessInfo>) -> Vec<OnGpu> {
     let mut held: BTreeMap<(u32, Option<u32>, Option<u32>), Option<u64>> = BTreeMap::new();
     for found in all {

@@ -7,6 +7,7 @@ pub(crate) mod demo_service;
 pub(crate) mod expect;
 #[cfg(target_os = "linux")]
 pub(crate) mod helper;
+pub(crate) mod request;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod service;

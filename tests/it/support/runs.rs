@@ -13,6 +13,15 @@ use tempfile::TempDir;
 /// Far more than any run here takes: only one that hangs meets it.
 const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
+/// Copies the program to `path`.
+///
+/// `cp` and not this process has the copy open for writing: a child that another test forks meanwhile would inherit that,
+/// and a program that is open for writing cannot be started.
+pub(crate) fn copy_program(path: &Path) {
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_highwater")).arg(path).status().unwrap();
+    assert!(copied.success());
+}
+
 /// A directory with two recordings of its own; results go there too.
 pub(crate) struct Place {
     directory: TempDir,
