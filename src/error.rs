@@ -79,6 +79,7 @@ impl Error {
         feature = "audio-formats",
         feature = "collect",
         feature = "command",
+        feature = "containers",
         feature = "demo",
         feature = "https",
         feature = "remote",

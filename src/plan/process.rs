@@ -60,6 +60,17 @@ pub struct ProcessPlan {
     /// The process is a worker of RQ.
     #[serde(skip_serializing_if = "RqPlan::is_empty")]
     pub rq: RqPlan,
+    /// The container that the process runs in, asked of Docker or Podman: its name, its id (12 digits or more), its
+    /// compose service (`worker`, or `project/worker`), or a label (`app=asr`). Its first process and the descendants of
+    /// that play the role; where they cannot be seen from here, the role has the figures of the container.
+    #[schemars(example = "asr-worker")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The socket of the engine that runs `container`. Unless given, it is that of `DOCKER_HOST` or `CONTAINER_HOST`, or
+    /// one in a usual place.
+    #[schemars(example = "/run/podman/podman.sock")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_socket: Option<String>,
     /// The figures of the process come from an endpoint of metrics, wherever the process is.
     pub metrics: MetricsPlan,
     /// The figures of the role are those that the kernel has counted for a control group: of a container or a unit.
@@ -69,7 +80,7 @@ pub struct ProcessPlan {
     pub prometheus: PrometheusPlan,
     /// How many processes, each with its descendants, may play the role. Unless given, several candidates are an
     /// error, except with `patterns` and with what names its processes exactly (`pid`, `pidfile`, `port`,
-    /// `unit`, `cgroup`, `rq.url`).
+    /// `unit`, `cgroup`, `container`, `rq.url`).
     #[schemars(example = &"one")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<Count>,
@@ -251,9 +262,11 @@ impl ProcessPlan {
             && !self.is_elsewhere()
     }
 
-    /// True if the figures of its processes do not come from this machine's `/proc`.
+    /// True if an origin of figures says which processes play the role, and not a search on this machine. Those of a
+    /// container may still be here.
     pub fn is_elsewhere(&self) -> bool {
-        self.metrics.url.is_some() || self.group.path.is_some() || self.prometheus.url.is_some()
+        let places = [&self.metrics.url, &self.group.path, &self.prometheus.url, &self.container];
+        places.iter().any(|place| place.is_some())
     }
 
     /// The oldest that a reading of its memory may be, in seconds: 0 for one that is taken when it is asked for.

@@ -8,7 +8,7 @@ use super::setting::{Origin, Setting};
 
 /// The keys of a role that say how its processes are found. `rq.url` is not
 /// among them: it makes `rq.queue` more exact.
-pub(super) const FINDERS: [&str; 14] = [
+pub(super) const FINDERS: [&str; 15] = [
     "patterns",
     "argv",
     "program",
@@ -20,6 +20,7 @@ pub(super) const FINDERS: [&str; 14] = [
     "unit",
     "cgroup",
     "rq.queue",
+    "container",
     "metrics.url",
     "group.path",
     "prometheus.url",

@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn optional_keys_are_shown_with_values_that_work() {
         // A pid excludes every other way to find a role, as one kind of body does the other.
-        let alone = ["pid", "body", "bodies"];
+        let alone = ["pid", "body", "bodies", "container", "container_socket"];
         // So do figures from elsewhere.
         let elsewhere =
             |table: &str| [".metrics", ".group", ".prometheus"].iter().any(|end| table.ends_with(end));
@@ -270,6 +270,8 @@ mod tests {
         assert!(metrics.url.is_some() && metrics.series.is_some() && metrics.unit_bytes.is_some());
         let group = parse(&uncommented(|table, _| table.ends_with(".group")));
         assert!(group.processes["worker"].is_elsewhere());
+        let container = parse(&uncommented(|_, key| key.starts_with("container")));
+        assert!(container.processes["worker"].is_elsewhere());
         let plan = parse(&text);
         assert!(plan.audio.short.is_some() && plan.audio.long.is_some() && plan.target.http.json.is_some());
         let worker = &plan.processes["worker"];

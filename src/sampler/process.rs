@@ -6,6 +6,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::ExitKind;
+
 /// A process: pid and start time, since a pid alone can be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessId {
@@ -238,6 +240,12 @@ pub trait ProcessSource: Send {
     /// See [`ReadError`]. A process that has ended is never a reading of 0 bytes; if only its
     /// memory was wanted, it may be [`ReadError::Exiting`] before it is [`ReadError::Gone`].
     fn read(&mut self, id: ProcessId, wanted: Wanted) -> Result<Reading, ReadError>;
+
+    /// How the process `id`, which a reading has found [`ReadError::Gone`], came to its end; `None` if the source does not
+    /// know.
+    fn how_ended(&mut self, _id: ProcessId) -> Option<ExitKind> {
+        None
+    }
 
     /// How old the latest reading of `id` is, in seconds: more than 0 where a source passes on what another has read.
     fn age_s(&mut self, _id: ProcessId) -> f64 {

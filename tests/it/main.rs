@@ -12,6 +12,7 @@ mod cgroups;
 mod cli;
 mod collected;
 mod command;
+mod containers;
 mod corpus;
 mod damage;
 mod demo;

@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "src/readings/steps.rs",
     "src/readings/table.rs",
     "src/readings/text.rs",
+    "src/sampler/elsewhere/container/choose.rs",
     "src/sampler/elsewhere/exposition.rs",
     "src/sampler/elsewhere/figures.rs",
     "src/sampler/anatomy/names.rs",

@@ -44,6 +44,7 @@ pub(super) fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violat
         }
         found.extend(texts(role, process));
         found.extend(rq(role, process));
+        found.extend(container(role, process));
         found.extend(metrics(role, process));
         found.extend(prometheus(role, process));
         found.extend(one_place(role, process));
@@ -53,13 +54,18 @@ pub(super) fn processes(processes: &BTreeMap<String, ProcessPlan>) -> Vec<Violat
 
 /// Text that is given is not empty, and a regular expression is one.
 fn texts(role: &str, process: &ProcessPlan) -> Vec<Violation> {
-    let plain = [("pidfile", &process.pidfile), ("rq.queue", &process.rq.queue)];
+    let plain = [
+        ("pidfile", &process.pidfile),
+        ("rq.queue", &process.rq.queue),
+        ("container_socket", &process.container_socket),
+    ];
     let words = [
         ("program", &process.program),
         ("exe", &process.exe),
         ("name", &process.name),
         ("unit", &process.unit),
         ("cgroup", &process.cgroup),
+        ("container", &process.container),
     ];
     let given = plain.into_iter().chain(words).filter_map(|(field, text)| Some((field, text.as_deref()?)));
     let mut found = Vec::new();
@@ -81,6 +87,23 @@ fn texts(role: &str, process: &ProcessPlan) -> Vec<Violation> {
         }
     }
     found
+}
+
+fn container(role: &str, process: &ProcessPlan) -> Option<Violation> {
+    let key = |field: &str| format!("processes.{role}.{field}");
+    if process.container.is_none() {
+        process.container_socket.as_ref()?;
+        let message = format!("`{}` is given and `{}` is not", key("container_socket"), key("container"));
+        return Some(Violation::new(&[&key("container")], message).hint("name the container, too"));
+    }
+    #[cfg(not(feature = "containers"))]
+    {
+        let error = crate::Error::without_feature(&format!("`{}`", key("container")), "containers");
+        let hint = error.hint_text().unwrap_or_default().to_string();
+        Some(Violation::new(&[&key("container")], error.to_string()).hint(hint))
+    }
+    #[cfg(feature = "containers")]
+    None
 }
 
 fn metrics(role: &str, process: &ProcessPlan) -> Vec<Violation> {
@@ -149,6 +172,7 @@ fn prometheus(role: &str, process: &ProcessPlan) -> Vec<Violation> {
 /// The figures of a role come from one place.
 fn one_place(role: &str, process: &ProcessPlan) -> Option<Violation> {
     let places = [
+        ("container", process.container.is_some()),
         ("metrics.url", process.metrics.url.is_some()),
         ("group.path", process.group.path.is_some()),
         ("prometheus.url", process.prometheus.url.is_some()),
@@ -156,6 +180,7 @@ fn one_place(role: &str, process: &ProcessPlan) -> Option<Violation> {
     let mut given = places.into_iter().filter(|(_, given)| *given).map(|(field, _)| field);
     let first = given.next()?;
     let here = ProcessPlan {
+        container: None,
         metrics: MetricsPlan::default(),
         group: GroupPlan::default(),
         prometheus: PrometheusPlan::default(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Figures, Origin};
+use super::{Figures, Origin, Sighting};
 use crate::plan::GroupPlan;
 
 /// A group, by its directory.
@@ -23,13 +23,8 @@ impl Origin for Group {
         self.path.display().to_string()
     }
 
-    fn read(&mut self) -> Result<Vec<Figures>, String> {
-        match figures(&self.path)? {
-            // An empty group has lost its last process, and not its memory.
-            Some(figures) if figures.key.ends_with('-') => Ok(Vec::new()),
-            Some(figures) => Ok(vec![figures]),
-            None => Ok(Vec::new()),
-        }
+    fn read(&mut self) -> Result<Sighting, String> {
+        Ok(Vec::from_iter(occupied(&self.path)?).into())
     }
 
     fn patience(&self) -> Duration {
@@ -39,6 +34,14 @@ impl Origin for Group {
     fn oldest_s(&self) -> f64 {
         f64::INFINITY
     }
+}
+
+/// The figures of the group at `path`, if a process is in it: an empty one has lost its last process, and not its memory.
+///
+/// # Errors
+/// A sentence that says what the group does not count.
+pub(super) fn occupied(path: &Path) -> Result<Option<Figures>, String> {
+    Ok(figures(path)?.filter(|figures| !figures.key.ends_with('-')))
 }
 
 /// The figures of the group at `path`, of version 2 or 1; absent where the group is gone.
@@ -176,6 +179,6 @@ mod tests {
         let home = group(&TWO);
         fs::write(home.path().join("cgroup.procs"), "").unwrap();
         let mut origin = Group { path: home.path().to_path_buf() };
-        assert_eq!(origin.read(), Ok(Vec::new()), "a group without a process");
+        assert_eq!(origin.read(), Ok(Sighting::default()), "a group without a process");
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use super::{Figures, Origin};
+use super::{Figures, Origin, Sighting};
+use crate::record::ExitKind;
 use crate::sampler::process::{ProcessId, ProcessInfo, ReadError};
 use crate::{Error, ErrorKind, Result};
 
-type Answer = std::result::Result<Vec<Figures>, String>;
+type Answer = std::result::Result<Sighting, String>;
 
 /// Between two looks, a reading this old is as good as a new one: the origin itself is asked each second.
 const PACE: Duration = Duration::from_secs(1);
@@ -17,6 +18,9 @@ const SEARCH_PACE: Duration = Duration::from_millis(150);
 const SAME_LOOK: Duration = Duration::from_millis(100);
 /// Start times this close are one: they are calculated from a clock that is corrected now and then.
 const SAME_START_S: f64 = 1.5;
+
+/// Each end is asked for within a look or two.
+const MOST_ENDED: usize = 64;
 
 /// A process of an origin.
 struct Known {
@@ -44,6 +48,10 @@ pub(super) struct Line {
     /// Why there are no figures now.
     trouble: Option<String>,
     known: Vec<Known>,
+    /// Its processes on this machine.
+    here: Vec<u32>,
+    /// How processes that are gone have ended.
+    ended: Vec<(ProcessId, ExitKind)>,
     /// Those that have not been reported as new.
     new: Vec<ProcessInfo>,
 }
@@ -81,6 +89,8 @@ impl Line {
             at: None,
             trouble: None,
             known: Vec::new(),
+            here: Vec::new(),
+            ended: Vec::new(),
             new: Vec::new(),
         };
         line.refresh();
@@ -100,8 +110,13 @@ impl Line {
     pub(super) fn pids(&self) -> std::result::Result<Vec<u32>, String> {
         match &self.trouble {
             Some(trouble) if self.known.is_empty() => Err(trouble.clone()),
-            _ => Ok(self.known.iter().map(|known| known.id.pid).collect()),
+            _ => Ok(self.known.iter().map(|known| known.id.pid).chain(self.here.iter().copied()).collect()),
         }
+    }
+
+    /// How `id`, which is gone, came to its end; absent where the origin does not say.
+    pub(super) fn how_ended(&self, id: ProcessId) -> Option<ExitKind> {
+        self.ended.iter().find(|(ended, _)| *ended == id).map(|(_, how)| *how)
     }
 
     pub(super) fn infos(&self) -> impl Iterator<Item = ProcessInfo> {
@@ -179,7 +194,7 @@ impl Line {
                 self.pending = false;
                 self.at = Some(asked);
                 match answer {
-                    Ok(figures) => self.take(figures),
+                    Ok(sighting) => self.take(sighting),
                     Err(trouble) => self.fail(format!("{} {trouble}", self.name)),
                 }
             }
@@ -198,16 +213,22 @@ impl Line {
     fn fail(&mut self, trouble: String) {
         self.at.get_or_insert_with(Instant::now);
         self.trouble = Some(trouble);
+        // By the time of the next answer another process may have such a pid.
+        self.here.clear();
     }
 
     /// An answer: which of its processes are known, which are new, and which have ended.
-    fn take(&mut self, figures: Vec<Figures>) {
+    fn take(&mut self, sighting: Sighting) {
+        let Sighting { figures, here, ended, nothing } = sighting;
         let old = figures.iter().find(|figures| figures.age_s > self.oldest_s);
         if let Some(old) = old {
             let age = old.age_s;
             return self.fail(format!("{} has figures that are {age:.0} s old", self.name));
         }
-        self.trouble = figures.is_empty().then(|| format!("{} has no such process", self.name));
+        let nothing = nothing.unwrap_or_else(|| "has no such process".to_string());
+        let is_empty = figures.is_empty() && here.is_empty();
+        self.trouble = is_empty.then(|| format!("{} {nothing}", self.name));
+        self.here = here;
         let mut before = std::mem::take(&mut self.known);
         for figures in figures {
             let same = before.iter().position(|known| is_same(&known.figures, &figures));
@@ -221,7 +242,22 @@ impl Line {
             };
             self.known.push(Known { id, figures, served: false });
         }
+        let gone = before.into_iter().map(|known| (known.id, how(&known.figures, &self.known, &ended)));
+        self.ended.extend(gone.filter_map(|(id, how)| Some((id, how?))));
+        let surplus = self.ended.len().saturating_sub(MOST_ENDED);
+        self.ended.drain(..surplus);
     }
+}
+
+/// How a process came to its end: as its origin says, or by a kill that its group has counted since.
+fn how(gone: &Figures, now: &[Known], ended: &[(String, ExitKind)]) -> Option<ExitKind> {
+    let said = ended.iter().find(|(key, _)| *key == gone.key).map(|(_, how)| *how);
+    let kills = |figures: &Figures| figures.oom_kills;
+    let killed = now.iter().any(|known| {
+        known.figures.name == gone.name
+            && kills(&known.figures).zip(kills(gone)).is_some_and(|(now, then)| now > then)
+    });
+    said.or(killed.then_some(ExitKind::OutOfMemory))
 }
 
 /// True if both are figures of one process, the second later.

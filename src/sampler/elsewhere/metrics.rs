@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 
 use super::figures::figures;
-use super::{Figures, Origin};
+use super::{Origin, Sighting};
 use crate::plan::{MetricsPlan, from_environment};
 use crate::service::Endpoint;
 use crate::{Error, ErrorKind, Result};
@@ -68,7 +68,7 @@ impl Origin for Metrics {
         self.url.clone()
     }
 
-    fn read(&mut self) -> std::result::Result<Vec<Figures>, String> {
+    fn read(&mut self) -> std::result::Result<Sighting, String> {
         let limit = self.patience();
         let asked = async { tokio::time::timeout(limit, self.endpoint.get_text()).await };
         let page = match self.runtime.block_on(asked) {
@@ -82,7 +82,7 @@ impl Origin for Metrics {
             ));
         }
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
-        figures(&page, &self.plan, now_s)
+        figures(&page, &self.plan, now_s).map(Sighting::from)
     }
 
     fn patience(&self) -> Duration {

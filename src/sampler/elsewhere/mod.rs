@@ -4,6 +4,8 @@
 //! pid that no process of this machine can have. So everything that works with processes (search, restarts, series,
 //! CSV, verdict) works with these as well, and knows nothing of origins.
 
+#[cfg(feature = "containers")]
+mod container;
 #[cfg(feature = "remote")]
 mod exposition;
 #[cfg(feature = "remote")]
@@ -42,6 +44,7 @@ use super::process::{
 };
 use crate::Result;
 use crate::plan::ProcessPlan;
+use crate::record::ExitKind;
 
 /// The figures of one process, or of a group of them that counts as one. What is not known is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,16 +75,35 @@ pub(super) struct Figures {
     pub(super) oom_kills: Option<u64>,
 }
 
+/// What an origin knows at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Sighting {
+    /// The figures of each process, or of each group of them that counts as one.
+    pub(super) figures: Vec<Figures>,
+    /// The pids of processes of this machine: `/proc` has their figures.
+    pub(super) here: Vec<u32>,
+    /// How those of these keys have ended, where that is known.
+    pub(super) ended: Vec<(String, ExitKind)>,
+    /// Why there is no process, where that is known.
+    pub(super) nothing: Option<String>,
+}
+
+impl From<Vec<Figures>> for Sighting {
+    fn from(figures: Vec<Figures>) -> Sighting {
+        Sighting { figures, ..Sighting::default() }
+    }
+}
+
 /// Where the figures of a role come from, if not from `/proc`.
 pub(super) trait Origin: Send {
     /// What it is, for people: an address, a container.
     fn name(&self) -> String;
 
-    /// The figures now, of each process or group; empty if there is none.
+    /// What there is now.
     ///
     /// # Errors
     /// A sentence that says why there are no figures.
-    fn read(&mut self) -> std::result::Result<Vec<Figures>, String>;
+    fn read(&mut self) -> std::result::Result<Sighting, String>;
 
     /// The longest that an answer may take. Reading goes on without one that takes longer.
     fn patience(&self) -> Duration;
@@ -129,6 +151,12 @@ fn origin(plan: &ProcessPlan) -> Result<Option<Box<dyn Origin>>> {
     if plan.group.path.is_some() {
         return Ok(Some(Box::new(group::Group::of_plan(&plan.group))));
     }
+    if plan.container.is_some() {
+        #[cfg(feature = "containers")]
+        return Ok(Some(Box::new(container::Containers::of_plan(plan)?)));
+        #[cfg(not(feature = "containers"))]
+        return Err(crate::Error::without_feature("the container of a role", "containers"));
+    }
     if !plan.is_elsewhere() {
         return Ok(None);
     }
@@ -145,11 +173,10 @@ fn origin(plan: &ProcessPlan) -> Result<Option<Box<dyn Origin>>> {
 
 impl ProcessSource for Elsewhere {
     fn list(&mut self) -> io::Result<Vec<ProcessInfo>> {
+        // A process that an origin names is in a list that is made afterwards.
+        self.lines.iter_mut().for_each(Line::look);
         let mut all = self.local.list()?;
-        for line in &mut self.lines {
-            line.look();
-            all.extend(line.infos());
-        }
+        all.extend(self.lines.iter().flat_map(Line::infos));
         Ok(all)
     }
 
@@ -175,6 +202,13 @@ impl ProcessSource for Elsewhere {
             threads: figures.threads.and_then(|threads| u32::try_from(threads).ok()),
             peak_bytes: figures.peak_bytes,
         })
+    }
+
+    fn how_ended(&mut self, id: ProcessId) -> Option<ExitKind> {
+        if !id.is_elsewhere() {
+            return self.local.how_ended(id);
+        }
+        self.lines.iter().find_map(|line| line.how_ended(id))
     }
 
     fn age_s(&mut self, id: ProcessId) -> f64 {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::{Figures, Origin};
+use super::{Figures, Origin, Sighting};
 use crate::plan::{PrometheusPlan, from_environment};
 use crate::service::Endpoint;
 use crate::{Error, ErrorKind, Result};
@@ -57,7 +57,7 @@ impl Origin for Prometheus {
         self.url.clone()
     }
 
-    fn read(&mut self) -> std::result::Result<Vec<Figures>, String> {
+    fn read(&mut self) -> std::result::Result<Sighting, String> {
         let limit = self.patience();
         let asked = async {
             let memory = self.memory.get_text().await?;
@@ -75,7 +75,7 @@ impl Origin for Prometheus {
             Err(_) => return Err(format!("gives no answer within {} s", limit.as_secs_f64())),
         };
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
-        figures(&memory, &taken, restarts.as_deref(), now_s)
+        figures(&memory, &taken, restarts.as_deref(), now_s).map(Sighting::from)
     }
 
     fn patience(&self) -> Duration {

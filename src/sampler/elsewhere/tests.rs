@@ -25,7 +25,7 @@ impl ProcessSource for Nothing {
     }
 }
 
-type Answer = std::result::Result<Vec<Figures>, String>;
+type Answer = std::result::Result<Sighting, String>;
 
 /// An origin that answers what the test says, once that is allowed.
 struct Scripted {
@@ -71,15 +71,15 @@ impl Script {
     }
 
     fn with_patience(figures: Vec<Figures>, patience: Duration) -> Script {
-        let answer = Arc::new(Mutex::new((Ok(figures), 0)));
+        let answer = Arc::new(Mutex::new((Ok(figures.into()), 0)));
         let (release, hold) = channel();
         let origin = Scripted { answer: Arc::clone(&answer), hold: Some(hold), patience };
         let line = Line::start("worker", Box::new(origin)).unwrap();
         Script { source: Elsewhere { local: Box::new(Nothing), lines: vec![line] }, answer, release }
     }
 
-    fn says(&self, answer: Answer) {
-        self.answer.lock().unwrap().0 = answer;
+    fn says(&self, answer: std::result::Result<impl Into<Sighting>, String>) {
+        self.answer.lock().unwrap().0 = answer.map(Into::into);
     }
 
     fn asked(&self) -> u32 {
@@ -135,14 +135,14 @@ fn another_start_or_a_counter_that_begins_again_is_another_process() {
 fn no_answer_is_no_reading_and_no_end() {
     let mut script = Script::new(vec![process(5, Some(100.0))]);
     let id = script.ids()[0];
-    script.says(Err("answers HTTP 500".to_string()));
+    script.says(Err::<Sighting, _>("answers HTTP 500".to_string()));
     let failed = script.rss(id).unwrap_err();
     assert!(failed.contains("the script answers HTTP 500"), "{failed}");
     script.says(Ok(vec![process(6, Some(100.0))]));
     assert_eq!(script.rss(id), Ok(6), "it is the same process when it answers again");
     script.says(Ok(vec![Figures { age_s: 31.0, ..process(6, Some(100.0)) }]));
     assert!(script.rss(id).unwrap_err().contains("figures that are 31 s old"));
-    script.says(Ok(Vec::new()));
+    script.says(Ok(Sighting::default()));
     assert_eq!(script.rss(id), Err("the process has ended".to_string()), "it says that there is none");
 }
 
@@ -154,7 +154,7 @@ fn an_origin_that_hangs_stops_nothing_else_and_is_asked_again() {
             break *id;
         }
     };
-    script.says(Err("hold".to_string()));
+    script.says(Err::<Sighting, _>("hold".to_string()));
     for _ in 0..50 {
         let failed = script.rss(id).unwrap_err();
         assert!(failed.contains("no answer within 0.1 s"), "{failed}");

@@ -23,6 +23,7 @@ pub(super) fn sought(plan: &ProcessPlan) -> String {
     say("the pid in", plan.pidfile.as_ref());
     say("the unit", plan.unit.as_ref());
     say("the control group", plan.cgroup.as_ref());
+    say("the container", plan.container.as_ref());
     say("the metrics at", plan.metrics.url.as_ref());
     say("the figures of the group", plan.group.path.as_ref());
     say("the Prometheus at", plan.prometheus.url.as_ref());
@@ -89,9 +90,12 @@ pub(super) fn not_found(role: &str, found: &RoleFound) -> Error {
             ErrorKind::ProcessNotFound,
             format!("no figures for the role `{role}`: {trouble}"),
         )
-        .hint(match &plan.metrics.url {
-            Some(url) => format!("`curl {url}` shows what highwater gets"),
-            None => format!("check `processes.{role}`: its figures come from there"),
+        .hint(match (&plan.metrics.url, &plan.container) {
+            (Some(url), _) => format!("`curl {url}` shows what highwater gets"),
+            (None, Some(_)) => format!(
+                "`docker ps -a` or `podman ps -a` shows the containers; `processes.{role}.container_socket` says whose"
+            ),
+            (None, None) => format!("check `processes.{role}`: its figures come from there"),
         });
     }
     let only_patterns = sought(&ProcessPlan { patterns: plan.patterns.clone(), ..ProcessPlan::default() });

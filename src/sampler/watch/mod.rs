@@ -225,6 +225,10 @@ impl Watch {
     /// A process has ended.
     pub(crate) fn ended(&mut self, id: ProcessId, how: ExitKind, moment: Timepoint) {
         let Some(tracked) = self.tracked.remove(&id) else { return };
+        let how = match how {
+            ExitKind::Unknown => self.source.how_ended(id).unwrap_or(how),
+            how => how,
+        };
         self.source.untrack(id);
         self.warned.remove(&id);
         self.tallies.died(id, how, moment.at);
