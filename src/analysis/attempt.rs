@@ -1,9 +1,7 @@
 //! From the log of events to what is known of each attempt at a level.
 
-use std::collections::HashMap;
-
 use super::facts::{LevelFacts, ProcessEnd};
-use crate::record::{Event, ExitKind, LevelEnd, Phase, RecoveryProblem, RunData, TaskRecord};
+use crate::record::{Event, ExitKind, LevelEnd, RecoveryProblem, RunData};
 
 /// One attempt at a level, as the log tells it.
 #[derive(Debug, Clone, Default)]
@@ -16,9 +14,10 @@ pub struct Attempt<'a> {
     pub unrecovered: Option<RecoveryProblem>,
     /// True if that is no effect of load.
     pub outage: bool,
-    /// When its first task was sent; when it began, as long as none was.
-    first_sent: f64,
-    sent_any: bool,
+    /// When it began.
+    began_s: f64,
+    /// When its first task was sent.
+    first_sent_s: Option<f64>,
     /// True if the run went on in other files before it came to its end.
     over: bool,
 }
@@ -30,35 +29,29 @@ impl<'a> Attempt<'a> {
     }
 
     fn at(&self, elapsed: f64) -> Option<f64> {
-        Some((elapsed - self.first_sent).max(0.0))
+        let since = self.first_sent_s.filter(|first| *first <= elapsed).unwrap_or(self.began_s);
+        Some((elapsed - since).max(0.0))
     }
 }
 
 /// All attempts of the ramp, in the order in which they were made.
 pub fn attempts(run: &RunData) -> Vec<Attempt<'_>> {
-    // A task with a condition asked whether the service had recovered: it is no part of a level.
-    let tasks: Vec<&TaskRecord> = run
-        .tasks
-        .iter()
-        .filter(|task| task.phase == Some(Phase::Concurrency) && task.condition.is_none())
-        .collect();
     let mut attempts: Vec<Attempt<'_>> = Vec::new();
-    let mut answered: HashMap<&str, f64> = HashMap::new();
-    // In which attempt a task was sent; without such an event, it says so itself.
-    let mut sent_in: HashMap<&str, usize> = HashMap::new();
     for record in &run.events {
         let elapsed = record.elapsed;
         if let Event::LevelStarted { concurrency, attempt, .. } = record.event {
+            let tasks = run.ramp.levels.get(attempts.len()).cloned().unwrap_or_default();
+            let first_sent_s = tasks.first_sent_s;
             let facts = LevelFacts {
                 concurrency,
                 attempt: attempt.unwrap_or(1),
                 sent: concurrency,
+                tasks,
                 ..LevelFacts::default()
             };
-            attempts.push(Attempt { facts, first_sent: elapsed, ..Attempt::default() });
+            attempts.push(Attempt { facts, began_s: elapsed, first_sent_s, ..Attempt::default() });
             continue;
         }
-        let index = attempts.len();
         let Some(last) = attempts.last_mut() else { continue };
         if let Event::Resumed { in_flight_broke, .. } = &record.event {
             last.facts.given_up = *in_flight_broke && !last.complete;
@@ -72,16 +65,6 @@ pub fn attempts(run: &RunData) -> Vec<Attempt<'_>> {
             continue;
         }
         match &record.event {
-            Event::TaskStarted { test_id } => {
-                sent_in.insert(test_id, index - 1);
-                if !last.sent_any {
-                    last.sent_any = true;
-                    last.first_sent = elapsed;
-                }
-            }
-            Event::TaskAnswered { test_id, .. } => {
-                answered.insert(test_id, (elapsed - last.first_sent).max(0.0));
-            }
             // A child comes and goes; one that was killed for want of memory did not go by itself.
             Event::ProcessExited { role, root, pid, how, .. } if *root || *how == ExitKind::OutOfMemory => {
                 let at_s = last.at(elapsed);
@@ -104,16 +87,6 @@ pub fn attempts(run: &RunData) -> Vec<Attempt<'_>> {
                 last.complete = true;
             }
             _ => {}
-        }
-    }
-    for task in tasks {
-        let id = task.test_id.as_str();
-        let attempt = sent_in.get(id).copied().or_else(|| {
-            let own = (task.concurrency, task.attempt.unwrap_or(1));
-            attempts.iter().position(|attempt| (attempt.facts.concurrency, attempt.facts.attempt) == own)
-        });
-        if let Some(attempt) = attempt.and_then(|index| attempts.get_mut(index)) {
-            attempt.facts.tasks.push((task, answered.get(id).copied()));
         }
     }
     attempts

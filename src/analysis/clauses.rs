@@ -2,10 +2,10 @@
 
 use super::facts::{LevelFacts, ProcessEnd};
 use super::level_found::LevelFound;
-use super::stats::{percentile, wilson};
+use super::stats::{percentile_of, wilson};
 use crate::plan::{Figure, RampPlan};
 use crate::record::{
-    Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, GeneratorLoad, TaskRecord,
+    Clause, ClauseAnswer, ClauseKind, ClauseState, ExitKind, Footprint, GeneratorLoad, Times,
 };
 
 /// A clause that was asked.
@@ -57,8 +57,7 @@ pub(super) fn all(facts: &LevelFacts<'_>, plan: &RampPlan) -> Vec<Answer> {
 pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String> {
     let mut reasons: Vec<LevelFound> = own_limit(facts).into_iter().collect();
     let Some(own) = facts.own else { return reasons.pop().map(|reason| reason.to_string()) };
-    let times = sorted(facts, |task| task.processing_time);
-    let task_s = percentile(&times, 50.0).unwrap_or(0.0);
+    let task_s = percentile_of(&facts.tasks.all_seconds(), 50.0).unwrap_or(0.0);
     let bound = plan.max_lag_s.max(LAG_SHARE * task_s);
     if plan.max_lag_s > 0.0 {
         if let Some(lag_s) = own.lag_p95_s.filter(|lag| *lag > bound) {
@@ -80,10 +79,9 @@ pub(super) fn starved(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<String>
 
 /// Tasks that failed for want of something on highwater's own machine say nothing of the service.
 fn own_limit(facts: &LevelFacts<'_>) -> Option<LevelFound> {
-    let own: Vec<&TaskRecord> =
-        facts.tasks.iter().map(|(task, _)| *task).filter(|task| task.failed_here()).collect();
-    let error = own.first()?.error.clone();
-    Some(LevelFound::FailedHere { failed: own.len(), all: facts.sent, error })
+    let failed = facts.tasks.failed_here as usize;
+    let error = facts.tasks.failed_here_error.clone();
+    (failed > 0).then_some(LevelFound::FailedHere { failed, all: facts.sent, error })
 }
 
 fn processes(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
@@ -146,16 +144,13 @@ fn tasks(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     if let Some(load) = facts.generator {
         return requests(load, wanted, facts.load_s);
     }
-    let good = facts.tasks.iter().filter(|(task, _)| task.succeeded()).count() as u32;
+    let good = u32::try_from(facts.tasks.succeeded).unwrap_or(u32::MAX);
     let (all, on) = (facts.sent, wanted > 0.0);
-    let failed: Vec<&(&TaskRecord, Option<f64>)> =
-        facts.tasks.iter().filter(|(task, _)| !task.succeeded()).collect();
-    let first = failed.iter().min_by(|a, b| {
-        let at = |task: &(&TaskRecord, Option<f64>)| task.1.unwrap_or(f64::INFINITY);
-        at(a).total_cmp(&at(b))
-    });
+    let failed = facts.tasks.failures() as usize;
+    let first = facts.tasks.first_failed.as_ref();
+    let first_at = first.and_then(|first| first.0);
     let what = match first {
-        Some((task, _)) => LevelFound::TasksFailed { failed: failed.len(), all, error: task.error.clone() },
+        Some((_, error)) => LevelFound::TasksFailed { failed, all, error: error.clone() },
         None if good < all => LevelFound::Unrecorded { missing: all - good, all },
         None => return held(on, kind, format!("{good} of {all}")),
     };
@@ -166,9 +161,9 @@ fn tasks(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
             return held(on, kind, figure.to_string());
         }
         let what = format!("{what}; {figure} is below {:.0} %", 100.0 * wanted);
-        return Answer::of(on, kind, what, true).at(first.and_then(|task| task.1));
+        return Answer::of(on, kind, what, true).at(first_at);
     }
-    Answer::of(on, kind, what.to_string(), true).at(first.and_then(|task| task.1))
+    Answer::of(on, kind, what.to_string(), true).at(first_at)
 }
 
 fn health(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
@@ -202,29 +197,21 @@ fn peak_memory(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
 
 /// Nothing is said of RTF where there is no audio.
 fn rtf(facts: &LevelFacts<'_>, plan: &RampPlan) -> Option<Answer> {
-    let (value, name) = figure(&sorted(facts, |task| task.rtf), plan.stable.rtf_of)?;
+    let (value, name) = figure(&facts.tasks.rtf, plan.stable.rtf_of)?;
     let over = value >= plan.max_rtf;
     let sign = if over { "≥" } else { "<" };
     let what = format!("RTF {name}{value:.3} {sign} {:?}", plan.max_rtf);
-    let first = facts.tasks.iter().filter(|(task, _)| task.rtf.is_some_and(|rtf| rtf >= plan.max_rtf));
-    let at = earliest(first.map(|(_, at)| *at));
+    let at = facts.tasks.rtf_over.reached(plan.max_rtf);
     Some(Answer::of(plan.stop_at_rtf, ClauseKind::Rtf, what, over).at(at))
 }
 
 fn latency(facts: &LevelFacts<'_>, plan: &RampPlan) -> Answer {
     let bound = plan.stable.max_latency_s;
-    // Who speaks waits for what comes after the last word.
-    let waited = |task: &TaskRecord| task.final_seconds.or(task.processing_time);
-    let times: Vec<f64> = sorted_of(facts.tasks.iter().filter(|(task, _)| task.succeeded()), waited);
-    let found = figure(&times, plan.stable.latency_of);
+    let found = figure(&facts.tasks.waits, plan.stable.latency_of);
     // A generator tells percentiles, and not the longest.
     let told = facts.generator.and_then(|load| load.p95_s).filter(|_| plan.stable.latency_of == Figure::P95);
     let found = found.or(told.map(|seconds| (seconds, "p95 ")));
-    let first = facts
-        .tasks
-        .iter()
-        .filter(|(task, _)| bound > 0.0 && waited(task).is_some_and(|seconds| seconds >= bound));
-    let at = earliest(first.map(|(_, at)| *at));
+    let at = facts.tasks.wait_over.reached(bound).filter(|_| bound > 0.0);
     let name = found.map_or("", |(_, name)| name);
     let label = format!("latency {}", name.trim_end());
     bounded(ClauseKind::Latency, label.trim_end(), found.map(|found| found.0), bound, "s", 2).at(at)
@@ -284,24 +271,11 @@ fn bounded(
     Answer::of(on, clause, what, value >= bound)
 }
 
-fn sorted(facts: &LevelFacts<'_>, of: impl Fn(&TaskRecord) -> Option<f64>) -> Vec<f64> {
-    sorted_of(facts.tasks.iter(), of)
-}
-
-fn sorted_of<'a, 'b: 'a>(
-    tasks: impl Iterator<Item = &'a (&'b TaskRecord, Option<f64>)>,
-    of: impl Fn(&TaskRecord) -> Option<f64>,
-) -> Vec<f64> {
-    let mut values: Vec<f64> = tasks.filter_map(|(task, _)| of(task)).collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
 /// The figure that counts, and what it is called in front of the number.
-fn figure(sorted: &[f64], of: Figure) -> Option<(f64, &'static str)> {
+fn figure(times: &Times, of: Figure) -> Option<(f64, &'static str)> {
     match of {
-        Figure::Max => sorted.last().map(|value| (*value, "")),
-        Figure::P95 => percentile(sorted, 95.0).map(|value| (value, "p95 ")),
+        Figure::Max => times.ends().map(|(_, most)| (most, "")),
+        Figure::P95 => percentile_of(times, 95.0).map(|value| (value, "p95 ")),
     }
 }
 

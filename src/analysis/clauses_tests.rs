@@ -3,7 +3,7 @@ use super::super::fixtures::task;
 use super::super::level::judge_level;
 use crate::plan::{Figure, RampPlan};
 use crate::record::{
-    ClauseAnswer, ClauseKind, ExitKind, Footprint, GeneratorLoad, LevelMemory, OwnReading, TaskRecord,
+    ClauseAnswer, ClauseKind, ExitKind, Footprint, GeneratorLoad, LevelMemory, LevelTasks, OwnReading, TaskRecord,
     TaskStatus,
 };
 
@@ -14,12 +14,18 @@ fn bad() -> TaskRecord {
     bad
 }
 
+fn sums<'a>(tasks: impl Iterator<Item = (&'a TaskRecord, Option<f64>)>) -> LevelTasks {
+    let mut sums = LevelTasks::default();
+    tasks.for_each(|(task, at_s)| sums.add(task, at_s));
+    sums
+}
+
 fn facts<'a>(tasks: &[&'a TaskRecord]) -> LevelFacts<'a> {
     LevelFacts {
         concurrency: 2,
         attempt: 1,
         sent: 2,
-        tasks: tasks.iter().map(|task| (*task, None)).collect(),
+        tasks: sums(tasks.iter().map(|task| (*task, None))),
         health: Some(Ok(())),
         ..LevelFacts::default()
     }
@@ -159,7 +165,7 @@ fn what_was_not_read_is_not_held() {
 fn the_clause_that_broke_first_is_named_unless_its_cause_follows_at_once() {
     let (bad, plan) = (bad(), RampPlan::default());
     let failed_at = |at| LevelFacts {
-        tasks: vec![(&bad, Some(at)), (&bad, Some(9.0))],
+        tasks: sums([(&bad, Some(at)), (&bad, Some(9.0))].into_iter()),
         exits: killed(3.0),
         ..facts(&[])
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{ExitKind, FullLoad, GeneratorLoad, LevelMemory, OwnReading, RoleLoad, TaskRecord};
+use crate::record::{ExitKind, FullLoad, GeneratorLoad, LevelMemory, LevelTasks, OwnReading, RoleLoad};
 
 /// What is known of one attempt at a level. Times are seconds from its first task.
 #[derive(Debug, Clone, Default)]
@@ -13,8 +13,8 @@ pub struct LevelFacts<'a> {
     pub attempt: u32,
     /// Tasks that were sent.
     pub sent: u32,
-    /// Those that left a record, with the time of their end.
-    pub tasks: Vec<(&'a TaskRecord, Option<f64>)>,
+    /// The sums of those that left a record.
+    pub tasks: LevelTasks,
     /// Processes of the roles that ended during the level.
     pub exits: Vec<ProcessEnd>,
     /// Processes that turned up in their place: role, pid, when.

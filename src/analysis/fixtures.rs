@@ -35,11 +35,12 @@ pub(crate) fn run(tasks: Vec<TaskRecord>, events: Vec<Event>) -> RunData {
         plan: serde_json::Value::Null,
         files: RunFiles::default(),
     };
-    let events = std::iter::once(start)
-        .chain(events)
-        .map(|event| EventRecord { time: String::new(), elapsed: 0.0, event })
-        .collect();
-    RunData { tasks, events, ..RunData::default() }
+    let mut run = RunData::default();
+    for event in std::iter::once(start).chain(events) {
+        run.note(EventRecord { time: String::new(), elapsed: 0.0, event });
+    }
+    tasks.into_iter().for_each(|task| run.take(task));
+    run
 }
 
 /// A leak check of 24 tasks, with the footprints of the worker before and after each and of the API after each.

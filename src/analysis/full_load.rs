@@ -3,26 +3,65 @@
 use crate::record::FullLoad;
 use crate::units::round;
 
-/// The time between fill and drain of a level with `concurrency` places.
+/// Follows the ends of the tasks of a level, of which there may be millions.
 ///
-/// `ends` are the ends of its tasks in their order, in seconds from the first submission, and whether
-/// they succeeded; `until` of them had come when the last task was sent. The level fills until as many tasks
-/// have ended as there are places: from then on their ends are spread as the service spreads them. Where
-/// the last task was sent before twice as many had ended, the time counts from the first submission. `None` for a
-/// single batch, which is never held.
-pub fn full_load(concurrency: usize, ends: &[(f64, bool)], until: usize) -> Option<FullLoad> {
-    let last_sent_s = ends.get(until.checked_sub(1)?)?.0;
-    let filled = if until >= 2 * concurrency { concurrency } else { 0 };
-    let fill_s = filled.checked_sub(1).and_then(|last| ends.get(last)).map_or(0.0, |(seconds, _)| *seconds);
-    let seconds = last_sent_s - fill_s;
-    let tasks = ends[filled..until].iter().filter(|(_, succeeded)| *succeeded).count() as u32;
-    let end_s = ends.last()?.0;
-    (seconds > 0.0).then(|| FullLoad {
-        fill_s: round(fill_s, 6),
-        seconds: round(seconds, 6),
-        tasks,
-        drain_s: round(end_s - last_sent_s, 6),
-    })
+/// The level fills until as many tasks have ended as there are places: from then on their ends are spread as the service
+/// spreads them. Where the last task was sent before twice as many had ended, the time counts from the first submission.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadCourse {
+    concurrency: usize,
+    now: Passed,
+    /// When as many had ended as there are places.
+    filled: Option<Passed>,
+    /// When the last task was sent.
+    last_sent: Option<Passed>,
+}
+
+/// The tasks that have ended by some moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    seconds: f64,
+    tasks: usize,
+    succeeded: u32,
+}
+
+impl LoadCourse {
+    /// That of a level with `concurrency` places.
+    pub fn new(concurrency: usize) -> LoadCourse {
+        LoadCourse { concurrency, ..LoadCourse::default() }
+    }
+
+    /// A task has ended, `seconds` after the first submission and no earlier than those before it.
+    pub fn ended(&mut self, seconds: f64, succeeded: bool) {
+        let Passed { tasks, succeeded: before, .. } = self.now;
+        self.now = Passed { seconds, tasks: tasks + 1, succeeded: before + u32::from(succeeded) };
+        if self.now.tasks == self.concurrency {
+            self.filled = Some(self.now);
+        }
+    }
+
+    /// Another task takes the place of the one that has just ended.
+    pub fn refilled(&mut self) {
+        self.last_sent = Some(self.now);
+    }
+
+    /// When the last task ended, in seconds from the first submission.
+    pub fn seconds(&self) -> f64 {
+        self.now.seconds
+    }
+
+    /// The time between fill and drain; `None` for a single batch, which is never held.
+    pub fn full(&self) -> Option<FullLoad> {
+        let last_sent = self.last_sent?;
+        let filled = self.filled.filter(|_| last_sent.tasks >= 2 * self.concurrency).unwrap_or_default();
+        let seconds = last_sent.seconds - filled.seconds;
+        (seconds > 0.0).then(|| FullLoad {
+            fill_s: round(filled.seconds, 6),
+            seconds: round(seconds, 6),
+            tasks: last_sent.succeeded - filled.succeeded,
+            drain_s: round(self.now.seconds - last_sent.seconds, 6),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -32,6 +71,17 @@ mod tests {
     /// Ends of `count` tasks, `each` at a time, `step` seconds apart.
     fn ends(count: usize, each: usize, step: f64) -> Vec<(f64, bool)> {
         (0..count).map(|index| ((index / each + 1) as f64 * step, true)).collect()
+    }
+
+    fn full_load(concurrency: usize, ends: &[(f64, bool)], until: usize) -> Option<FullLoad> {
+        let mut course = LoadCourse::new(concurrency);
+        for (index, (seconds, succeeded)) in ends.iter().enumerate() {
+            course.ended(*seconds, *succeeded);
+            if index + 1 == until {
+                course.refilled();
+            }
+        }
+        course.full()
     }
 
     fn rate(full: FullLoad) -> f64 {

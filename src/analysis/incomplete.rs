@@ -10,7 +10,7 @@ use crate::record::{CriterionId, RunData, Verdict};
 /// The files of the older script have no log: nothing is missing of theirs.
 pub(super) fn log_is_incomplete(run: &RunData) -> bool {
     let own = run.start().is_some()
-        || run.soaked.sequence.max(run.in_blocks.sequence) > 0
+        || run.soaked.sequence.max(run.in_blocks.sequence).max(run.ramp.sums.sequence) > 0
         || run.tasks.iter().any(|task| task.sequence.is_some());
     let missing = run.missing.iter().any(|name| !is_samples(name));
     own && (run.start().is_none() || missing || run.damage.iter().any(|line| is_log(&line.file)))

@@ -211,7 +211,7 @@ fn worker_criterion(run: &RunData) -> Option<Finding> {
 /// Tasks that did not succeed at once.
 fn retries(run: &RunData) -> Option<Note> {
     let again: Vec<u32> = run.tasks.iter().filter_map(|task| task.retries).collect();
-    let bulk = [&run.soaked, &run.in_blocks];
+    let bulk = [&run.soaked, &run.in_blocks, &run.ramp.sums];
     let tasks = again.len() + bulk.iter().map(|bulk| bulk.retried as usize).sum::<usize>();
     let retries = u64::from(again.iter().sum::<u32>()) + bulk.iter().map(|bulk| bulk.retries).sum::<u64>();
     let (of, retries) = (run.ended() as usize, u32::try_from(retries).unwrap_or(u32::MAX));

@@ -291,7 +291,7 @@ impl<'a> LeakTasks<'a> {
 /// must not make the tasks before it a warm-up, which is not judged.
 fn before_the_batches(run: &RunData) -> Vec<&TaskRecord> {
     let mut tasks: Vec<&TaskRecord> = run.tasks.iter().take_while(|task| task.concurrency == 1).collect();
-    if tasks.len() < run.tasks.len()
+    if run.ramp.sums.tasks > 0
         && let Some((last, earlier)) = tasks.split_last()
         && earlier.iter().any(|task| input(task) == input(last))
     {

@@ -8,11 +8,11 @@ use super::in_flight;
 use super::level::{LevelVerdict, judge_level};
 use super::note::Note;
 use super::search::{Spent, Standings, Trial, TrialOutcome, picture};
-use super::stats::{Summary, summary};
+use super::stats::{Summary, summary_of_times};
 use crate::plan::RampPlan;
 use crate::record::{
     Clause, ClauseKind, ClauseState, CutShort, Event, FullLoad, GeneratorLoad, LevelMemory, Limit,
-    LimitWithin, NoLimit, OwnReading, Phase, RecoveryProblem, RoleLoad, RunData, TaskRecord,
+    LimitWithin, NoLimit, OwnReading, Phase, RecoveryProblem, RoleLoad, RunData,
 };
 
 /// One attempt at a level, with what the tables show of it.
@@ -75,54 +75,31 @@ pub fn levels(run: &RunData, plan: &RampPlan) -> Vec<Level> {
 
 /// Without a log of events, a level is what the tasks say of themselves.
 fn levels_of_tasks_alone(run: &RunData, plan: &RampPlan) -> Vec<Level> {
-    let ramp = |task: &&TaskRecord| task.phase.is_none_or(|phase| phase == Phase::Concurrency);
-    if !run.tasks.iter().filter(ramp).any(|task| task.concurrency > 1) {
+    let alone = &run.ramp.alone;
+    if alone.keys().all(|concurrency| *concurrency <= 1) {
         return Vec::new();
     }
-    let mut values: Vec<u32> = run.tasks.iter().filter(ramp).map(|task| task.concurrency).collect();
-    values.sort_unstable();
-    values.dedup();
-    values
-        .into_iter()
-        .map(|concurrency| {
-            let mut tasks: Vec<&TaskRecord> =
-                run.tasks.iter().filter(ramp).filter(|task| task.concurrency == concurrency).collect();
-            if concurrency == 1 {
-                // The leak check sends one at a time too: the last single task before the batches is the level's.
-                tasks = tasks.split_off(tasks.len() - 1);
-            }
-            let memory = LevelMemory {
-                before_mb: tasks.iter().find_map(|task| task.worker_rss_before_mb),
-                after_mb: tasks.iter().rev().find_map(|task| task.worker_rss_after_mb),
-                peak_mb: tasks.iter().filter_map(|task| task.worker_rss_peak_mb).max_by(f64::total_cmp),
-                before: tasks.iter().find_map(|task| task.worker_before),
-                after: tasks.iter().rev().find_map(|task| task.worker_after),
-            };
-            let tasks = tasks.into_iter().map(|task| (task, None)).collect();
-            let facts = LevelFacts {
-                concurrency,
-                attempt: 1,
-                sent: concurrency,
-                tasks,
-                memory,
-                ..LevelFacts::default()
-            };
-            level(&Attempt::of(facts), plan)
-        })
-        .collect()
+    // The leak check sends one at a time too: the last single task before the batches is the level's.
+    let facts = alone.iter().map(|(concurrency, (tasks, memory))| LevelFacts {
+        concurrency: *concurrency,
+        attempt: 1,
+        sent: *concurrency,
+        tasks: tasks.clone(),
+        memory: *memory,
+        ..LevelFacts::default()
+    });
+    facts.map(|facts| level(&Attempt::of(facts), plan)).collect()
 }
 
 /// One attempt, judged against `plan`.
 pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
     let facts = &attempt.facts;
-    let tasks = || facts.tasks.iter().map(|(task, _)| *task);
-    let figures = |of: fn(&TaskRecord) -> Option<f64>| {
-        summary(&tasks().filter(|task| task.succeeded()).filter_map(of).collect::<Vec<f64>>())
-    };
-    let succeeded = tasks().filter(|task| task.succeeded()).count();
+    let tasks = &facts.tasks;
     let made = facts.generator.map(GeneratorLoad::tasks);
-    let (all, succeeded) =
-        made.map_or((facts.tasks.len(), succeeded), |(all, failed)| (all as usize, (all - failed) as usize));
+    let (all, succeeded) = made
+        .map_or((tasks.tasks as usize, tasks.succeeded as usize), |(all, failed)| {
+            (all as usize, (all - failed) as usize)
+        });
     let told = facts.generator.and_then(|load| load.per_s);
     let counted = facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds);
     // One run of a program of which nothing is known is no throughput.
@@ -135,10 +112,10 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         attempt: facts.attempt,
         tasks: all,
         succeeded,
-        rtf: figures(|task| task.rtf),
-        seconds: figures(|task| task.processing_time),
-        answer_bytes: figures(|task| task.answer_bytes.map(|bytes| bytes as f64)),
-        queue_seconds: figures(|task| task.queue_seconds),
+        rtf: summary_of_times(&tasks.rtf),
+        seconds: summary_of_times(&tasks.seconds),
+        answer_bytes: summary_of_times(&tasks.answer_bytes),
+        queue_seconds: summary_of_times(&tasks.queue_seconds),
         load_s: facts.load_s,
         full: facts.full,
         throughput: match facts.full {

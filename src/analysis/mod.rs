@@ -67,7 +67,7 @@ pub use finding::{
     BaselineStanding, CountEvidence, CountStanding, DeltaEvidence, Evidence, Finding, GpuFound,
     ProbeEvidence, ProbeFound, RtfStanding, SamplingFound, SoakRates, Succeeded, Unit, Watched, WorkerChange,
 };
-pub use full_load::full_load;
+pub use full_load::LoadCourse;
 pub(crate) use gpu_growth::{GpuGrowth, open_gpus};
 pub use growth::{
     Answer, Bounds, ENOUGH, FIRST_LOOK, Grounds, Growth, LOOKS, Readings, Reason, Undecided, Unsettled,
@@ -90,21 +90,14 @@ pub use soak::{RoundStart, Soak, round_over, soak, soak_over};
 pub(crate) use stats::summary_of_times;
 pub use stats::{Summary, percentile, summary, wilson};
 
-use std::collections::HashSet;
-
-use crate::record::{Event, ExitKind, RunData};
+use crate::record::{ExitKind, RunData};
 
 /// The role whose memory is judged.
 pub const WORKER: &str = "worker";
 
 /// Tasks that were sent and have no line.
 pub fn in_flight(run: &RunData) -> Vec<&str> {
-    let ended: HashSet<&str> = run.tasks.iter().map(|task| task.test_id.as_str()).collect();
-    let started = run.events.iter().filter_map(|record| match &record.event {
-        Event::TaskStarted { test_id } => Some(test_id.as_str()),
-        _ => None,
-    });
-    started.filter(|test_id| !ended.contains(test_id)).collect()
+    run.open.ids()
 }
 
 /// `worker pid 12345 was killed, signal 9`.

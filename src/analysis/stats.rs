@@ -55,6 +55,11 @@ pub(crate) fn summary_of_times(times: &Times) -> Option<Summary> {
     })
 }
 
+/// The `p`-th percentile (0 to 100) of `times`; absent if there are none.
+pub(super) fn percentile_of(times: &Times, p: f64) -> Option<f64> {
+    times.exact().map_or_else(|| times.percentile(p), |sorted| percentile(&sorted, p))
+}
+
 /// The `p`-th percentile (0 to 100) of figures in rising order, by nearest rank:
 /// the smallest figure that at least `p` % of them do not exceed.
 ///

@@ -212,7 +212,8 @@ fn a_refused_task_without_a_record_breaks_its_level() {
     for task in &mut tasks {
         task.phase = None;
     }
-    let data = RunData { tasks, ..RunData::default() };
+    let mut data = RunData::default();
+    tasks.into_iter().for_each(|task| data.take(task));
     let judgement = judge(&data, &Plan::default());
     let Limit::Found { max_stable: 2, broke_at: 3, .. } = judgement.limit else {
         panic!("{:?}", judgement.limit)

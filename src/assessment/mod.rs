@@ -214,7 +214,7 @@ const FAILURES_LISTED: usize = 10_000;
 /// The tasks that did not succeed, but for those that were sent to fail.
 fn failures(run: &RunData) -> Vec<Failure> {
     let failed = |task: &&TaskRecord| !task.succeeded() && task.condition != Some(Condition::Error);
-    let bulk = run.in_blocks.failed.iter().chain(&run.soaked.failed);
+    let bulk = [&run.ramp.sums, &run.in_blocks, &run.soaked].into_iter().flat_map(|bulk| &bulk.failed);
     run.tasks.iter().chain(bulk).filter(failed).take(FAILURES_LISTED).map(failure).collect()
 }
 

@@ -88,7 +88,7 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
     serving.lines().iter().for_each(|line| console.say(line));
     let mut builder = Session::builder(plan).observer(Arc::clone(&console) as _).stop(stop.clone());
     if let Some(resume) = resume {
-        console.say(&resumed(resume.run().tasks.len(), resume.phase()));
+        console.say(&resumed(resume.run().ended() as usize, resume.phase()));
         console.earlier(resume.run().clone());
         builder = builder.resume(resume);
     }

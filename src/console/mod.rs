@@ -67,8 +67,6 @@ struct Counts {
     leak: u64,
     /// All others.
     others: u64,
-    /// True while a soak goes on.
-    in_soak: bool,
 }
 
 impl Counts {
@@ -107,20 +105,9 @@ impl State {
         });
     }
 
-    /// Keeps an event, if a line may need it: what there is one of for each task of a soak, or for each child that a
-    /// worker forks, is not kept.
+    /// Keeps an event, if a line may need it: what there is one of for each child that a worker forks is not kept.
     fn keep(&mut self, record: &EventRecord) {
         match &record.event {
-            Event::PhaseStarted { phase, .. } => self.counts.in_soak = *phase == Phase::Soak,
-            Event::PhaseEnded { .. } => self.counts.in_soak = false,
-            // The latest of them says how long it has gone on.
-            Event::TaskStarted { .. } | Event::TaskAnswered { .. } if self.counts.in_soak => {
-                let of_task =
-                    |event: &Event| matches!(event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
-                if self.run.events.last().is_some_and(|last| of_task(&last.event)) {
-                    self.run.events.pop();
-                }
-            }
             Event::ProcessExited {
                 root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), ..
             } => {}
@@ -130,7 +117,7 @@ impl State {
             }
             _ => {}
         }
-        self.run.events.push(record.clone());
+        self.run.note(record.clone());
     }
 }
 

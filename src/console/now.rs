@@ -186,11 +186,10 @@ fn ramp(run: &RunData, plan: &Plan) -> Progress {
     else {
         return Progress::Keep;
     };
-    let answered = level.iter().filter(|record| matches!(record.event, Event::TaskAnswered { .. })).count();
-    let sent = level.iter().filter(|record| matches!(record.event, Event::TaskStarted { .. })).count();
+    let (sent, answered) = run.ramp.levels.last().map_or((0, 0), |tasks| (tasks.sent, tasks.answered));
     let name = level_name(*concurrency, attempt.unwrap_or(1), plan);
     let message = format!("{name}: {} outstanding, {answered} done", sent.saturating_sub(answered));
-    Progress::Tasks { done: answered as u64, total: None, message }
+    Progress::Tasks { done: answered, total: None, message }
 }
 
 fn soak(run: &RunData, plan: &Plan, since: f64) -> Progress {
@@ -227,8 +226,12 @@ mod tests {
     use crate::record::{LevelEnd, TaskStatus};
 
     fn run(events: Vec<(f64, Event)>, tasks: Vec<TaskRecord>) -> RunData {
-        let record = |(elapsed, event)| EventRecord { time: String::new(), elapsed, event };
-        RunData { events: events.into_iter().map(record).collect(), tasks, ..RunData::default() }
+        let mut run = RunData::default();
+        for (elapsed, event) in events {
+            run.note(EventRecord { time: String::new(), elapsed, event });
+        }
+        tasks.into_iter().for_each(|task| run.take(task));
+        run
     }
 
     fn message(run: &RunData, plan: &Plan) -> String {

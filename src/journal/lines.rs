@@ -12,10 +12,10 @@ use crate::record::Damage;
 ///
 /// It takes bytes, since a crash can cut a line within a character.
 pub fn parse_lines<T: DeserializeOwned>(file: &str, bytes: &[u8]) -> (Vec<T>, Vec<Damage>) {
-    let mut records = Vec::new();
+    let mut read = Records::new(file, bytes);
     // A slice can always be read.
-    let damage = for_each(file, bytes, |record| records.push(record)).unwrap_or_default();
-    (records, damage)
+    let records = std::iter::from_fn(|| read.next().ok().flatten()).collect();
+    (records, read.damage())
 }
 
 /// Lines that are named one by one, of those that cannot be read.
@@ -24,43 +24,58 @@ const NAMED: usize = 1000;
 /// The longest line that is read, in bytes: a record takes a few hundred. What is longer is no record.
 const LONGEST: u64 = 16 << 20;
 
-/// Passes each record in `reader` to `take`, one line in memory at a time; returns the lines without a valid record.
-///
-/// # Errors
-/// Those of the reader.
-pub(crate) fn for_each<T: DeserializeOwned>(
-    file: &str,
-    mut reader: impl BufRead,
-    mut take: impl FnMut(T),
-) -> io::Result<Vec<Damage>> {
-    let mut damage = Vec::new();
-    let (mut line, mut number) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        if reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
-            return Ok(damage);
+/// The records of a file, one line in memory at a time, and the lines without a valid record.
+pub(crate) struct Records<R> {
+    file: String,
+    reader: R,
+    line: Vec<u8>,
+    number: usize,
+    damage: Vec<Damage>,
+}
+
+impl<R: BufRead> Records<R> {
+    /// Those of `reader`, which reads the file with this name.
+    pub(crate) fn new(file: &str, reader: R) -> Records<R> {
+        Records { file: file.to_string(), reader, line: Vec::new(), number: 0, damage: Vec::new() }
+    }
+
+    /// The next valid record; absent at the end.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub(crate) fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        loop {
+            self.line.clear();
+            if self.reader.by_ref().take(LONGEST).read_until(b'\n', &mut self.line)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let whole = self.line.last() == Some(&b'\n');
+            let cut = !whole && self.line.len() as u64 == LONGEST;
+            if cut {
+                self.reader.skip_until(b'\n')?;
+            }
+            let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+            if text.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match parse_line(text) {
+                Ok(record) => return Ok(Some(record)),
+                Err(error) if self.damage.len() < NAMED => self.damage.push(Damage {
+                    file: self.file.clone(),
+                    line: self.number,
+                    // The part after the last newline is unfinished, even if it looks valid.
+                    torn: !whole && !cut,
+                    reason: error.to_string(),
+                }),
+                Err(_) => {}
+            }
         }
-        number += 1;
-        let whole = line.last() == Some(&b'\n');
-        let cut = !whole && line.len() as u64 == LONGEST;
-        if cut {
-            reader.skip_until(b'\n')?;
-        }
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        if text.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        match parse_line(text) {
-            Ok(record) => take(record),
-            Err(error) if damage.len() < NAMED => damage.push(Damage {
-                file: file.to_string(),
-                line: number,
-                // The part after the last newline is unfinished, even if it looks valid.
-                torn: !whole && !cut,
-                reason: error.to_string(),
-            }),
-            Err(_) => {}
-        }
+    }
+
+    /// The lines so far that have no valid record.
+    pub(crate) fn damage(self) -> Vec<Damage> {
+        self.damage
     }
 }
 

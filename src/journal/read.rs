@@ -1,16 +1,16 @@
 //! Reads the files of a run back, torn or whole, whatever version wrote them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::files::RunPaths;
-use super::lines::for_each;
+use super::lines::Records;
 use super::samples::samples;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
-use crate::record::{Bulk, Event, EventRecord, ExitKind, Phase, RunData, Samples, TaskRecord};
+use crate::record::{Event, EventRecord, RunData, Samples, TaskRecord};
 
 /// The longest chain of resumed runs; a longer one is a circle.
 const PARTS_AT_MOST: usize = 100;
@@ -70,14 +70,30 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
     let names = paths.names();
     let file = files::open(&paths.tasks).map_err(|error| unreadable(&paths.tasks, error))?;
     let mut data = RunData { file: names.tasks.clone(), ..RunData::default() };
-    let mut recent = Recent::default();
-    let damage = for_each(&names.tasks, buffered(file), |task: TaskRecord| {
-        if Bulk::is_for(&task) {
-            recent.push(&task.test_id);
+    let mut tasks = Records::new(&names.tasks, buffered(file));
+    let log = optional(&paths.events)?;
+    if log.is_none() {
+        data.missing.push(names.events.clone());
+    }
+    let mut events = log.map(|file| Records::new(&names.events, buffered(file)));
+    let mut next_event = || match &mut events {
+        Some(events) => events.next::<EventRecord>().map_err(|error| unreadable(&paths.events, error)),
+        None => Ok(None),
+    };
+    // Both are read side by side, since the events of a task come shortly before its line: neither is kept.
+    while let Some(task) = tasks.next::<TaskRecord>().map_err(|error| unreadable(&paths.tasks, error))? {
+        while task.block.is_none()
+            && !data.open.may_end(&task.test_id)
+            && let Some(event) = next_event()?
+        {
+            data.note(event);
         }
         data.take(task);
-    });
-    data.damage = damage.map_err(|error| unreadable(&paths.tasks, error))?;
+    }
+    while let Some(event) = next_event()? {
+        data.note(event);
+    }
+    data.damage = tasks.damage();
     if data.ended() == 0
         && let Some(line) = data.damage.iter().find(|line| !line.torn)
     {
@@ -89,15 +105,7 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
             "a results file has one JSON object a line, with at least `test_id`, `concurrency` and `status`",
         ));
     }
-    if let Some(file) = optional(&paths.events)? {
-        let mut events = Events::default();
-        let damage = for_each(&names.events, buffered(file), |record| events.take(record))
-            .map_err(|error| unreadable(&paths.events, error))?;
-        data.events = events.end(&recent);
-        data.damage.extend(damage);
-    } else {
-        data.missing.push(names.events);
-    }
+    data.damage.extend(events.into_iter().flat_map(Records::damage));
     if let Some(file) = optional(&paths.resources)? {
         let found = samples(&names.resources, buffered(file), &data.roles());
         let (samples, damage) = found.map_err(|error| unreadable(&paths.resources, error))?;
@@ -116,90 +124,6 @@ fn read_part(tasks_path: &Path) -> Result<RunData> {
         .hint("nothing was measured in this run; start another with `highwater run`"));
     }
     Ok(data)
-}
-
-/// The ids of the last tasks of which only sums are kept.
-#[derive(Default)]
-struct Recent {
-    order: VecDeque<String>,
-    ids: HashSet<String>,
-}
-
-/// More than are ever outstanding at once.
-const RECENT: usize = 20_000;
-
-impl Recent {
-    fn push(&mut self, id: &str) {
-        if self.order.len() == RECENT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        self.order.push_back(id.to_string());
-        self.ids.insert(id.to_string());
-    }
-}
-
-/// Events that are kept of processes that came and went, such as a child for each task.
-const CHILDREN: usize = 20_000;
-
-/// The events of a run, in memory that does not depend on the number of tasks.
-///
-/// The beginning and the end of a task of a soak are kept only of those that have no line.
-#[derive(Default)]
-struct Events {
-    kept: Vec<EventRecord>,
-    in_soak: bool,
-    /// Tasks of the soak that have begun.
-    open: HashMap<String, EventRecord>,
-    /// Those of them that have ended lately: their lines came afterwards.
-    answered: VecDeque<EventRecord>,
-    children: usize,
-}
-
-impl Events {
-    fn take(&mut self, record: EventRecord) {
-        match &record.event {
-            Event::PhaseStarted { phase, .. } => self.in_soak = *phase == Phase::Soak,
-            Event::PhaseEnded { .. } | Event::RunStarted { .. } => self.in_soak = false,
-            Event::TaskStarted { test_id } if self.in_soak => {
-                self.open.insert(test_id.clone(), record);
-                return;
-            }
-            Event::TaskAnswered { test_id, .. } if self.in_soak => {
-                if self.answered.len() == RECENT {
-                    self.answered.pop_front();
-                }
-                self.answered.extend(self.open.remove(test_id));
-                return;
-            }
-            Event::ProcessExited {
-                root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), ..
-            } => {}
-            Event::ProcessFound { root: false, .. } | Event::ProcessExited { root: false, .. } => {
-                self.children += 1;
-                if self.children > CHILDREN {
-                    return;
-                }
-            }
-            _ => {}
-        }
-        self.kept.push(record);
-    }
-
-    /// The events, with the beginnings of those tasks that have no line behind that of the run.
-    fn end(self, recent: &Recent) -> Vec<EventRecord> {
-        let mut open: Vec<EventRecord> = self.answered.into_iter().chain(self.open.into_values()).collect();
-        open.retain(|record| match &record.event {
-            Event::TaskStarted { test_id } => !recent.ids.contains(test_id),
-            _ => false,
-        });
-        open.sort_by(|a, b| a.elapsed.total_cmp(&b.elapsed));
-        let mut kept = self.kept;
-        let place = kept.len().min(1);
-        kept.splice(place..place, open);
-        kept
-    }
 }
 
 fn unreadable(path: &Path, error: io::Error) -> Error {
@@ -270,11 +194,55 @@ mod tests {
         fs::write(&path, tasks).unwrap();
         fs::write(RunPaths::beside(&path).events, events).unwrap();
         let run = read(&path).unwrap();
-        assert_eq!((run.tasks.len(), run.soaked.tasks, run.events.len()), (0, 49_997, 4));
+        assert_eq!((run.tasks.len(), run.soaked.tasks, run.events.len()), (0, 49_997, 2));
         let in_flight = crate::analysis::in_flight(&run);
         let expected = [49_997, 49_998, 49_999].map(|index| format!("short_c4_t{index}_1765322145"));
         assert_eq!(in_flight.len(), 3, "{in_flight:?}");
         assert!(expected.iter().all(|id| in_flight.contains(&id.as_str())), "{in_flight:?}");
+    }
+
+    #[test]
+    fn the_tasks_of_a_level_are_its_sums_whatever_the_order_of_their_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("memory_leak_stress_test_20260101_000000.jsonl");
+        let (mut tasks, mut events) = (String::new(), String::new());
+        let mut event = |elapsed: f64, event: &str| {
+            events += &format!("{{\"time\": \"\", \"elapsed\": {elapsed}, \"event\": {event}}}\n");
+        };
+        event(0.0, "\"phase_started\", \"phase\": \"concurrency\"");
+        // Twice the same level, as after a failure that was tried again; the lines do not say which.
+        for attempt in 0..2 {
+            let start = 100.0 * f64::from(attempt);
+            event(start, &format!("\"level_started\", \"concurrency\": 4, \"attempt\": {}", attempt + 1));
+            for index in 0..30_000 {
+                let at = start + 1.0 + f64::from(index) / 1000.0;
+                let id = format!("short_c4_t{index}_17653221{attempt}");
+                event(at, &format!("\"task_started\", \"test_id\": \"{id}\""));
+                let answer = format!(
+                    "\"task_answered\", \"test_id\": \"{id}\", \"status\": \"success\", \"processing_time\": 0.5"
+                );
+                event(at + 0.5, &answer);
+                // Two neighbours change places, and the last has no line.
+                let index = if index % 2 == 0 { index + 1 } else { index - 1 };
+                let seconds = if index == 20_000 { 9.0 } else { 0.5 };
+                if index != 29_999 {
+                    tasks += &format!(
+                        "{{\"test_id\": \"short_c4_t{index}_17653221{attempt}\", \"concurrency\": 4, \"status\": \"success\", \
+                         \"processing_time\": {seconds}, \"phase\": \"concurrency\"}}\n"
+                    );
+                }
+            }
+        }
+        fs::write(&path, tasks).unwrap();
+        fs::write(RunPaths::beside(&path).events, events).unwrap();
+        let run = read(&path).unwrap();
+        assert_eq!((run.tasks.len(), run.ended(), run.ramp.levels.len()), (0, 59_998, 2));
+        for level in &run.ramp.levels {
+            assert_eq!((level.tasks, level.succeeded, level.sent), (29_999, 29_999, 30_000));
+            let late = level.wait_over.reached(8.0).unwrap();
+            assert!((late - 20.5).abs() < 1e-6, "{late}");
+        }
+        assert_eq!(run.open.ids(), ["short_c4_t29999_176532210", "short_c4_t29999_176532211"]);
     }
 
     #[cfg(unix)]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::ends::Ends;
 use super::line::{MemoryAround, TaskPlace, task_line};
 use super::rig::Rig;
 use super::settle::Settled;
@@ -62,7 +63,7 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
         events.push(Event::RolesAfter { test_id, roles });
     }
     let low = rig.memory.lowest_between(started, ended);
-    let done_at = |moment: Instant| before.tasks + ends.iter().filter(|end| **end <= moment).count() as u32;
+    let done_at = |moment: Instant| before.tasks + ends.by(moment);
     let reading = BlockReading {
         block: before.block,
         tasks: before.tasks + u32::try_from(tasks.tasks).unwrap_or(u32::MAX),
@@ -82,14 +83,14 @@ pub(super) async fn block(rig: &Rig, count: u32, before: Before) -> Result<Block
 }
 
 /// The tasks, and when each ended. A line is written while the next task runs.
-async fn send(rig: &Rig, count: u32, before: &Before) -> Result<(Bulk, Vec<Instant>)> {
+async fn send(rig: &Rig, count: u32, before: &Before) -> Result<(Bulk, Ends)> {
     let block = before.block;
     let inputs: Vec<&Input> = rig.inputs.all().collect();
     let batches: Vec<BatchIds> =
         inputs.iter().map(|input| BatchIds::new(&rig.recorder, &input.stem, count, true)).collect();
     let mark = rig.workers.mark();
     let nothing = Settled::nothing();
-    let (mut tasks, mut ends) = (Bulk::default(), Vec::new());
+    let (mut tasks, mut ends) = (Bulk::default(), Ends::default());
     let mut writing = FuturesUnordered::new();
     let mut stopped = None;
     for index in 0..count {

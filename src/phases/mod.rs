@@ -4,6 +4,7 @@ mod anatomy;
 mod arms;
 mod block;
 mod driver;
+mod ends;
 mod late;
 mod leak;
 mod line;

@@ -86,7 +86,7 @@ impl Recorder {
         let record = shown.unwrap_or(record);
         let mut level = self.level();
         if record.phase == Some(Phase::Concurrency) && !level.events.is_empty() {
-            level.tasks.push(record.clone());
+            level.take(record.clone());
         }
         drop(level);
         self.observer.task(&record);
@@ -166,9 +166,12 @@ impl Recorder {
         let record = self.stamped(event);
         let after_failure = |failed: &mut Failed| failed.events.push(record.clone());
         self.check(after_failure)?;
-        if let Err(error) = line_of(&record).and_then(|line| self.events.post_line(line)) {
+        let line = line_of(&record)?;
+        let shown = shown(&line);
+        if let Err(error) = self.events.post_line(line) {
             return Err(self.fail(&error, after_failure));
         }
+        let record = shown.unwrap_or(record);
         self.follow(&record);
         self.observer.event(&record);
         Ok(())
@@ -205,7 +208,7 @@ impl Recorder {
             *level = RunData::default();
         }
         if !level.events.is_empty() || matches!(record.event, Event::LevelStarted { .. }) {
-            level.events.push(record.clone());
+            level.note(record.clone());
         }
     }
 
@@ -216,12 +219,10 @@ impl Recorder {
     /// Reserves the `test_id`s of `earlier`, the run that this one resumes.
     pub fn resume_from(&self, earlier: &RunData) {
         let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = earlier.events.iter().filter_map(|record| match &record.event {
-            Event::TaskStarted { test_id } => Some(test_id.as_str()),
-            _ => None,
-        });
+        let started = earlier.open.ids().into_iter();
         let recorded = earlier.tasks.iter().map(|task| task.test_id.as_str());
-        let bulk = [&earlier.soaked, &earlier.in_blocks].into_iter().flat_map(|bulk| &bulk.seconds);
+        let bulk = [&earlier.ramp.sums, &earlier.soaked, &earlier.in_blocks];
+        let bulk = bulk.into_iter().flat_map(|bulk| &bulk.seconds);
         let bulk = bulk.map(|(front, second)| (front.as_str(), *second));
         for (front, second) in started.chain(recorded).filter_map(id_parts).chain(bulk) {
             let last = seconds.entry(front.to_string()).or_insert(second);
@@ -290,10 +291,8 @@ mod tests {
         let later = jiff::Timestamp::now().as_second() + 1000;
         let test_id = format!("short_c2_t1_{later}");
         let event = Event::TaskStarted { test_id };
-        let earlier = RunData {
-            events: vec![EventRecord { time: String::new(), elapsed: 0.0, event }],
-            ..RunData::default()
-        };
+        let mut earlier = RunData::default();
+        earlier.note(EventRecord { time: String::new(), elapsed: 0.0, event });
         recorder.resume_from(&earlier);
         assert_eq!(recorder.batch_second("short_c2"), later + 1);
         assert!(recorder.batch_second("short_c1") < later);

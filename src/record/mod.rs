@@ -11,10 +11,14 @@ mod event;
 mod exit;
 mod failure;
 mod figures;
+mod first_over;
 mod footprint;
 mod level;
+mod level_tasks;
+mod open;
 mod own;
 mod phase;
+mod ramp;
 mod reasons;
 mod retained;
 mod run;
@@ -34,13 +38,17 @@ pub use event::{Event, EventRecord, Machine, Moment, RunFiles};
 pub use exit::ExitKind;
 pub use failure::{Cause, FailureKind, Stage};
 pub use figures::{RunFigures, TaskFigures};
+pub use first_over::FirstOver;
 pub use footprint::Footprint;
 pub use level::{
     Clause, ClauseAnswer, ClauseKind, ClauseState, FullLoad, GeneratorLoad, LevelEnd, LevelMemory, RoleLoad,
     Tally,
 };
+pub use level_tasks::LevelTasks;
+pub use open::OpenTasks;
 pub use own::{OwnReading, SoakRound};
 pub use phase::Phase;
+pub use ramp::RampTasks;
 pub(crate) use reasons::as_sentence;
 pub use reasons::{
     CannotTell, CutShort, GpuProblem, GpuUnread, LimitWithin, NoLimit, RampBound, RecoveryProblem, Warning,

@@ -6,22 +6,33 @@ use serde::Serialize;
 
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
+use super::exit::ExitKind;
+use super::open::OpenTasks;
 use super::phase::Phase;
+use super::ramp::RampTasks;
 use super::samples::{ResourceRow, Samples};
 use super::task::TaskRecord;
+
+/// Events that are kept of processes that came and went, such as a child for each task.
+const CHILDREN: usize = 20_000;
 
 /// Everything that the files of one run say.
 #[derive(Debug, Clone, Default)]
 pub struct RunData {
     /// Name of the task file.
     pub file: String,
-    /// The tasks that are kept one by one, in the order in which they ended.
+    /// The tasks that are kept one by one, in the order in which they ended: those of the leak check that have a reading
+    /// each, and those of probes.
     pub tasks: Vec<TaskRecord>,
+    /// The tasks of the ramp, of which only sums are kept.
+    pub ramp: RampTasks,
     /// The tasks of the soak, of which only sums are kept.
     pub soaked: Bulk,
     /// The tasks of the leak check's blocks, of which only sums are kept.
     pub in_blocks: Bulk,
-    /// The events, empty if there is no log of them.
+    /// Tasks that were sent and have no line.
+    pub open: OpenTasks,
+    /// The events but for the beginnings and ends of tasks, empty if there is no log of them.
     pub events: Vec<EventRecord>,
     /// The samples of each part of the run, in their order; those of a part without a CSV are empty.
     pub samples: Vec<Samples>,
@@ -29,6 +40,10 @@ pub struct RunData {
     pub damage: Vec<Damage>,
     /// Companion files that were not there.
     pub missing: Vec<String>,
+    /// True while the events are those of the leak check.
+    pub in_leak_check: bool,
+    /// Events of processes that came and went.
+    pub children: usize,
 }
 
 /// A line that could not be read; everything else counts.
@@ -45,13 +60,53 @@ pub struct Damage {
 }
 
 impl RunData {
-    /// Takes a task that has ended.
+    /// Takes a task that has ended, after the events that came before its end.
     pub fn take(&mut self, task: TaskRecord) {
+        let sent = self.open.take(&task.test_id);
+        if sent.is_none() && task.block.is_none() && !self.events.is_empty() {
+            self.open.early(&task.test_id);
+        }
         match task.phase {
             Some(Phase::Soak) => self.soaked.add(&task),
             _ if Bulk::is_for(&task) => self.in_blocks.add(&task),
-            _ => self.tasks.push(task),
+            _ => self.tasks.extend(self.ramp.take(task, sent)),
         }
+    }
+
+    /// Takes an event.
+    ///
+    /// Of those that there are for each task, only what is known of the task is kept; the latest is the last of all
+    /// events until another one comes, since it says how long the run has gone on.
+    pub fn note(&mut self, record: EventRecord) {
+        let of_task = |event: &Event| matches!(event, Event::TaskStarted { .. } | Event::TaskAnswered { .. });
+        if self.events.last().is_some_and(|last| of_task(&last.event) && !self.in_leak_check) {
+            self.events.pop();
+        }
+        match &record.event {
+            Event::PhaseStarted { phase, .. } => self.in_leak_check = *phase == Phase::Leak,
+            Event::PhaseEnded { .. } | Event::RunStarted { .. } => self.in_leak_check = false,
+            Event::TaskStarted { test_id } => {
+                let level = self.ramp.sent(record.elapsed);
+                self.open.sent(test_id, level);
+            }
+            Event::TaskAnswered { test_id, .. } => {
+                let ramp = &mut self.ramp;
+                self.open.answered(test_id, |level| ramp.answered(level, record.elapsed));
+            }
+            // The line of the task has how often.
+            Event::TaskRetried { .. } => return,
+            Event::ProcessExited {
+                root: false, how: ExitKind::OutOfMemory | ExitKind::Signal(_), ..
+            } => {}
+            Event::ProcessFound { root: false, .. } | Event::ProcessExited { root: false, .. } => {
+                self.children += 1;
+                if self.children > CHILDREN {
+                    return;
+                }
+            }
+            event => self.ramp.note(event),
+        }
+        self.events.push(record);
     }
 
     /// Takes a row of samples: of the role that the events so far name for its process.
@@ -76,7 +131,7 @@ impl RunData {
 
     /// Tasks that have ended, in all.
     pub fn ended(&self) -> u64 {
-        self.tasks.len() as u64 + self.soaked.tasks + self.in_blocks.tasks
+        self.tasks.len() as u64 + self.ramp.sums.tasks + self.soaked.tasks + self.in_blocks.tasks
     }
 
     /// The first event, if it is the one that tells of the run's start.

@@ -5,8 +5,8 @@ use hdrhistogram::Histogram;
 /// Times that are kept exactly.
 const EXACT: usize = 4096;
 
-/// The longest time that the histogram tells from longer ones, in microseconds: a week.
-const LONGEST_US: u64 = 7 * 86_400 * 1_000_000;
+/// The most that the histogram tells from more, in millionths.
+const MOST: f64 = 1e18;
 
 /// The significant digits of the histogram's figures.
 const DIGITS: u8 = 3;
@@ -16,7 +16,9 @@ const DIGITS: u8 = 3;
 pub struct Times {
     exact: Vec<f64>,
     /// All of them, once there are many: H. "Gil" Tene's HDR histogram, with a relative error below 0.1 %.
-    histogram: Option<Histogram<u64>>,
+    ///
+    /// It grows with the largest.
+    histogram: Option<Histogram<u32>>,
     sum: f64,
     count: u64,
     /// The least and the most, which are exact.
@@ -43,13 +45,14 @@ impl Times {
     fn record(&mut self, seconds: f64) {
         let histogram = match &mut self.histogram {
             Some(histogram) => histogram,
-            empty => match Histogram::new_with_max(LONGEST_US, DIGITS) {
+            empty => match Histogram::new(DIGITS) {
                 Ok(new) => empty.insert(new),
-                // The bounds are constants that it allows.
+                // The number of digits is a constant that it allows.
                 Err(_) => return,
             },
         };
-        histogram.saturating_record((seconds * 1e6).round().max(0.0) as u64);
+        // It grows as far as needed, since the figure is clamped to what it can count.
+        histogram.record((seconds * 1e6).round().clamp(0.0, MOST) as u64).ok();
     }
 
     /// Adds all of `other`.
@@ -63,7 +66,7 @@ impl Times {
                 self.record(early);
             }
             match &mut self.histogram {
-                // Both have the same bounds.
+                // Both grow.
                 Some(own) => drop(own.add(histogram)),
                 empty => *empty = Some(histogram.clone()),
             }

@@ -1,10 +1,10 @@
-//! Soaks of very many tasks: highwater's own memory and CPU do not depend on their number.
+//! Very many tasks: highwater's own memory and CPU do not depend on their number.
 //!
 //! ```text
 //! cargo test --test it millions -- --ignored --nocapture
 //! ```
 //!
-//! `HIGHWATER_MILLIONS` sets the number of tasks of the longer soak. The shorter one is long enough to fill every
+//! `HIGHWATER_MILLIONS` sets the number of tasks of the longer run. The shorter one is long enough to fill every
 //! bounded table and series.
 #![cfg(target_os = "linux")]
 
@@ -15,7 +15,7 @@ use highwater::session::{End, Session};
 use crate::support::alone::again;
 use crate::support::helper::Helper;
 
-/// The tasks of the shorter soak.
+/// The tasks of the shorter run.
 const FEW: u32 = 50_000;
 
 /// A service that answers at once.
@@ -44,13 +44,27 @@ fn cpu_s() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Soaks with `tasks` tasks: the highest memory of this process meanwhile in MB, and CPU for each task in µs.
-fn soak(tasks: u32, worker: u32) -> (f64, f64) {
+/// How tasks are sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mode {
+    /// In a soak.
+    Soak,
+    /// At one level of a ramp.
+    Ramp,
+}
+
+/// Sends `tasks` tasks: the highest memory of this process meanwhile in MB, and CPU for each task in µs.
+fn sent(mode: Mode, tasks: u32, worker: u32) -> (f64, f64) {
     let directory = tempfile::tempdir().unwrap();
     let mut plan = Plan::http("http://127.0.0.1:1", "/").worker_pid(worker);
     plan.results = directory.path().to_path_buf();
-    (plan.leak.enabled, plan.ramp.enabled, plan.soak.enabled) = (false, false, true);
-    (plan.soak.tasks, plan.soak.concurrency, plan.settle.quiet_s) = (tasks, 16, 0.05);
+    plan.settle.quiet_s = 0.05;
+    plan.leak.enabled = false;
+    plan.ramp.enabled = mode == Mode::Ramp;
+    plan.soak.enabled = mode == Mode::Soak;
+    (plan.soak.tasks, plan.soak.concurrency) = (tasks, 16);
+    (plan.ramp.start, plan.ramp.max, plan.ramp.required) = (16, 16, 16);
+    (plan.ramp.short_s, plan.ramp.short_tasks) = (100.0, tasks);
     let before = cpu_s();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let outcome = runtime.block_on(async {
@@ -59,16 +73,19 @@ fn soak(tasks: u32, worker: u32) -> (f64, f64) {
         session.run_plan().await.unwrap();
         session.finish(End::Complete).await.unwrap()
     });
-    let soak = outcome.assessment.soak.unwrap();
-    assert_eq!((soak.tasks, soak.failed), (tasks, 0), "none is lost");
+    let found = outcome.assessment;
+    let ended = match mode {
+        Mode::Soak => found.soak.map(|soak| (soak.tasks, soak.tasks - soak.failed)),
+        Mode::Ramp => found.levels.last().map(|level| (level.tasks as u32, level.succeeded as u32)),
+    };
+    assert_eq!(ended, Some((tasks, tasks)), "none is lost");
     (status_mb("VmHWM"), (cpu_s() - before) / f64::from(tasks) * 1e6)
 }
 
 const TASKS: &str = "HIGHWATER_SOAK_OF";
 
-/// Runs [`soak`] in a process of its own: memory that an earlier soak freed would still be resident.
-fn alone(tasks: u32) -> (f64, f64) {
-    let test = concat!(module_path!(), "::millions_of_tasks_cost_what_thousands_do");
+/// Runs `test` in a process of its own: memory that an earlier run of it freed would still be resident.
+fn alone(test: &str, tasks: u32) -> (f64, f64) {
     let said = again(test, TASKS, &tasks.to_string());
     let line = said.lines().find_map(|line| line.split_once("cost ")).expect("the figures").1;
     let mut figures = line.split(' ').map(|figure| figure.parse().expect("a figure"));
@@ -78,15 +95,28 @@ fn alone(tasks: u32) -> (f64, f64) {
     (mb, us)
 }
 
-#[test]
-#[ignore = "minutes of load; see the head of this file"]
-fn millions_of_tasks_cost_what_thousands_do() {
+/// Compares what few and many tasks take in `measured`.
+fn same(test: &str, measured: impl FnOnce(u32) -> (f64, f64)) {
     if let Ok(tasks) = std::env::var(TASKS) {
-        let (mb, us) = soak(tasks.parse().unwrap(), Helper::spawn().pid);
+        let (mb, us) = measured(tasks.parse().unwrap());
         return println!("cost {mb} {us}");
     }
     let tasks = std::env::var("HIGHWATER_MILLIONS").ok().and_then(|tasks| tasks.parse().ok());
-    let ((few_mb, few_us), (many_mb, many_us)) = (alone(FEW), alone(tasks.unwrap_or(500_000)));
+    let ((few_mb, few_us), (many_mb, many_us)) = (alone(test, FEW), alone(test, tasks.unwrap_or(500_000)));
     assert!(many_mb < few_mb + 10.0, "{few_mb} MB became {many_mb} MB");
     assert!(many_us < 1.5 * few_us, "{few_us} µs a task became {many_us} µs");
+}
+
+#[test]
+#[ignore = "minutes of load; see the head of this file"]
+fn millions_of_tasks_of_a_soak_cost_what_thousands_do() {
+    let test = concat!(module_path!(), "::millions_of_tasks_of_a_soak_cost_what_thousands_do");
+    same(test, |tasks| sent(Mode::Soak, tasks, Helper::spawn().pid));
+}
+
+#[test]
+#[ignore = "minutes of load; see the head of this file"]
+fn millions_of_tasks_of_a_level_cost_what_thousands_do() {
+    let test = concat!(module_path!(), "::millions_of_tasks_of_a_level_cost_what_thousands_do");
+    same(test, |tasks| sent(Mode::Ramp, tasks, Helper::spawn().pid));
 }

@@ -48,7 +48,7 @@ impl Story {
     pub(crate) fn event(&mut self, event: Event) {
         let seconds = self.elapsed as u32;
         let time = format!("2025-12-09T23:{:02}:{:02}.000+01:00", 21 + seconds / 60, seconds % 60);
-        self.run.events.push(EventRecord { time, elapsed: self.elapsed, event });
+        self.run.note(EventRecord { time, elapsed: self.elapsed, event });
     }
 
     pub(crate) fn found(&mut self, role: &str, pid: u32, name: &str, root: bool, rss_mb: f64) {
@@ -86,7 +86,7 @@ impl Story {
     pub(crate) fn task(&mut self, record: TaskRecord) {
         self.event(Event::TaskStarted { test_id: record.test_id.clone() });
         self.elapsed += record.processing_time.unwrap_or(1.0);
-        self.run.tasks.push(record);
+        self.run.take(record);
     }
 
     /// The leak check with short and long in turn; `after` is worker memory at the end of each task.
@@ -274,20 +274,18 @@ fn python() -> RunData {
     }
     for (concurrency, index) in [(1, 0), (2, 0), (2, 1)] {
         let TaskRecord { test_id, processing_time, rtf, .. } = ramp_task(concurrency, index);
+        let late = index == 1;
         story.task(TaskRecord {
             test_id,
             processing_time,
-            rtf,
+            rtf: rtf.filter(|_| !late),
+            status: if late { TaskStatus::Timeout } else { TaskStatus::Success },
+            error: late.then(|| "Timeout after 600s".to_string()),
             worker_rss_before_mb: Some(686.3),
             worker_rss_after_mb: Some(690.0),
             worker_rss_delta_mb: Some(3.7),
             ..task("short", concurrency)
         });
-    }
-    if let Some(late) = story.run.tasks.last_mut() {
-        late.status = TaskStatus::Timeout;
-        late.rtf = None;
-        late.error = Some("Timeout after 600s".to_string());
     }
     story.run.events.clear();
     story.run.file = "memory_leak_stress_test_20251209_231545.jsonl".to_string();

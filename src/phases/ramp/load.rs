@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::analysis::full_load;
+use crate::analysis::LoadCourse;
 use crate::error::Result;
 use crate::phases::rig::Rig;
 use crate::phases::slots::{Finished, Slots};
@@ -56,10 +56,7 @@ struct Course<'a> {
     sent: u32,
     /// Tasks that the level sends at least; known once the first has ended.
     goal: Option<u32>,
-    /// When each task ended, in seconds from the first submission, and whether it succeeded.
-    ends: Vec<(f64, bool)>,
-    /// Tasks that had ended when the last one was sent.
-    full_until: usize,
+    ends: LoadCourse,
     /// No further task is sent.
     decided: bool,
 }
@@ -71,8 +68,7 @@ impl<'a> Course<'a> {
             concurrency,
             sent: concurrency,
             goal: None,
-            ends: Vec::new(),
-            full_until: 0,
+            ends: LoadCourse::new(concurrency as usize),
             decided: false,
         }
     }
@@ -81,7 +77,7 @@ impl<'a> Course<'a> {
     ///
     /// `whole` is false once a worker has ended. Where all tasks must succeed, one failure decides the level.
     fn ended(&mut self, seconds: f64, task: Finished, whole: bool) -> bool {
-        self.ends.push((seconds, task.succeeded));
+        self.ends.ended(seconds, task.succeeded);
         self.decided |= !whole || !(task.succeeded || self.plan.stable.min_success < 1.0);
         let goal = *self.goal.get_or_insert_with(|| goal(self.plan, self.concurrency, task.seconds));
         // A round that was begun is completed: places that end together are counted together.
@@ -92,14 +88,12 @@ impl<'a> Course<'a> {
             self.decided = true;
             return false;
         }
-        self.full_until = self.ends.len();
+        self.ends.refilled();
         true
     }
 
     fn over(self) -> Loaded {
-        let load_s = self.ends.last().map_or(0.0, |(seconds, _)| *seconds);
-        let full = full_load(self.concurrency as usize, &self.ends, self.full_until);
-        Loaded { sent: self.sent, load_s: round(load_s, 3), full }
+        Loaded { sent: self.sent, load_s: round(self.ends.seconds(), 3), full: self.ends.full() }
     }
 }
 
