@@ -3,8 +3,8 @@ use super::super::fixtures::task;
 use super::super::level::judge_level;
 use crate::plan::{Figure, RampPlan};
 use crate::record::{
-    ClauseAnswer, ClauseKind, ExitKind, Footprint, GeneratorLoad, LevelMemory, LevelTasks, OwnReading, TaskRecord,
-    TaskStatus,
+    ClauseAnswer, ClauseKind, ExitKind, Footprint, GeneratorLoad, LevelMemory, LevelTasks, OwnReading,
+    TaskRecord, TaskStatus,
 };
 
 fn bad() -> TaskRecord {

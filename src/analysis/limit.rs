@@ -96,10 +96,9 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
     let facts = &attempt.facts;
     let tasks = &facts.tasks;
     let made = facts.generator.map(GeneratorLoad::tasks);
-    let (all, succeeded) = made
-        .map_or((tasks.tasks as usize, tasks.succeeded as usize), |(all, failed)| {
-            (all as usize, (all - failed) as usize)
-        });
+    let (all, succeeded) = made.map_or((tasks.tasks as usize, tasks.succeeded as usize), |(all, failed)| {
+        (all as usize, (all - failed) as usize)
+    });
     let told = facts.generator.and_then(|load| load.per_s);
     let counted = facts.load_s.filter(|seconds| *seconds > 0.0).map(|seconds| succeeded as f64 / seconds);
     // One run of a program of which nothing is known is no throughput.

@@ -59,7 +59,8 @@ impl LevelTasks {
             task.rtf.iter().for_each(|rtf| self.rtf_over.add(at_s, *rtf));
             wait_s.iter().for_each(|seconds| self.wait_over.add(at_s, *seconds));
         }
-        let add = |times: &mut Times, figure: Option<f64>| figure.iter().for_each(|figure| times.add(*figure));
+        let add =
+            |times: &mut Times, figure: Option<f64>| figure.iter().for_each(|figure| times.add(*figure));
         if task.succeeded() {
             self.succeeded += 1;
             add(&mut self.rtf, task.rtf);

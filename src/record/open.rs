@@ -85,7 +85,8 @@ impl OpenTasks {
 
     /// The tasks, in the order in which they were sent.
     pub fn ids(&self) -> Vec<&str> {
-        let mut ids: Vec<(&str, u64)> = self.sent.iter().map(|(id, sent)| (id.as_str(), sent.number)).collect();
+        let mut ids: Vec<(&str, u64)> =
+            self.sent.iter().map(|(id, sent)| (id.as_str(), sent.number)).collect();
         ids.sort_by_key(|(_, number)| *number);
         ids.into_iter().map(|(id, _)| id).collect()
     }

@@ -86,7 +86,8 @@ impl RampTasks {
         tasks.add(task, None);
         memory.before_mb = memory.before_mb.or(task.worker_rss_before_mb);
         memory.after_mb = task.worker_rss_after_mb.or(memory.after_mb);
-        memory.peak_mb = [memory.peak_mb, task.worker_rss_peak_mb].into_iter().flatten().max_by(f64::total_cmp);
+        memory.peak_mb =
+            [memory.peak_mb, task.worker_rss_peak_mb].into_iter().flatten().max_by(f64::total_cmp);
         memory.before = memory.before.or(task.worker_before);
         memory.after = task.worker_after.or(memory.after);
     }
