@@ -348,7 +348,7 @@ pub enum SamplingFound {
     Unread(Vec<(String, RoleSampling)>),
     /// Reading the processes takes longer than the interval.
     TooSlow,
-    /// The machine did not give highwater the CPU.
+    /// highwater was suspended, or the machine gave it no CPU.
     Starved,
     /// No process was alive.
     NothingAlive,

@@ -33,10 +33,14 @@ pub struct Soak {
     pub latency: Option<Summary>,
     /// The rounds, each with the floor and the peak of the worker tree's private memory, by one figure for all.
     pub rounds: Vec<SoakRound>,
-    /// Growth of the floors, in MB per task.
+    /// Growth of the floors, in MB per task; by the estimator of the leak check.
     pub mb_per_task: Option<f64>,
-    /// The same in MB per hour.
+    /// The same in MB per hour, at the pace of the whole soak.
     pub mb_per_hour: Option<f64>,
+    /// Lower end of the 98 % interval of `mb_per_hour`.
+    pub mb_per_hour_low: Option<f64>,
+    /// Upper end of the 98 % interval of `mb_per_hour`.
+    pub mb_per_hour_high: Option<f64>,
     /// The first moment at which the peak of a round was above `soak.cap_mb`, in seconds since the
     /// soak began; absent without a cap, and where it held.
     pub over_cap_s: Option<f64>,
@@ -105,10 +109,8 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
         rounds.iter().skip(1).filter(|round| round.floor_mb.is_some()).copied().collect();
     let growth = judgement(&judged);
     let (verdict, detail) = (growth.verdict(), growth.detail(None));
-    let slope = |of: fn(&SoakRound) -> f64| {
-        theil_sen(&judged.iter().filter_map(|round| Some((of(round), round.floor_mb?))).collect::<Vec<_>>())
-    };
-    let mb_per_hour = slope(|round| round.seconds / 3600.0);
+    let hourly = |rate: Option<f64>| Some(rate? * growth.per_second? * 3600.0);
+    let mb_per_hour = hourly(growth.rate_mb_per_task);
     let hours_to_cap = mb_per_hour
         .filter(|rate| *rate > 0.0 && verdict != Verdict::Pass && plan.soak.cap_mb > 0.0)
         .zip(judged.last().and_then(|round| round.peak_mb))
@@ -134,8 +136,10 @@ pub fn soak(run: &RunData, plan: &Plan) -> Option<Soak> {
         failed_here: count(tasks.failed_here),
         seconds: rounds.last().map_or(0.0, |round| round.seconds),
         latency: summary_of_times(&tasks.times),
-        mb_per_task: slope(|round| f64::from(round.tasks)),
+        mb_per_task: growth.rate_mb_per_task,
         mb_per_hour,
+        mb_per_hour_low: hourly(growth.low),
+        mb_per_hour_high: hourly(growth.high),
         hours_to_cap: hours_to_cap.filter(|_| over_cap_s.is_none()),
         over_cap_s,
         peak_mb: rounds.iter().filter_map(|round| round.peak_mb).max_by(f64::total_cmp),
@@ -156,30 +160,6 @@ fn judgement(rounds: &[SoakRound]) -> Growth {
     let pace = rounds.last().map(|last| f64::from(last.tasks) / last.seconds);
     let per_second = pace.filter(|pace| pace.is_finite() && *pace > 0.0);
     growth(&Readings { at: &at, enough: per_second.map(enough), per_second, ..Readings::new(&floors) })
-}
-
-/// The median of the slopes between all pairs of points.
-///
-/// P. K. Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau",
-/// 1968: up to 29 % of the points may be anything without moving it far.
-fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
-    let mut slopes: Vec<f64> = points
-        .iter()
-        .enumerate()
-        .flat_map(|(index, (x, y))| {
-            points[index + 1..]
-                .iter()
-                .filter(move |later| later.0 > *x)
-                .map(move |later| (later.1 - y) / (later.0 - x))
-        })
-        .collect();
-    slopes.sort_by(f64::total_cmp);
-    let middle = slopes.len() / 2;
-    match slopes.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(slopes[middle]),
-        _ => Some((slopes[middle - 1] + slopes[middle]) / 2.0),
-    }
 }
 
 #[cfg(test)]

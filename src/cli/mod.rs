@@ -13,7 +13,10 @@ mod judge;
 mod junit;
 mod misplaced;
 mod output;
+mod pictures;
 mod printed;
+#[cfg(feature = "png")]
+mod raster;
 mod report;
 mod results;
 mod run;

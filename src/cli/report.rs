@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::ReportArgs;
 use super::junit;
 use super::output::{say, say_error, say_json};
+use super::pictures;
 use super::printed::printed;
 use crate::assessment::{Assessment, assess};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,10 +16,10 @@ use crate::report::{markdown, markdown_full, methods};
 use crate::session::write_reports;
 
 /// A run with what it came to.
-struct Judged {
-    paths: RunPaths,
-    run: RunData,
-    assessment: Assessment,
+pub(super) struct Judged {
+    pub(super) paths: RunPaths,
+    pub(super) run: RunData,
+    pub(super) assessment: Assessment,
 }
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8> {
@@ -54,11 +55,14 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
         junit::write(path, &judged_runs.iter().map(|one| &one.assessment).collect::<Vec<_>>())?;
     }
     if let Some(directory) = &args.svg {
-        pictures(directory, &judged_runs)?;
+        pictures::svg(directory, &judged_runs)?;
+    }
+    if let Some(directory) = &args.png {
+        pictures::png(directory, &judged_runs)?;
     }
     if args.json {
         print_json(&judged_runs, many)?;
-    } else if args.svg.is_none() || args.methods || args.full {
+    } else if (args.svg.is_none() && args.png.is_none()) || args.methods || args.full {
         for one in &judged_runs {
             let text = match (args.methods, args.full) {
                 (true, _) => methods(&one.run, &one.assessment),
@@ -117,36 +121,6 @@ fn written(paths: &RunPaths) -> String {
 /// The assessment of a run by its own plan, with the thresholds that were given overridden.
 pub(super) fn judged(run: &RunData, overrides: &[Override]) -> Result<Assessment> {
     Ok(assess(run, &plan_of(run, overrides)?))
-}
-
-/// Writes the pictures of each run; of several, each has a directory of its own.
-#[cfg(feature = "html")]
-fn pictures(directory: &Path, runs: &[Judged]) -> Result<()> {
-    use std::fs;
-
-    for one in runs {
-        let stem = one.paths.tasks.file_stem().unwrap_or_default();
-        let place: PathBuf = if runs.len() > 1 { directory.join(stem) } else { directory.to_path_buf() };
-        let unwritable = |error: std::io::Error| {
-            Error::new(ErrorKind::Io, format!("cannot write pictures to `{}`", place.display()))
-                .source(error)
-                .hint("name a directory that can be written")
-        };
-        fs::create_dir_all(&place).map_err(unwritable)?;
-        for (name, text) in crate::report::svg_files(&one.run, &one.assessment) {
-            let path = place.join(name);
-            fs::write(&path, text).map_err(unwritable)?;
-            say_error(format_args!("{}", path.display()));
-        }
-    }
-    Ok(())
-}
-
-/// Without `html` there are no pictures.
-#[cfg(not(feature = "html"))]
-fn pictures(_: &Path, _: &[Judged]) -> Result<()> {
-    Err(Error::new(ErrorKind::Config, "highwater was built without pictures")
-        .hint("build it with the feature `html`, which is on by default"))
 }
 
 /// The plan of the run, with the thresholds that were given overridden.

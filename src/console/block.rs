@@ -23,17 +23,17 @@ pub fn lines(board: &Board) -> Vec<String> {
     memory.chain(growth).chain(pace(board)).chain(warnings(board)).collect()
 }
 
-/// `worker so far open: +3.20 MB per hour (98 % interval 1.10 to 5.00)`.
+/// `worker so far: +3.20 MB per hour (98 % interval 1.10 to 5.00), undecided`.
 fn so_far(found: &GrowthNow) -> String {
     let word = match found.answer {
         Answer::Leak => "a leak",
         Answer::Clean => "clean",
-        Answer::Inconclusive => "open",
+        Answer::Inconclusive => "undecided",
     };
     let interval = found
         .interval_mb
         .map_or(String::new(), |(low, high)| format!(" (98 % interval {low:.2} to {high:.2})"));
-    format!("{} so far {word}: {:+.2} MB per {}{interval}", found.role, found.rate_mb, found.per.word())
+    format!("{} so far: {:+.2} MB per {}{interval}, {word}", found.role, found.rate_mb, found.per.word())
 }
 
 /// `CPU worker 98 %, api 3 % · 1.4 tasks/s`.
@@ -89,7 +89,7 @@ mod tests {
     fn the_block_shows_memory_growth_cpu_pace_and_warnings() {
         let expected = [
             "memory of worker ▁▅█ 100 to 108 MB",
-            "worker so far open: +3.20 MB per hour (98 % interval 1.10 to 5.00)",
+            "worker so far: +3.20 MB per hour (98 % interval 1.10 to 5.00), undecided",
             "CPU api 2 %, worker 98 % · 1.42 tasks/s",
             "2 warnings, the last: the disk fills",
         ];
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_leak_check_shows_its_memory_itself_and_nothing_known_is_no_line() {
         let leak = Board { phase: Some(Phase::Leak), ..board() };
-        assert!(lines(&leak)[0].starts_with("worker so far open: "), "{:?}", lines(&leak));
+        assert!(lines(&leak)[0].starts_with("worker so far: "), "{:?}", lines(&leak));
         assert_eq!(lines(&Board::default()), Vec::<String>::new());
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn judge(board: &mut Board, event: &Event, run: &RunData, plan: &Plan
                 role: WORKER.to_string(),
                 per: Per::Hour,
                 rate_mb: soak.mb_per_hour?,
-                interval_mb: None,
+                interval_mb: soak.mb_per_hour_low.zip(soak.mb_per_hour_high),
                 answer: match soak.verdict {
                     Verdict::Pass => Answer::Clean,
                     Verdict::Inconclusive => Answer::Inconclusive,
@@ -148,8 +148,8 @@ fn leak(run: &RunData, plan: &Plan, since: f64, planned: Option<u32>, what: &str
         (Some(planned), format!("leak check{left}: {what}"))
     } else {
         // The repeats were not enough to decide: it goes on until they are, or until a bound.
-        let most = span((plan.leak.max_s - passed).max(0.0));
-        (None, format!("leak check, {done} tasks, the verdict is open, at most {most} more: {what}"))
+        let left = span((plan.leak.max_s - passed).max(0.0));
+        (None, format!("leak check, {done} tasks, undecided, time for {left} more: {what}"))
     };
     let lines = std::iter::once(progress).chain(memory(run, plan));
     Progress::Tasks { done, total, message: lines.collect::<Vec<_>>().join("\n") }
@@ -260,7 +260,7 @@ mod tests {
         assert!(shown.contains("memory ▁█ 100 to 110 MB"), "{shown}");
         let more = run(vec![(10.0, phase), (30.0, started("x"))], (0..5).map(|_| task(100.0)).collect());
         let shown = message(&more, &plan);
-        assert!(shown.contains("5 tasks, the verdict is open, at most"), "{shown}");
+        assert!(shown.contains("5 tasks, undecided, time for"), "{shown}");
     }
 
     #[test]

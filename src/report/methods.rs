@@ -86,7 +86,11 @@ fn ramp(report: &Assessment) -> Option<String> {
 fn soak(report: &Assessment) -> Option<String> {
     let soak = report.soak.as_ref()?;
     let rate = soak.mb_per_hour.map_or(String::new(), |rate| {
-        format!(" The slope of the floors (Theil and Sen) is {rate:.2} MB per hour.")
+        let interval = soak
+            .mb_per_hour_low
+            .zip(soak.mb_per_hour_high)
+            .map_or(String::new(), |(low, high)| format!(" (98 % interval {low:.2} to {high:.2})"));
+        format!(" The floors grow by {rate:.2} MB per hour{interval}.")
     });
     Some(format!(
         "In the soak {} tasks were outstanding at once for {} ({} tasks, {} failed); of each of {} rounds the least and the \

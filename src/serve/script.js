@@ -7,8 +7,11 @@ const make = (name, text) => {
   return made;
 };
 const known = (value) => value !== null && value !== undefined;
-const mb = (value) => (known(value) ? value.toFixed(1) + ' MB' : '–');
-const words = { pass: 'pass so far', fail: 'fail', inconclusive: 'open' };
+// Thousands are set apart by a comma, as in the report.
+const decimal = (value, digits) =>
+  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const mb = (value) => (known(value) ? decimal(value, 1) + ' MB' : '–');
+const words = { pass: 'pass so far', fail: 'fail', inconclusive: 'undecided so far' };
 
 const clock = (seconds) => {
   const two = (value) => String(Math.floor(value)).padStart(2, '0');
@@ -19,14 +22,14 @@ const figures = (state) => {
   const done = state.succeeded + state.failed + state.timed_out;
   const all = [['time', clock(state.elapsed_s)]];
   if (done > 0 || state.outstanding > 0) {
-    all.push(['tasks done', done], ['failed or timed out', state.failed + state.timed_out]);
-    all.push(['outstanding', state.outstanding]);
+    all.push(['tasks done', decimal(done, 0)], ['failed or timed out', decimal(state.failed + state.timed_out, 0)]);
+    all.push(['outstanding', decimal(state.outstanding, 0)]);
   }
-  if (known(state.tasks_per_s)) all.push(['tasks per second', state.tasks_per_s.toFixed(2)]);
+  if (known(state.tasks_per_s)) all.push(['tasks per second', decimal(state.tasks_per_s, 2)]);
   if (known(state.level)) all.push(['level of the ramp', state.level]);
   if (known(state.held)) all.push(['highest level held', state.held]);
   for (const found of state.growth) {
-    const digits = (value) => value.toFixed(Math.abs(value) < 100 ? 2 : 0);
+    const digits = (value) => decimal(value, Math.abs(value) < 100 ? 2 : 0);
     const interval = found.interval_mb ? ' (' + found.interval_mb.map(digits).join(' to ') + ')' : '';
     all.push(['growth of ' + found.role + ', MB per ' + found.per, digits(found.rate_mb) + interval]);
   }

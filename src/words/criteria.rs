@@ -356,7 +356,7 @@ fn sampling(ticks: u64, missed: u64, in_a_row: u64, found: &SamplingFound) -> St
         SamplingFound::TooSlow => {
             format!("{missed}: reading the processes takes longer than `sampler.interval_s` allows")
         }
-        SamplingFound::Starved => format!("{missed}: the machine did not give highwater the CPU"),
+        SamplingFound::Starved => format!("{missed}: highwater was suspended or got no CPU"),
         SamplingFound::NothingAlive => format!("no process was alive at any of {all} ticks"),
         SamplingFound::Saw { roles } => format!("{ticks} of {all} ticks saw {}", roles.join(", ")),
     }

@@ -129,7 +129,12 @@ pub(crate) fn headfigures(
             (None, Some(hours)) => format!(", the cap is met in {}", span(hours * 3600.0)),
             (None, None) => String::new(),
         };
-        figures.push(figure(rate, format!("{} at once for {}{cap}", soak.concurrency, span(soak.seconds))));
+        let between = soak
+            .mb_per_hour_low
+            .zip(soak.mb_per_hour_high)
+            .map_or(String::new(), |(low, high)| format!("98 % interval {}, ", interval(low, high)));
+        figures
+            .push(figure(rate, format!("{between}{} at once for {}{cap}", soak.concurrency, span(soak.seconds))));
     }
     match &judgement.limit {
         Limit::Found { max_stable, broke_at, broke, .. } => figures.push(figure(

@@ -1,6 +1,7 @@
 //! The live views of a run: the block in a terminal, the metrics, the dashboard.
 #![cfg(target_os = "linux")]
 
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -24,6 +25,56 @@ fn in_a_terminal(command: &Command) -> String {
     }
     let output = terminal.output().expect("`script` is a part of every Debian");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A run in a terminal of its own, whose size can change.
+struct Terminal {
+    screen: File,
+    child: std::process::Child,
+    shown: Vec<u8>,
+}
+
+impl Terminal {
+    /// Starts `command` in a terminal of `columns`.
+    fn start(command: &Command, columns: u16) -> Terminal {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&screen).unwrap();
+        unlockpt(&screen).unwrap();
+        let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
+        let side = || fs::OpenOptions::new().read(true).write(true).open(&name).unwrap();
+        let mut started = Command::new("setsid");
+        started.args(["--ctty"]).arg(command.get_program()).args(command.get_args());
+        started.env("TERM", "xterm-256color").stdin(side()).stdout(side()).stderr(side());
+        if let Some(directory) = command.get_current_dir() {
+            started.current_dir(directory);
+        }
+        let terminal = Terminal { screen: screen.into(), child: started.spawn().unwrap(), shown: Vec::new() };
+        terminal.resize(columns);
+        terminal
+    }
+
+    fn resize(&self, columns: u16) {
+        let size = rustix::termios::Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.screen, size).unwrap();
+    }
+
+    /// Reads until `part` has been shown since the last call; returns all that has.
+    fn until(&mut self, part: &str) -> String {
+        let mut some = [0; 4096];
+        self.shown.clear();
+        loop {
+            let shown = String::from_utf8_lossy(&self.shown);
+            if shown.contains(part) {
+                return shown.into_owned();
+            }
+            // The last side that is closed ends reading with an error.
+            let read = self.screen.read(&mut some).unwrap_or(0);
+            assert!(read > 0, "`{part}` is missing in {shown:?}");
+            self.shown.extend(&some[..read]);
+        }
+    }
 }
 
 /// Status and body of a request to `url`, which may have an address only.
@@ -79,6 +130,39 @@ fn a_watch_has_a_live_block_in_a_terminal_and_lines_elsewhere() {
     let plain = in_a_terminal(&command);
     assert!(!plain.contains("\x1b[") && !plain.contains("watching, every"), "{plain:?}");
     assert!(plain.lines().filter(|line| line.contains(&pid)).count() > 5, "a line each time: {plain:?}");
+}
+
+#[test]
+#[parallel(machine)]
+fn a_block_fits_a_terminal_that_shrinks_and_goes_on_after_it_was_suspended() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let place = Place::new(1, 1);
+    let helper = Helper::spawn();
+    let mut command = place.highwater();
+    command.args(["watch", "--pid", &helper.pid.to_string(), "--for", "5s", "--interval", "100ms", "--no-csv"]);
+    let mut terminal = Terminal::start(&command, 120);
+    terminal.until("memory of pid ");
+    terminal.resize(30);
+    // What was drawn before is still to be read.
+    terminal.until("CPU pid ");
+    terminal.until("CPU pid ");
+    let narrow = terminal.until("CPU pid ");
+    let line = narrow.split("memory of pid ").nth(1).and_then(|rest| rest.split_once('…'));
+    let width = line.map(|(line, _)| "    memory of pid …".chars().count() + line.chars().count());
+    assert!(width.is_some_and(|width| width <= 30), "{narrow:?}");
+    // setsid has become the watch.
+    let pid = Pid::from_raw(terminal.child.id().try_into().unwrap()).unwrap();
+    // A process group without a shell ignores what Ctrl+Z sends.
+    kill_process(pid, Signal::STOP).unwrap();
+    eventually("the watch is suspended", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
+        stat.contains(") T ").then_some(())
+    });
+    kill_process(pid, Signal::CONT).unwrap();
+    terminal.until("memory of pid ");
+    terminal.until("watched for ");
+    assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -142,7 +226,7 @@ fn highwater_reads_its_own_metrics_as_those_of_any_service() {
          labels = [\"role=worker\"]\n",
         urls[0]
     );
-    std::fs::write(place.path("highwater.toml"), role).unwrap();
+    fs::write(place.path("highwater.toml"), role).unwrap();
     let mut watch = place.highwater();
     let output = watch.args("watch worker --for 3s --json --no-csv".split(' ')).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

@@ -113,6 +113,10 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(super) svg: Option<PathBuf>,
 
+    /// Write each picture into this directory as a PNG file, at 288 dots per inch; needs the feature `png`
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(super) png: Option<PathBuf>,
+
     /// Print the paragraph on methods for a paper: what was measured how, and with which intervals
     #[arg(long, conflicts_with_all = ["json", "full"], help_heading = "Output")]
     pub(super) methods: bool,

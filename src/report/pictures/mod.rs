@@ -138,7 +138,7 @@ impl Picture {
         }
     }
 
-    /// Each drawing as a file of its own: name and text.
+    /// Each drawing as an SVG document of its own: its name in files, without an extension, and the text.
     pub fn alone(&self) -> Vec<(String, String)> {
         let file = |plot: &Plot| {
             let name =
@@ -154,7 +154,7 @@ impl Picture {
                     (drawing.marks)
                 }
             };
-            (format!("{name}.svg"), text.into_string())
+            (name, text.into_string())
         };
         self.plots.iter().map(file).collect()
     }
