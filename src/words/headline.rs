@@ -133,8 +133,10 @@ pub(crate) fn headfigures(
             .mb_per_hour_low
             .zip(soak.mb_per_hour_high)
             .map_or(String::new(), |(low, high)| format!("98 % interval {}, ", interval(low, high)));
-        figures
-            .push(figure(rate, format!("{between}{} at once for {}{cap}", soak.concurrency, span(soak.seconds))));
+        figures.push(figure(
+            rate,
+            format!("{between}{} at once for {}{cap}", soak.concurrency, span(soak.seconds)),
+        ));
     }
     match &judgement.limit {
         Limit::Found { max_stable, broke_at, broke, .. } => figures.push(figure(

@@ -78,7 +78,7 @@ impl Terminal {
 }
 
 /// Status and body of a request to `url`, which may have an address only.
-fn get(url: &str, host: Option<&str>, more: &str) -> std::io::Result<(u16, String)> {
+pub(crate) fn get(url: &str, host: Option<&str>, more: &str) -> std::io::Result<(u16, String)> {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -140,7 +140,16 @@ fn a_block_fits_a_terminal_that_shrinks_and_goes_on_after_it_was_suspended() {
     let place = Place::new(1, 1);
     let helper = Helper::spawn();
     let mut command = place.highwater();
-    command.args(["watch", "--pid", &helper.pid.to_string(), "--for", "5s", "--interval", "100ms", "--no-csv"]);
+    command.args([
+        "watch",
+        "--pid",
+        &helper.pid.to_string(),
+        "--for",
+        "5s",
+        "--interval",
+        "100ms",
+        "--no-csv",
+    ]);
     let mut terminal = Terminal::start(&command, 120);
     terminal.until("memory of pid ");
     terminal.resize(30);

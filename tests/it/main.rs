@@ -40,6 +40,7 @@ mod remote;
 mod report;
 mod resume;
 mod sampler;
+mod scraped;
 mod sentences;
 mod support;
 mod targets;
