@@ -10,6 +10,7 @@ mod duration;
 mod github;
 mod init;
 mod judge;
+mod judged;
 mod junit;
 mod misplaced;
 mod output;

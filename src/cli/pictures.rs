@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::report::Judged;
+use super::judged::Judged;
 use crate::error::Result;
 
 /// Writes the pictures of each run as SVG; with several runs, each has a directory of its own.

@@ -21,7 +21,7 @@ pub(super) fn results(args: &ResultsArgs) -> Result<u8> {
     let mut objects = Vec::new();
     for path in &runs {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        match journal::read(path).and_then(|run| Ok((super::report::judged(&run, &[])?, run))) {
+        match journal::read(path).and_then(|run| Ok((super::judged::judged(&run, &[])?, run))) {
             Ok((assessment, run)) => {
                 objects.push(object(&assessment, path));
                 rows.push(row(&assessment, &run, name));
