@@ -7,7 +7,7 @@ use crate::analysis::{ConditionGrowth, Level, WORKER, conditions, levels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{self, RunPaths};
 use crate::plan::{self, Override, Plan};
-use crate::record::{Bulk, Condition, Event, EventRecord, Phase, RunData, SoakRound, TaskRecord};
+use crate::record::{Bulk, Condition, Event, EventRecord, Phase, ReadTasks, RunData, SoakRound, TaskRecord};
 use crate::units::round;
 
 /// A stopped run, ready to be resumed.
@@ -25,6 +25,8 @@ pub struct Resume {
 pub struct Earlier {
     /// Tasks of the leak check, if memory can be compared with theirs.
     pub tasks: Vec<TaskRecord>,
+    /// How many there were, and the groups of those that are not kept one by one.
+    pub read: ReadTasks,
     /// The events with the anatomy of the worker's memory, and the readings after blocks.
     pub events: Vec<EventRecord>,
     /// Tasks of the leak check's blocks.
@@ -146,6 +148,7 @@ impl Resume {
             events: looks.cloned().collect(),
             soaked: u32::try_from(self.run.soaked.tasks).unwrap_or(u32::MAX),
             in_blocks: self.run.in_blocks.clone(),
+            read: self.run.read.clone(),
             tasks,
             levels: levels(&self.run, &plan.ramp).into_iter().filter(|level| level.complete).collect(),
             round,

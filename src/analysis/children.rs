@@ -44,7 +44,7 @@ pub(super) fn forks_note(run: &RunData, leak: &LeakTasks<'_>) -> Option<Note> {
     let ended =
         |event: &Event| matches!(event, Event::ProcessExited { role, root: false, .. } if role == WORKER);
     let children = checked.filter(|record| ended(&record.event)).count();
-    let peaks = leak.tasks.iter().filter_map(|task| task.worker_rss_peak_mb);
+    let peaks = leak.tasks.iter().filter_map(|task| task.worker_rss_peak_mb).chain(leak.in_blocks.peak_mb);
     (tasks > 0 && children as f64 >= FORKING_SHARE * tasks as f64).then(|| Note::Forks {
         children,
         tasks,

@@ -99,6 +99,8 @@ pub(crate) fn judge(run: &RunData, plan: &Plan, derived: &Derived<'_>) -> Judged
         notes.extend(leak::warm_up_notes(leak, &plan.leak));
         notes.extend(arms_note(run, leak, growth));
         notes.extend(length_note(leak, growth));
+        let (kept, of) = (leak.tasks.len(), leak.read);
+        notes.extend((!leak.group_ends.is_empty()).then_some(Note::Grouped { kept, of }));
         notes.extend(undecided_note(run, leak, growth));
         notes.extend(children::forks_note(run, leak));
         findings.extend(probe::probe_criteria(conditions));

@@ -3,7 +3,7 @@
 use super::WORKER;
 use super::finding::{BaselineStanding, DeltaEvidence, Evidence, Finding, Succeeded, Unit};
 use super::growth::{Answer, Growth, Reason};
-use super::leak_tasks::{LeakTasks, input, is_long};
+use super::leak_tasks::{LeakTasks, input};
 use super::note::Note;
 use crate::plan::LeakPlan;
 use crate::record::{CriterionId, Event, Phase, RunData, TaskRecord, TaskStatus, Verdict};
@@ -102,34 +102,45 @@ fn tasks_criterion(leak: &LeakTasks<'_>) -> Finding {
 
 fn delta_criterion(leak: &LeakTasks<'_>, plan: &LeakPlan) -> Finding {
     let judged = leak.judged();
-    let long = judged.iter().any(|task| is_long(task));
+    let long = judged.iter().any(|task| task.is_long());
     let found = |verdict, read| Finding::new(CriterionId::LeakDelta, verdict, Evidence::Delta { long, read });
-    let deltas: Vec<(f64, &TaskRecord)> =
+    let mut deltas: Vec<(f64, &TaskRecord)> =
         judged.iter().filter_map(|&task| task.worker_rss_delta_mb.map(|delta| (delta, task))).collect();
+    let over = |limit_mb: f64| deltas.iter().filter(|(delta, _)| *delta >= limit_mb).count();
+    let (mut all, mut over, mut unread) =
+        (deltas.len(), over(plan.max_delta_mb), judged.len() - deltas.len());
+    // Of those in groups, the one with the largest rise was kept.
+    let grouped = Some(&leak.in_blocks).filter(|bulk| bulk.long == long);
+    if let Some(bulk) = grouped {
+        all += bulk.deltas.count() as usize;
+        over += bulk.deltas.at_least(plan.max_delta_mb) as usize;
+        unread += bulk.no_delta as usize;
+        deltas.extend(bulk.largest.iter().filter_map(|task| Some((task.worker_rss_delta_mb?, task))));
+    }
     let Some(&(largest_mb, task)) = deltas.iter().max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return found(Verdict::Inconclusive, DeltaEvidence::Unread);
     };
     let limit_mb = plan.max_delta_mb;
-    let timed_out = judged.iter().find(|task| task.status == TaskStatus::Timeout);
+    let timed_out = judged.iter().find(|task| task.status == TaskStatus::Timeout).map(|task| &task.test_id);
+    let timed_out = timed_out.or(grouped.and_then(|bulk| bulk.timed_out.as_ref()));
     let (verdict, read) = if largest_mb >= limit_mb {
         let severe = largest_mb > plan.severe_delta_mb;
         let over = DeltaEvidence::Over {
             largest_mb,
             limit_mb,
             severe_mb: severe.then_some(plan.severe_delta_mb),
-            over: deltas.iter().filter(|(delta, _)| *delta >= limit_mb).count(),
-            of: deltas.len(),
+            over,
+            of: all,
             worst: task.test_id.clone(),
         };
         (Verdict::Fail, over)
-    } else if let Some(task) = timed_out {
+    } else if let Some(test_id) = timed_out {
         // Its memory was read while the service may still have been at work on it.
-        (Verdict::Inconclusive, DeltaEvidence::TimedOut { test_id: task.test_id.clone() })
-    } else if deltas.len() < judged.len() {
-        let unread = judged.len() - deltas.len();
-        (Verdict::Inconclusive, DeltaEvidence::PartlyUnread { unread, of: judged.len() })
+        (Verdict::Inconclusive, DeltaEvidence::TimedOut { test_id: test_id.clone() })
+    } else if unread > 0 {
+        (Verdict::Inconclusive, DeltaEvidence::PartlyUnread { unread, of: all + unread })
     } else {
-        (Verdict::Pass, DeltaEvidence::Within { largest_mb, limit_mb, of: deltas.len() })
+        (Verdict::Pass, DeltaEvidence::Within { largest_mb, limit_mb, of: all })
     };
     Finding {
         value: Some(round(largest_mb, 1)),

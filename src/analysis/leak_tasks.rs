@@ -6,7 +6,6 @@ use super::growth::{Growth, Readings, enough, growth};
 use super::heap_in_use::HeapInUse;
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
-use crate::plan::AudioKind;
 use crate::record::{BlockReading, Bulk, Event, Footprint, Phase, Retained, RunData, TaskRecord};
 
 /// The tasks of the leak check, warm-up and repeats apart.
@@ -20,8 +19,15 @@ pub struct LeakTasks<'a> {
     pub repeats: Vec<&'a TaskRecord>,
     /// Tasks that were sent in blocks, without a reading around each; they are in none of the others.
     pub in_blocks: Bulk,
-    /// The readings after the blocks.
+    /// The readings after the groups of tasks that had a reading each, where there are more than are kept one by one, and
+    /// those after the blocks.
     pub blocks: Vec<&'a BlockReading>,
+    /// The readings after the blocks alone: how many there are.
+    pub sent_blocks: usize,
+    /// The tasks that had a reading each: how many there are, kept one by one or not.
+    pub read: usize,
+    /// The last task of each group, to the same readings of which other roles' figures belong.
+    pub group_ends: Vec<&'a str>,
     /// True if the worker is known to be no large runtime, however much it maps from files.
     counted: bool,
     /// What its heap may rise by on its own, in MB, where that is known.
@@ -68,15 +74,20 @@ impl<'a> LeakTasks<'a> {
         let (one_by_one, tasks): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.block.is_some());
         let mut in_blocks = run.in_blocks.clone();
         one_by_one.into_iter().for_each(|task| in_blocks.add(task));
-        let blocks = run.events.iter().filter_map(|record| match &record.event {
+        let groups = &run.read.groups;
+        let mut blocks: Vec<&BlockReading> = groups.iter().map(|group| &group.reading).collect();
+        blocks.extend(run.events.iter().filter_map(|record| match &record.event {
             Event::BlockEnded(reading) => Some(reading),
             _ => None,
-        });
+        }));
         LeakTasks {
             counted: is_counted(run),
             heap_mb: heap_mb(run),
             in_blocks,
-            blocks: blocks.collect(),
+            sent_blocks: blocks.len() - groups.len(),
+            blocks,
+            read: run.read.tasks.max(tasks.len() as u32) as usize,
+            group_ends: groups.iter().map(|group| group.test_id.as_str()).collect(),
             ..LeakTasks::split(tasks)
         }
     }
@@ -140,6 +151,9 @@ impl<'a> LeakTasks<'a> {
         let singles = self.tasks.iter().map(|task| task.worker_after.as_ref());
         let blocks = self.blocks.iter().map(|block| block.worker.as_ref());
         let Some(found) = private_series(singles.chain(blocks)) else {
+            if self.sent_blocks == 0 {
+                return self.rss_readings();
+            }
             return LeakReadings {
                 after_mb: Vec::new(),
                 beside_mb: Vec::new(),
@@ -159,6 +173,24 @@ impl<'a> LeakTasks<'a> {
             at: placed.iter().map(|placed| placed.at).collect(),
             start_mb: start,
             figure: format!("worker.{}", found.figure.field()),
+        }
+    }
+
+    /// RSS after the tasks that are kept one by one and after the groups; without floors.
+    fn rss_readings(&self) -> LeakReadings {
+        let singles = self.tasks.iter().zip(1..).map(|(task, at)| (f64::from(at), task.worker_rss_after_mb));
+        let groups = self.blocks.iter();
+        let groups =
+            groups.map(|group| (f64::from(group.tasks), group.worker.and_then(|worker| worker.rss_mb)));
+        let read = singles.chain(groups).filter_map(|(at, mb)| Some((at, mb?)));
+        let (at, after_mb) = read.unzip();
+        LeakReadings {
+            after_mb,
+            beside_mb: Vec::new(),
+            file_mb: self.file_mb(),
+            at,
+            start_mb: self.tasks.first().and_then(|task| task.worker_rss_before_mb),
+            figure: "worker_rss_after_mb".to_string(),
         }
     }
 
@@ -280,7 +312,7 @@ impl<'a> LeakTasks<'a> {
     /// without repeats, the first ones are all there is.
     pub(super) fn judged(&self) -> Vec<&'a TaskRecord> {
         let pool = if self.repeats.is_empty() { &self.warm_up } else { &self.repeats };
-        let long: Vec<_> = pool.iter().copied().filter(|task| is_long(task)).collect();
+        let long: Vec<_> = pool.iter().copied().filter(|task| task.is_long()).collect();
         if long.is_empty() { pool.clone() } else { long }
     }
 }
@@ -305,12 +337,5 @@ pub(super) fn input(task: &TaskRecord) -> String {
     match task.kind {
         Some(kind) => kind.word().to_string(),
         None => task.audio_file.clone(),
-    }
-}
-
-pub(super) fn is_long(task: &TaskRecord) -> bool {
-    match task.kind {
-        Some(kind) => kind == AudioKind::Long,
-        None => task.audio_file.contains("long"),
     }
 }

@@ -67,6 +67,13 @@ pub enum Note {
         /// How many levels.
         levels: usize,
     },
+    /// There are more tasks with a reading each than are kept one by one.
+    Grouped {
+        /// Those that are kept.
+        kept: usize,
+        /// All of them.
+        of: usize,
+    },
     /// Levels at which tasks failed, and no more often than below.
     Flaky {
         /// The levels.

@@ -108,10 +108,11 @@ pub(super) fn roles(run: &RunData, leak: &LeakTasks<'_>) -> Vec<(String, Held)> 
         .iter()
         .enumerate()
         .map(|(index, task)| ((first + index + 1) as f64, task.worker_after, task.test_id.clone()));
-    let blocks = leak
-        .blocks
-        .iter()
-        .map(|block| (f64::from(block.tasks), block.worker, format!("block_{}", block.block)));
+    let blocks = leak.blocks.iter().enumerate().map(|(place, block)| {
+        let named = || format!("block_{}", block.block);
+        let test_id = leak.group_ends.get(place).map_or_else(named, |end| (*end).to_string());
+        (f64::from(block.tasks), block.worker, test_id)
+    });
     let after: Vec<_> = repeats.chain(blocks).collect();
     let others: HashMap<&str, &BTreeMap<String, Footprint>> = run
         .events

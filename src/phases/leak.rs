@@ -63,6 +63,7 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
     rig.recorder.event(Event::PhaseStarted { phase: Phase::Leak, tasks: Some(tasks) }).await?;
     let done = RunData {
         tasks: earlier.tasks,
+        read: earlier.read,
         in_blocks: earlier.in_blocks,
         events: earlier.events,
         ..RunData::default()
@@ -119,7 +120,7 @@ impl Check<'_> {
     /// Sends the warm-up, the repeats, and further tasks until the verdict is decided; returns why it ended early, if it did.
     async fn run(&mut self, kinds: u32) -> Result<Option<CutShort>> {
         let plan = &self.rig.plan.leak;
-        let singles = self.done.tasks.iter().filter(|task| task.block.is_none()).count() as u32;
+        let singles = self.done.read.tasks;
         // Continues a round in which the earlier run was stopped.
         let (mut round, mut sent) = (singles / kinds, (singles % kinds) as usize);
         loop {
@@ -150,8 +151,8 @@ impl Check<'_> {
         for input in self.rig.inputs.all().skip(skip) {
             let input = self.rig.arms.input(&self.rig.inputs, input, round > 0 && round.is_multiple_of(2))?;
             let (task, roles) = one_task(self.rig, &input).await?;
-            self.done.tasks.push(task);
             self.done.events.extend(roles);
+            self.done.take(task);
             let cut_short =
                 hopeless(&self.done).or(self.spent().await?).or(self.rig.memory.shortage().await?);
             if cut_short.is_some() {
@@ -185,7 +186,8 @@ impl Check<'_> {
     /// After blocks that show a leak: waits as long as some of them took, without a task, and reads memory.
     async fn idle(&mut self) -> Result<()> {
         let leak = LeakTasks::of(&self.done);
-        let Some(before) = leak.blocks.last().and_then(|block| block.worker) else { return Ok(()) };
+        let last = leak.blocks.last().filter(|_| leak.sent_blocks > 0);
+        let Some(before) = last.and_then(|block| block.worker) else { return Ok(()) };
         if leak.growth(LOOKS).answer != Answer::Leak {
             return Ok(());
         }
@@ -220,10 +222,10 @@ impl Check<'_> {
         let leak = LeakTasks::of(&self.done);
         let progress = Progress {
             tasks: self.sent(),
-            readings: (round - 1) + leak.blocks.len() as u32,
+            readings: (round - 1) + leak.sent_blocks as u32,
             seconds: self.seconds(),
             task_s: leak.task_seconds().unwrap_or(f64::INFINITY),
-            begun: !leak.blocks.is_empty(),
+            begun: leak.sent_blocks > 0,
             quiet_s: self.rig.plan.settle.quiet_s,
             mb_per_task: leak.mb_per_task().unwrap_or(0.0),
             known: Known::Open,
@@ -247,8 +249,8 @@ impl Check<'_> {
 
     /// The state of the verdict, and the number of readings at the next look.
     fn known(&self, leak: &LeakTasks<'_>, in_blocks: bool) -> (Known, Option<usize>) {
-        let readings = leak.repeats.len();
-        if leak.blocks.is_empty() && (in_blocks || readings < self.next_look) {
+        let readings = leak.read - leak.warm_up.len();
+        if leak.sent_blocks == 0 && (in_blocks || readings < self.next_look) {
             return (Known::Open, None);
         }
         let growth = leak.growth(LOOKS);
@@ -335,7 +337,8 @@ async fn memory(rig: &Rig, moment: Moment, high_mb: Option<f64>) -> Result<Optio
 /// Why further tasks would show nothing new, if that is so.
 fn hopeless(done: &RunData) -> Option<CutShort> {
     // A block ends with the first task that fails; after blocks, nothing else is sent.
-    let last = || done.in_blocks.failed.iter().rev().chain(done.tasks.iter().rev());
+    let in_blocks = || done.in_blocks.failed.iter().rev().filter(|task| task.block.is_some());
+    let last = || in_blocks().chain(done.read.last.iter().rev()).chain(done.tasks.iter().rev());
     let in_a_row = |is: fn(&TaskRecord) -> bool| last().take_while(|task| is(task)).count();
     let timeouts = in_a_row(|task| task.status == TaskStatus::Timeout);
     if timeouts >= TIMEOUTS_IN_A_ROW {
@@ -353,5 +356,6 @@ fn hopeless(done: &RunData) -> Option<CutShort> {
 fn over_the_limit(done: &RunData, rig: &Rig) -> usize {
     let limit = rig.plan.leak.max_delta_mb;
     let over = |task: &&&TaskRecord| task.worker_rss_delta_mb.is_some_and(|delta| delta >= limit);
-    LeakTasks::of(done).repeats.iter().filter(over).count()
+    let kept = LeakTasks::of(done).repeats.iter().filter(over).count();
+    kept + done.in_blocks.deltas.at_least(limit) as usize
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::phase::Phase;
-use super::task::TaskRecord;
+use super::task::{TaskRecord, TaskStatus};
 use super::times::Times;
 
 /// Failed tasks that are kept one by one.
@@ -34,6 +34,18 @@ pub struct Bulk {
     pub seconds: BTreeMap<String, i64>,
     /// The highest number in the order of the run.
     pub sequence: u32,
+    /// True if the following are of those with a long input alone, since there are such.
+    pub long: bool,
+    /// What memory rose by over those with a reading of their own, in MB; no less than 0.
+    pub deltas: Times,
+    /// Those of them of which the rise is not known.
+    pub no_delta: u64,
+    /// The one with the largest rise.
+    pub largest: Option<TaskRecord>,
+    /// Highest RSS that was seen while one of them ran, in MB.
+    pub peak_mb: Option<f64>,
+    /// The first of them that ran into its time limit.
+    pub timed_out: Option<String>,
 }
 
 impl Bulk {
@@ -81,6 +93,35 @@ impl Bulk {
         }
     }
 
+    /// Counts `task`, which had a reading of its own.
+    pub fn add_read(&mut self, task: &TaskRecord) {
+        self.add(task);
+        let (all, new) = self.blocks.entry(0).or_default();
+        *all += 1;
+        *new += u64::from(task.new_input);
+        self.peak_mb = [self.peak_mb, task.worker_rss_peak_mb].into_iter().flatten().max_by(f64::total_cmp);
+        if task.is_long() != self.long {
+            if self.long {
+                return;
+            }
+            // From the first long one on, only those are judged.
+            (self.long, self.deltas, self.no_delta) = (true, Times::default(), 0);
+            (self.largest, self.timed_out) = (None, None);
+        }
+        if task.status == TaskStatus::Timeout && self.timed_out.is_none() {
+            self.timed_out = Some(task.test_id.clone());
+        }
+        let Some(delta_mb) = task.worker_rss_delta_mb else {
+            self.no_delta += 1;
+            return;
+        };
+        self.deltas.add(delta_mb.max(0.0));
+        let most_mb = self.largest.as_ref().and_then(|largest| largest.worker_rss_delta_mb);
+        if most_mb.is_none_or(|most_mb| delta_mb > most_mb) {
+            self.largest = Some(task.clone());
+        }
+    }
+
     /// Counts all of `other`, which came later.
     pub fn merge(&mut self, other: Bulk) {
         self.tasks += other.tasks;
@@ -93,6 +134,16 @@ impl Bulk {
         self.failed.extend(other.failed);
         self.failed.truncate(FAILED_KEPT);
         self.times.merge(&other.times);
+        self.long |= other.long;
+        self.deltas.merge(&other.deltas);
+        self.no_delta += other.no_delta;
+        self.peak_mb = [self.peak_mb, other.peak_mb].into_iter().flatten().max_by(f64::total_cmp);
+        self.timed_out = self.timed_out.take().or(other.timed_out);
+        let most_mb = |task: &TaskRecord| task.worker_rss_delta_mb.unwrap_or(f64::NEG_INFINITY);
+        self.largest = [self.largest.take(), other.largest]
+            .into_iter()
+            .flatten()
+            .max_by(|a, b| most_mb(a).total_cmp(&most_mb(b)));
         for (block, (all, new)) in other.blocks {
             let own = self.blocks.entry(block).or_default();
             *own = (own.0 + all, own.1 + new);
@@ -113,7 +164,6 @@ impl Bulk {
 mod tests {
     use super::*;
     use crate::analysis::fixtures::task;
-    use crate::record::TaskStatus;
 
     #[test]
     fn a_million_tasks_are_a_few_sums() {

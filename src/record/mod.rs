@@ -13,6 +13,7 @@ mod failure;
 mod figures;
 mod first_over;
 mod footprint;
+mod groups;
 mod level;
 mod level_tasks;
 mod open;
@@ -40,6 +41,7 @@ pub use failure::{Cause, FailureKind, Stage};
 pub use figures::{RunFigures, TaskFigures};
 pub use first_over::FirstOver;
 pub use footprint::Footprint;
+pub use groups::{Group, ReadTasks};
 pub use level::{
     Clause, ClauseAnswer, ClauseKind, ClauseState, FullLoad, GeneratorLoad, LevelEnd, LevelMemory, RoleLoad,
     Tally,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
 use super::exit::ExitKind;
+use super::groups::ReadTasks;
 use super::open::OpenTasks;
 use super::phase::Phase;
 use super::ramp::RampTasks;
@@ -28,8 +29,10 @@ pub struct RunData {
     pub ramp: RampTasks,
     /// The tasks of the soak, of which only sums are kept.
     pub soaked: Bulk,
-    /// The tasks of the leak check's blocks, of which only sums are kept.
+    /// The tasks of the leak check's blocks, and those of its groups, of which only sums are kept.
     pub in_blocks: Bulk,
+    /// The tasks of the leak check that had a reading each.
+    pub read: ReadTasks,
     /// Tasks that were sent and have no line.
     pub open: OpenTasks,
     /// The events but for the beginnings and ends of tasks, empty if there is no log of them.
@@ -69,7 +72,19 @@ impl RunData {
         match task.phase {
             Some(Phase::Soak) => self.soaked.add(&task),
             _ if Bulk::is_for(&task) => self.in_blocks.add(&task),
-            _ => self.tasks.extend(self.ramp.take(task, sent)),
+            _ => {
+                let Some(task) = self.ramp.take(task, sent) else { return };
+                self.keep(task);
+            }
+        }
+    }
+
+    /// Keeps a task, or its sums where too many are kept.
+    pub(super) fn keep(&mut self, task: TaskRecord) {
+        if !ReadTasks::is_for(&task) || self.read.take(&task, &mut self.events) {
+            self.tasks.push(task);
+        } else {
+            self.in_blocks.add_read(&task);
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::bulk::Bulk;
 use super::event::{Event, EventRecord};
+use super::groups::ReadTasks;
 use super::phase::Phase;
 use super::run::RunData;
 
@@ -19,7 +20,9 @@ impl RunData {
         }
         earlier.file = self.file;
         let levels = earlier.ramp.levels.len();
-        earlier.tasks.extend(self.tasks);
+        let before = earlier.read.tasks;
+        self.tasks.into_iter().for_each(|task| earlier.keep(task));
+        earlier.read.merge(self.read, before);
         earlier.ramp.merge(self.ramp);
         earlier.open.merge(self.open, levels);
         earlier.soaked.merge(self.soaked);
@@ -43,7 +46,7 @@ impl RunData {
         self.tasks.retain(|task| task.phase != Some(phase));
         match phase {
             Phase::Soak => self.soaked = Bulk::default(),
-            Phase::Leak => self.in_blocks = Bulk::default(),
+            Phase::Leak => (self.in_blocks, self.read) = (Bulk::default(), ReadTasks::default()),
             Phase::Concurrency => {}
         }
         let mut inside = false;

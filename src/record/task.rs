@@ -195,6 +195,14 @@ impl TaskRecord {
         id_parts(&self.test_id)
     }
 
+    /// True if what was sent is a long input.
+    pub fn is_long(&self) -> bool {
+        match self.kind {
+            Some(kind) => kind == AudioKind::Long,
+            None => self.audio_file.contains("long"),
+        }
+    }
+
     /// True if the task succeeded.
     pub fn succeeded(&self) -> bool {
         self.status == TaskStatus::Success

@@ -83,6 +83,17 @@ impl Times {
         self.count
     }
 
+    /// How many are `bound` or more.
+    pub fn at_least(&self, bound: f64) -> u64 {
+        match &self.histogram {
+            Some(histogram) => {
+                let below = histogram.count_between(0, ((bound * 1e6).round() as u64).saturating_sub(1));
+                self.count.saturating_sub(below)
+            }
+            None => self.exact.iter().filter(|figure| **figure >= bound).count() as u64,
+        }
+    }
+
     /// The least and the most, in seconds; absent if there are none.
     pub fn ends(&self) -> Option<(f64, f64)> {
         self.ends

@@ -122,6 +122,11 @@ impl fmt::Display for Note {
                 if *tasks == 1 { "was" } else { "were" },
                 count(*retries as usize, "time")
             ),
+            Note::Grouped { kept, of } => write!(
+                f,
+                "the leak check has {}: of those after the first {kept}, only sums and one reading for each group are kept",
+                count(*of, "task")
+            ),
             Note::Warning(warning) => write!(f, "{warning}"),
             Note::CutShort { phase, why } => write!(f, "the {} phase was cut short: {why}", phase.word()),
             Note::Resumed { gap_s, new_series: None } => {

@@ -8,6 +8,8 @@
 //! bounded table and series.
 #![cfg(target_os = "linux")]
 
+use std::io::Write;
+
 use highwater::plan::Plan;
 use highwater::service::{Completion, Input, Inputs, Target, TaskError};
 use highwater::session::{End, Session};
@@ -82,6 +84,46 @@ fn sent(mode: Mode, tasks: u32, worker: u32) -> (f64, f64) {
     (status_mb("VmHWM"), (cpu_s() - before) / f64::from(tasks) * 1e6)
 }
 
+/// Reads a file of `tasks` tasks of the leak check that have a reading each: memory in MB, and CPU for each task in µs.
+fn read(tasks: u32) -> (f64, f64) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("memory_leak_stress_test_20260101_000000.jsonl");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let mut log = std::io::BufWriter::new(
+        std::fs::File::create(directory.path().join("events_20260101_000000.jsonl")).unwrap(),
+    );
+    let mut event = |event: std::fmt::Arguments<'_>| {
+        writeln!(log, "{{\"time\": \"\", \"elapsed\": 1, \"event\": {event}}}").unwrap();
+    };
+    event(format_args!("\"phase_started\", \"phase\": \"leak\""));
+    for index in 0..tasks {
+        let (second, mb) = (1_700_000_000 + index, 100 + index % 7);
+        let id = format!("request_c1_{second}");
+        event(format_args!("\"task_started\", \"test_id\": \"{id}\""));
+        event(format_args!(
+            "\"task_answered\", \"test_id\": \"{id}\", \"status\": \"success\", \"processing_time\": 0.1"
+        ));
+        event(format_args!(
+            "\"roles_after\", \"test_id\": \"{id}\", \"roles\": {{\"api\": {{\"rss_mb\": 50.0, \"private_mb\": 40.0}}}}"
+        ));
+        writeln!(
+            file,
+            "{{\"test_id\": \"{id}\", \"concurrency\": 1, \"status\": \"success\", \"processing_time\": 0.1, \
+             \"phase\": \"leak\", \"worker_rss_before_mb\": {mb}, \"worker_rss_after_mb\": {mb}, \
+             \"worker_rss_delta_mb\": 0.0, \"worker_after\": {{\"rss_mb\": {mb}, \"private_mb\": {mb}}}}}"
+        )
+        .unwrap();
+    }
+    file.flush().unwrap();
+    log.flush().unwrap();
+    let before = cpu_s();
+    let run = highwater::journal::read(&path).unwrap();
+    let found = highwater::assessment::assess(&run, &Plan::default());
+    assert_eq!(run.ended(), u64::from(tasks), "none is lost");
+    assert!(found.growth.is_some_and(|growth| growth.answer == highwater::analysis::Answer::Clean));
+    (status_mb("VmHWM"), (cpu_s() - before) / f64::from(tasks) * 1e6)
+}
+
 const TASKS: &str = "HIGHWATER_SOAK_OF";
 
 /// Runs `test` in a process of its own: memory that an earlier run of it freed would still be resident.
@@ -119,4 +161,11 @@ fn millions_of_tasks_of_a_soak_cost_what_thousands_do() {
 fn millions_of_tasks_of_a_level_cost_what_thousands_do() {
     let test = concat!(module_path!(), "::millions_of_tasks_of_a_level_cost_what_thousands_do");
     same(test, |tasks| sent(Mode::Ramp, tasks, Helper::spawn().pid));
+}
+
+#[test]
+#[ignore = "minutes of load; see the head of this file"]
+fn millions_of_tasks_with_a_reading_each_are_read_as_thousands_are() {
+    let test = concat!(module_path!(), "::millions_of_tasks_with_a_reading_each_are_read_as_thousands_are");
+    same(test, read);
 }

@@ -24,6 +24,7 @@ pub fn run_figures(run: &RunData) -> RunFigures {
     let kept: Vec<f64> = leak.warm_up.iter().filter_map(|task| task.worker_rss_delta_mb).collect();
     let after_blocks = leak.blocks.iter().filter_map(|block| block.worker?.rss_mb);
     let peaks = plain.iter().filter_map(|task| task.worker_rss_peak_mb).chain(after_blocks);
+    let peaks = peaks.chain(leak.in_blocks.peak_mb);
     RunFigures {
         file: run.file.clone(),
         tasks: plain.iter().map(|task| task_figures(task)).collect(),
