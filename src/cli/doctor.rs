@@ -1,5 +1,8 @@
 //! `highwater doctor`: everything that a run needs, checked one by one.
 
+mod figures;
+mod suggest;
+
 use std::path::Path;
 
 use super::args::DoctorArgs;
@@ -106,18 +109,29 @@ fn processes(plan: &Plan, source: &mut dyn ProcessSource) -> Vec<Result<String>>
         Ok(found) => found,
         Err(error) => return vec![Err(error)],
     };
-    found.roles.iter().map(|(role, found)| process(role, found, source)).collect()
+    let missing = |found: &RoleFound| found.roots.is_empty() && !found.plan.optional;
+    // Nothing is asked that nobody needs.
+    let around = found.roles.values().any(missing).then(|| suggest::Around::of(&plan.target.url));
+    found.roles.iter().map(|(role, found)| process(role, found, source, around.as_ref())).collect()
 }
 
-fn process(role: &str, found: &RoleFound, source: &mut dyn ProcessSource) -> Result<String> {
+fn process(
+    role: &str,
+    found: &RoleFound,
+    source: &mut dyn ProcessSource,
+    around: Option<&suggest::Around>,
+) -> Result<String> {
     let sought = found.sought();
     if !found.roots.is_empty() {
         let trees: String = found.roots.iter().map(|root| tree::lines(root, source)).collect();
-        return Ok(format!("{role} ({sought}):{trees}"));
+        let figures = found.roots.first().map(|root| figures::line(&found.plan, root.id, source));
+        return Ok(format!("{role} ({sought}):{trees}\n{}", figures.unwrap_or_default()));
     }
     let error = found.error(role);
     if !found.plan.optional {
-        return Err(error);
+        let suggested = around.map_or_else(Vec::new, |around| around.suggestions(role, &found.plan));
+        let hint: Vec<String> = error.hint_text().map(str::to_string).into_iter().chain(suggested).collect();
+        return Err(error.hint(hint.join("\n")));
     }
     let hint = error.hint_text().filter(|_| !found.surplus.is_empty());
     Ok(match hint {

@@ -21,6 +21,8 @@ mod csv;
 mod elsewhere;
 #[cfg(all(test, feature = "cli", feature = "remote"))]
 pub(crate) use elsewhere::read_exposition;
+#[cfg(feature = "cli")]
+pub(crate) use elsewhere::{Nearby, nearby_containers, nearby_metrics};
 mod event;
 mod find;
 mod gpu;

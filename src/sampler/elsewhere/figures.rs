@@ -223,6 +223,7 @@ impl One<'_> {
         Ok(Figures {
             name: name.to_string(),
             key: self.subject.iter().map(|(label, value)| format!("{label}={value},")).collect(),
+            place: None,
             started_s: self.value(family.started).filter(good).filter(|started| *started > 0.0),
             age_s: taken.map_or(0.0, |taken| (self.now_s - taken).max(0.0)),
             rss_bytes,

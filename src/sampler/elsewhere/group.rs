@@ -87,6 +87,7 @@ fn figures(path: &Path) -> Result<Option<Figures>, String> {
         name: path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
         // The group of a unit that was started again is another directory, and its first process another.
         key: format!("{inode}-{}", oldest.map_or_else(String::new, |pid| pid.to_string())),
+        place: None,
         started_s: None,
         age_s: 0.0,
         rss_bytes: current.saturating_sub(inactive.unwrap_or(0)),

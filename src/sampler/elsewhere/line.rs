@@ -280,7 +280,7 @@ fn is_same(before: &Figures, now: &Figures) -> bool {
 }
 
 fn info(id: ProcessId, figures: &Figures, origin: &str) -> ProcessInfo {
-    let argv = vec![figures.name.clone(), origin.to_string()];
+    let argv = [figures.name.clone(), origin.to_string()].into_iter().chain(figures.place.clone()).collect();
     ProcessInfo { id, parent: 0, name: figures.name.clone(), argv }
 }
 

@@ -14,10 +14,15 @@ mod group;
 mod line;
 #[cfg(feature = "remote")]
 mod metrics;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `doctor` makes suggestions"))]
+mod nearby;
 #[cfg(feature = "remote")]
 mod prometheus;
 #[cfg(test)]
 mod tests;
+
+#[cfg(feature = "cli")]
+pub(crate) use nearby::{nearby_containers, nearby_metrics};
 
 /// A name with its labels.
 #[cfg(all(test, feature = "cli", feature = "remote"))]
@@ -53,6 +58,8 @@ pub(super) struct Figures {
     pub(super) name: String,
     /// What tells it from the others of its origin.
     pub(super) key: String,
+    /// Where the origin has them from, if it has several places.
+    pub(super) place: Option<String>,
     /// When it started, in seconds since 1970. Another start is another process.
     pub(super) started_s: Option<f64>,
     /// How old the figures were when they arrived, in seconds.
@@ -92,6 +99,16 @@ impl From<Vec<Figures>> for Sighting {
     fn from(figures: Vec<Figures>) -> Sighting {
         Sighting { figures, ..Sighting::default() }
     }
+}
+
+/// A container that runs, whatever plays a role.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Nearby {
+    pub(crate) name: String,
+    /// The compose service that it belongs to.
+    pub(crate) service: Option<String>,
+    /// The ports of this machine that lead to it.
+    pub(crate) ports: Vec<u16>,
 }
 
 /// Where the figures of a role come from, if not from `/proc`.

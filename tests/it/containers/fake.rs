@@ -13,6 +13,7 @@ use rstest::rstest;
 use serde_json::json;
 use serial_test::parallel;
 
+use crate::support::demo_service::program;
 use crate::support::runs::json_lines;
 
 /// What the service, or its engine, does.
@@ -47,7 +48,10 @@ impl Fake {
             for stream in service.incoming().map_while(Result::ok) {
                 let counted = Arc::clone(&counted);
                 // Whoever asked may have gone.
-                let _ = serve(stream, |_| {
+                let _ = serve(stream, |path| {
+                    if path == "/metrics" {
+                        return Some((200, "process_resident_memory_bytes 2e8\n".to_string()));
+                    }
                     *counted.lock().unwrap() += 1;
                     Some((200, "done".to_string()))
                 });
@@ -64,6 +68,17 @@ impl Fake {
 
     fn socket(&self) -> PathBuf {
         self.home.path().join("engine.sock")
+    }
+
+    /// What `doctor` says of these roles; it finds the engine by the environment.
+    fn doctor(&self, roles: &[&str]) -> String {
+        let mut command = std::process::Command::new(program());
+        command.args(["doctor", "--preset", "http", "--url", &self.url, "--set", "target.http.path=/task"]);
+        command.args(roles.iter().flat_map(|role| ["--set", role]));
+        command
+            .current_dir(self.home.path())
+            .env("DOCKER_HOST", format!("unix://{}", self.socket().display()));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
     }
 
     async fn check(&self) -> Measured {
@@ -180,4 +195,42 @@ async fn a_run_without_its_container_does_not_begin_and_names_those_that_are_the
     let error = Suite::new(plan).leak_check().await.err().unwrap().render();
     assert!(error.contains("container `asr-wroker` is not there: the engine has `asr-worker`"), "{error}");
     assert!(error.contains("`docker ps -a` or `podman ps -a` shows the containers"), "{error}");
+}
+
+#[test]
+fn doctor_says_where_figures_come_from_and_what_they_lack() {
+    let fake = Fake::start(Does::Keeps(0));
+    let said = fake.doctor(&["processes.worker.container=asr-worker"]);
+    for part in [
+        "worker (the container `asr-worker`):",
+        "220 MB  asr-worker container `asr-worker` what its engine counts",
+        "figures of the container `asr-worker`, whose processes cannot be seen from here, of the moment they are asked for; \
+         without peaks, CPU time, descriptors, PSS: what needs them is not judged",
+    ] {
+        assert!(said.contains(part), "`{part}` is missing in: {said}");
+    }
+    let url = format!("{}/metrics", fake.url);
+    let said = fake.doctor(&[&format!("processes.worker.metrics.url={url}")]);
+    let expected =
+        format!("figures of {url}, now 0 s old, and at most 30 s; without private memory, peaks, CPU time");
+    assert!(said.contains(&expected), "{said}");
+    let own = format!("processes.worker.pid={}", std::process::id());
+    assert!(
+        fake.doctor(&[&own])
+            .contains("figures of /proc, of the moment they are asked for; nothing is missing")
+    );
+}
+
+#[test]
+fn doctor_finds_containers_and_metrics_and_says_what_to_write() {
+    let fake = Fake::start(Does::Keeps(0));
+    let said = fake.doctor(&["processes.worker.program=no-such-program.py"]);
+    for part in [
+        "the container `asr-worker` has a fitting name; in highwater.toml:",
+        "container = \"asr-worker\"",
+        &format!("`{}/metrics` has the memory of a process; in highwater.toml:", fake.url),
+        "[processes.worker.metrics]",
+    ] {
+        assert!(said.contains(part), "`{part}` is missing in: {said}");
+    }
 }

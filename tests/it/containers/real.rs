@@ -50,6 +50,8 @@ impl Podman {
 
     fn command(&self) -> Command {
         let mut command = Command::new("podman");
+        // conmon leaves a file where it was started, for a container that was killed for want of memory.
+        command.current_dir(self.home.path());
         command.arg("--root").arg(self.home.path().join("storage"));
         command.arg("--runroot").arg(self.home.path().join("run"));
         command.args(["--runtime", "runc", "--cgroup-manager", "cgroupfs"]);

@@ -12,6 +12,8 @@ pub(super) struct Listed {
     pub(super) name: String,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) is_running: bool,
+    /// The ports of this machine that lead to it.
+    pub(super) ports: Vec<u16>,
 }
 
 /// A container that is meant.
@@ -32,6 +34,11 @@ const SHORT_ID: usize = 12;
 const MOST_NAMES: usize = 12;
 
 impl Listed {
+    /// The compose service that it belongs to.
+    pub(super) fn service(&self) -> Option<&str> {
+        self.label(SERVICE)
+    }
+
     fn label(&self, names: [&str; 2]) -> Option<&str> {
         names.iter().find_map(|name| self.labels.get(*name)).map(String::as_str)
     }
@@ -107,7 +114,7 @@ mod tests {
 
     fn listed(id: &str, name: &str, labels: &[(&str, &str)], is_running: bool) -> Listed {
         let labels = labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        Listed { id: id.repeat(16), name: name.to_string(), labels, is_running }
+        Listed { id: id.repeat(16), name: name.to_string(), labels, is_running, ports: Vec::new() }
     }
 
     fn compose<'a>(project: &'a str, service: &'a str) -> [(&'a str, &'a str); 2] {

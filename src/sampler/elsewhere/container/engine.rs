@@ -68,6 +68,7 @@ impl Engine {
                 name: name.trim_start_matches('/').to_string(),
                 labels: one.labels.unwrap_or_default().into_iter().collect(),
                 is_running: one.state == Some(ContainerSummaryStateEnum::RUNNING),
+                ports: one.ports.unwrap_or_default().iter().filter_map(|port| port.public_port).collect(),
             }
         };
         Ok(containers.into_iter().map(listed).collect())

@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use self::choose::{Chosen, choose};
 use self::engine::{Engine, State};
 use self::place::{Place, Trees};
-use super::{Figures, Origin, Sighting};
+use super::{Figures, Nearby, Origin, Sighting};
 use crate::plan::{ProcessPlan, from_environment};
 use crate::record::ExitKind;
 use crate::{Error, ErrorKind, Result};
@@ -51,6 +51,29 @@ struct Running {
     key: Option<String>,
 }
 
+/// The containers that run, with any engine that answers: for suggestions. Nothing is said of engines that do not.
+pub(super) fn nearby() -> Vec<Nearby> {
+    let sockets = sockets::sockets(None, &|name| std::env::var(name).ok()).unwrap_or_default();
+    let Ok(runtime) = runtime() else { return Vec::new() };
+    let mut found = Vec::new();
+    for socket in sockets {
+        let listed = async { Engine::open(&socket).await?.list().await };
+        let limit = async { tokio::time::timeout(PATIENCE, listed).await };
+        found.extend(runtime.block_on(limit).ok().and_then(std::result::Result::ok).unwrap_or_default());
+    }
+    let running = found.into_iter().filter(|one| one.is_running);
+    running
+        .map(|one| Nearby { service: one.service().map(str::to_string), name: one.name, ports: one.ports })
+        .collect()
+}
+
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))
+}
+
 impl Containers {
     /// # Errors
     /// [`ErrorKind::Io`] if there can be no runtime.
@@ -65,11 +88,15 @@ impl Containers {
         sockets: std::result::Result<Vec<PathBuf>, String>,
         trees: Trees,
     ) -> Result<Containers> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(ErrorKind::Io, "cannot start the runtime").source(error))?;
-        Ok(Containers { text, sockets, engine: None, trees, runtime, running: Vec::new(), asked: None })
+        Ok(Containers {
+            text,
+            sockets,
+            engine: None,
+            trees,
+            runtime: runtime()?,
+            running: Vec::new(),
+            asked: None,
+        })
     }
 }
 
@@ -133,6 +160,7 @@ async fn figures_of(
         let Some(figures) = figures else { return Ok(None) };
         let figures = Figures {
             name: one.container.name.clone(),
+            place: Some(one.place.to_string()),
             key: format!("{id} {}", figures.key),
             started_s: one.started_s,
             ..figures

@@ -1,5 +1,6 @@
 //! Where the processes of a container can be read.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,16 @@ pub(super) enum Place {
     Group(PathBuf),
     /// The engine says.
     Engine,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Here(pid) => write!(f, "process {pid}"),
+            Place::Group(path) => write!(f, "its control group {}", path.display()),
+            Place::Engine => f.write_str("what its engine counts"),
+        }
+    }
 }
 
 /// The trees in which the kernel shows processes and control groups.
