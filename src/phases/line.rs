@@ -66,6 +66,9 @@ pub(super) fn task_line(
         late_free_mb: figure(after.late_free_mb),
         queue_seconds: completion.and_then(|done| done.queue_seconds).map(|seconds| round(seconds, 3)),
         answer_bytes: completion.and_then(|done| done.answer_bytes),
+        first_text_seconds: completion
+            .and_then(|done| done.first_text_seconds)
+            .map(|seconds| round(seconds, 3)),
         final_seconds: completion.and_then(|done| done.final_seconds).map(|seconds| round(seconds, 3)),
         retries: (ended.retries > 0).then_some(ended.retries),
         ..TaskRecord::new(place.test_id, place.concurrency, ended.status())

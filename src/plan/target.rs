@@ -187,6 +187,9 @@ pub struct OpenAiPlan {
     /// `verbose_json`, which tells the recording's length, or `json`, for servers that lack it.
     #[default = "verbose_json"]
     pub response_format: String,
+    /// True asks for the text as it comes (`stream=true`): server-sent events, as OpenAI, vLLM and others send them. The
+    /// time to the first text is measured, and an answer that breaks off is a failure.
+    pub stream: bool,
     /// The language of the recording; empty lets the service find out.
     pub language: String,
     /// Further fields of the form, by name.
@@ -233,6 +236,18 @@ pub struct HttpPlan {
     pub success_status: Vec<u16>,
     /// A JSON pointer to what the answer must have, such as `/result/text`; empty for none.
     pub success_pointer: String,
+    /// True for an answer that is a stream of messages: server-sent events, or a line of JSON each. The time to the first
+    /// text is measured.
+    pub stream: bool,
+    /// A JSON pointer to the piece of text in a message of a stream, such as `/choices/0/delta/content`. What is asked of
+    /// the answer is then asked of `{"text": …}`, the pieces put together. Empty where each message counts, and the last
+    /// one is the answer.
+    pub text_pointer: String,
+    /// The message that ends a stream, such as `[DONE]`; one without it is a failure. Empty where the answer just ends.
+    pub end_message: String,
+    /// A JSON pointer: a message of a stream that has something there says why the task failed.
+    #[default = "/error"]
+    pub error_pointer: String,
 }
 
 /// A program whose run is one task: it speaks to the service in highwater's place.

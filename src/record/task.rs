@@ -138,6 +138,9 @@ pub struct TaskRecord {
     /// Seconds from the last sample of streamed audio to the final result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_seconds: Option<f64>,
+    /// Seconds from the beginning of the task to the first text of an answer that is a stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_text_seconds: Option<f64>,
     /// How often the task was sent again after a failure; absent for 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
@@ -185,6 +188,7 @@ impl TaskRecord {
             attempt: None,
             queue_seconds: None,
             final_seconds: None,
+            first_text_seconds: None,
             retries: None,
             answer_bytes: None,
         }

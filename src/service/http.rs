@@ -6,9 +6,11 @@ use std::hash::{BuildHasher, Hasher};
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use super::client::{Client, Outgoing, Part};
 use super::health::Health;
+use super::streamed::{Piece, Script, Streamed, told};
 use super::success::Success;
 use super::template::{Template, Variation};
 use super::{Completion, Input, Target, TaskError, Unwell, base, client, json, multipart};
@@ -178,6 +180,9 @@ impl HttpTarget {
         // Reads the answer to its end in any case: only then is the task done.
         let mut headers = HeaderMap::new();
         let request = self.request(input, &mut headers)?;
+        if self.plan.stream {
+            return self.hear(&request).await;
+        }
         let answer = self.client.lane().send(&request, Part::Whole).await?;
         if !self.plan.success_status.contains(&answer.status) {
             return Err(self.client.rejected(&answer));
@@ -192,5 +197,58 @@ impl HttpTarget {
             success.check_bytes(&answer.body)?;
         }
         Ok(Completion { answer_bytes: Some(answer.body.len() as u64), ..Completion::default() })
+    }
+
+    /// Reads an answer that is a stream of messages.
+    async fn hear(&self, request: &Outgoing<'_>) -> Result<Completion, TaskError> {
+        let mut lane = self.client.lane();
+        let started = lane.started();
+        let mut streamed = Streamed::default();
+        let mut hear = |bytes: &[u8]| streamed.hear(bytes, started.elapsed().as_secs_f64(), &self.plan);
+        let answer = lane.send_and_hear(request, Part::Whole, Some(&mut hear)).await?;
+        if !self.plan.success_status.contains(&answer.status) {
+            return Err(self.client.rejected(&answer));
+        }
+        let since_s = started.elapsed().as_secs_f64();
+        // That of a status which is an error elsewhere has been kept.
+        streamed.hear(&answer.body, since_s, &self.plan);
+        let (text, last, completion) = streamed.finish(since_s, &self.plan)?;
+        let judged = if self.plan.text_pointer.is_empty() { &last } else { &text };
+        let pointer = &self.plan.success_pointer;
+        if !pointer.is_empty() && judged.pointer(pointer).is_none() {
+            return Err(TaskError::malformed(format!("the answer has nothing at `{pointer}`")));
+        }
+        if let Some(success) = &self.success {
+            success.check(judged)?;
+        }
+        Ok(completion)
+    }
+}
+
+impl Script for HttpPlan {
+    fn piece(&self, message: &Value) -> Piece {
+        match message.pointer(&self.text_pointer) {
+            None | Some(Value::Null) => Piece::Nothing,
+            Some(Value::String(text)) => Piece::More(text.clone()),
+            Some(_) if self.text_pointer.is_empty() => Piece::More("…".to_string()),
+            Some(other) => Piece::More(other.to_string()),
+        }
+    }
+
+    fn end(&self) -> &str {
+        &self.end_message
+    }
+
+    fn must_end(&self, _: &Value) -> bool {
+        !self.end_message.is_empty()
+    }
+
+    fn failure(&self, message: &Value) -> Option<String> {
+        let pointer = Some(self.error_pointer.as_str()).filter(|pointer| !pointer.is_empty())?;
+        message.pointer(pointer).filter(|error| !error.is_null()).map(told)
+    }
+
+    fn takes_any(&self) -> bool {
+        self.text_pointer.is_empty()
     }
 }

@@ -22,6 +22,7 @@ mod poll;
 mod queue;
 mod spread;
 mod stream;
+mod streamed;
 mod success;
 mod template;
 pub(crate) mod trial;
@@ -84,6 +85,8 @@ pub struct Completion {
     pub answer_bytes: Option<u64>,
     /// Seconds from the last sample of streamed audio to the final result.
     pub final_seconds: Option<f64>,
+    /// Seconds from the beginning of the task to the first text of an answer that is a stream.
+    pub first_text_seconds: Option<f64>,
 }
 
 /// A service under test.

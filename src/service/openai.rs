@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::client::{self, Client, Outgoing, Part};
 use super::health::Health;
+use super::streamed::{Piece, Script, Streamed, told};
 use super::success::Success;
 use super::{Completion, Input, Target, TaskError, Unwell, base, json, multipart};
 use crate::plan::{OpenAiPlan, TargetPlan, shown_url};
@@ -45,8 +46,10 @@ impl OpenAiTarget {
             ("language", &plan.language),
         ];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
+        let stream = plan.stream.then_some(("stream", "true"));
         let fields = own
             .map(|(name, value)| (name, value.as_str()))
+            .chain(stream)
             .chain(plan.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let form = multipart::form(fields, "file", input);
         Ok(Outgoing {
@@ -85,6 +88,9 @@ impl Target for OpenAiTarget {
 
 impl OpenAiTarget {
     async fn transcribe(&self, input: &Input) -> Result<Completion, TaskError> {
+        if self.plan.stream {
+            return self.hear(input).await;
+        }
         let answer = self.client.lane().send(&self.request(input)?, Part::Whole).await?;
         if !(200..300).contains(&answer.status) {
             return Err(self.client.rejected(&answer));
@@ -93,10 +99,7 @@ impl OpenAiTarget {
         if !transcription.get("text").is_some_and(Value::is_string) {
             // Some servers report a failure with status 200.
             return Err(match transcription.pointer("/error/message").or(transcription.get("error")) {
-                Some(error) => {
-                    let message = error.as_str().map_or_else(|| error.to_string(), str::to_string);
-                    TaskError::Failed { task_id: None, message }
-                }
+                Some(error) => TaskError::Failed { task_id: None, message: told(error) },
                 None => TaskError::malformed("the transcription has no `text`"),
             });
         }
@@ -110,11 +113,81 @@ impl OpenAiTarget {
             ..Completion::default()
         })
     }
+
+    /// Reads a transcription as it comes.
+    async fn hear(&self, input: &Input) -> Result<Completion, TaskError> {
+        let mut lane = self.client.lane();
+        let started = lane.started();
+        let mut streamed = Streamed::default();
+        let mut hear = |bytes: &[u8]| streamed.hear(bytes, started.elapsed().as_secs_f64(), &Transcription);
+        let answer = lane.send_and_hear(&self.request(input)?, Part::Whole, Some(&mut hear)).await?;
+        if !(200..300).contains(&answer.status) {
+            return Err(self.client.rejected(&answer));
+        }
+        let (text, last, completion) = streamed.finish(started.elapsed().as_secs_f64(), &Transcription)?;
+        if let Some(success) = &self.success {
+            success.check(&text)?;
+        }
+        Ok(Completion { audio_seconds: last.get("duration").and_then(seconds), ..completion })
+    }
+}
+
+/// The messages that speech servers send: OpenAI's events, the chunks of vLLM, or a segment each.
+struct Transcription;
+
+impl Script for Transcription {
+    fn piece(&self, message: &Value) -> Piece {
+        let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str).map(str::to_string);
+        if message.get("type").is_some_and(|kind| kind == "transcript.text.done") {
+            return text("/text").map_or(Piece::Nothing, Piece::Whole);
+        }
+        let places = ["/delta", "/choices/0/delta/content", "/text"];
+        places.into_iter().find_map(text).map_or(Piece::Nothing, Piece::More)
+    }
+
+    fn end(&self) -> &str {
+        "[DONE]"
+    }
+
+    fn must_end(&self, message: &Value) -> bool {
+        let is_event =
+            message.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("transcript."));
+        // Servers that send a segment a message just end.
+        is_event || message.get("choices").is_some()
+    }
+
+    fn failure(&self, message: &Value) -> Option<String> {
+        message.get("error").filter(|error| !error.is_null()).map(told)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The text of a stream of these messages.
+    fn text(messages: &[&str]) -> Result<String, String> {
+        let mut streamed = Streamed::default();
+        for message in messages {
+            streamed.hear(format!("data: {message}\n\n").as_bytes(), 1.0, &Transcription);
+        }
+        let (text, ..) = streamed.finish(1.0, &Transcription).map_err(|error| error.to_string())?;
+        Ok(text["text"].as_str().unwrap().to_string())
+    }
+
+    #[test]
+    fn the_streams_of_several_servers_are_read_and_one_that_breaks_off_is_none() {
+        let delta = r#"{"type": "transcript.text.delta", "delta": "the"}"#;
+        let done = r#"{"type": "transcript.text.done", "text": "the tide"}"#;
+        assert_eq!(text(&[delta, done]).unwrap(), "the tide");
+        assert!(text(&[delta]).unwrap_err().contains("ended before its last message"));
+        let chunk = r#"{"object": "transcription.chunk", "choices": [{"delta": {"content": "the"}}]}"#;
+        assert_eq!(text(&[chunk, chunk, "[DONE]"]).unwrap(), "thethe");
+        assert!(text(&[chunk]).is_err());
+        let segments = [r#"{"text": "the "}"#, r#"{"text": "tide"}"#];
+        assert_eq!(text(&segments).unwrap(), "the tide", "a segment each, and no end");
+        assert!(text(&[r#"{"error": {"message": "no model"}}"#]).unwrap_err().contains("no model"));
+    }
 
     #[test]
     fn a_duration_may_be_a_number_or_text() {

@@ -42,6 +42,7 @@ mod resume;
 mod sampler;
 mod scraped;
 mod sentences;
+mod streamed;
 mod support;
 mod targets;
 mod tidy;

@@ -74,6 +74,7 @@ const PURE: &[&str] = &[
     "src/service/queue.rs",
     "src/service/spread.rs",
     "src/service/stream.rs",
+    "src/service/streamed.rs",
     "src/service/unwell.rs",
     "src/units.rs",
 ];

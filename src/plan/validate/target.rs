@@ -300,6 +300,14 @@ fn http(http: &HttpPlan) -> Vec<Violation> {
         found.push(Violation::new(&[key], format!("`{key}` must not be empty")).hint("for example `[200]`"));
     }
     found.extend(pointer("target.http.success_pointer", &http.success_pointer, "/result/text"));
+    found.extend(pointer("target.http.text_pointer", &http.text_pointer, "/choices/0/delta/content"));
+    found.extend(pointer("target.http.error_pointer", &http.error_pointer, "/error"));
+    let of_a_stream = [("text_pointer", &http.text_pointer), ("end_message", &http.end_message)];
+    for (key, _) in of_a_stream.into_iter().filter(|(_, text)| !text.is_empty() && !http.stream) {
+        let key = format!("target.http.{key}");
+        let message = format!("`{key}` is for the messages of a stream");
+        found.push(Violation::new(&[&key], message).hint("set `target.http.stream = true`, or leave it out"));
+    }
     found
 }
 
