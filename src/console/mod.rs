@@ -25,6 +25,7 @@ pub use pulse::Pulse;
 use screen::Progress;
 pub use screen::{Screen, Stream};
 
+use crate::analysis::WORKER;
 use crate::phases::Observer;
 use crate::plan::Plan;
 use crate::record::{CriterionId, Event, EventRecord, ExitKind, Phase, RunData, TaskRecord, Verdict};
@@ -50,6 +51,8 @@ struct State {
     looked: Option<Instant>,
     /// The progress that was shown last.
     progress: Progress,
+    /// When it changed.
+    changed: Instant,
     /// The current state of the board.
     board: Board,
     /// True if the board is served over HTTP.
@@ -87,22 +90,19 @@ impl State {
     /// Redraws the live block.
     fn show(&mut self) {
         self.board.passed(self.started.elapsed().as_secs_f64());
-        let State { screen, progress, board, .. } = self;
-        board.doing = match progress {
-            Progress::Tasks { message, .. } => message.clone(),
-            _ => String::new(),
-        };
-        screen.progress(match progress {
-            Progress::Tasks { done, total, message } => {
-                let more = block::lines(board).into_iter().map(|line| format!("\n{line}"));
-                Progress::Tasks {
-                    done: *done,
-                    total: *total,
-                    message: message.clone() + &more.collect::<String>(),
-                }
+        let State { screen, progress, board, changed, .. } = self;
+        let mut progress = progress.clone();
+        board.doing.clear();
+        if let Progress::Tasks { message, wait, .. } = &mut progress {
+            if let Some(wait) = wait {
+                let trail = board.roles.get(WORKER).map(|role| role.trail.mb()).unwrap_or_default();
+                let first = message.find('\n').unwrap_or(message.len());
+                message.insert_str(first, &wait.so_far(changed.elapsed().as_secs_f64(), &trail));
             }
-            other => other.clone(),
-        });
+            board.doing.clone_from(message);
+            block::lines(board).iter().for_each(|line| *message += &format!("\n{line}"));
+        }
+        screen.progress(progress);
     }
 
     /// Keeps an event, if a line may need it: what there is one of for each child that a worker forks is not kept.
@@ -135,6 +135,7 @@ impl Console {
                 earlier_warnings: 0,
                 looked: None,
                 progress: Progress::Clear,
+                changed: Instant::now(),
                 board: Board::default(),
                 served: false,
                 started: Instant::now(),
@@ -222,7 +223,7 @@ impl Observer for Console {
             now::judge(board, &record.event, run, plan);
             match now::after_event(&record.event, run, plan) {
                 Progress::Keep => {}
-                progress => state.progress = progress,
+                progress => (state.progress, state.changed) = (progress, Instant::now()),
             }
             state.show();
         }

@@ -1,7 +1,7 @@
 //! What is going on: the phase, how far it has come, and what is waited for. Pure.
 
 use super::board::{Board, GrowthNow};
-use super::screen::Progress;
+use super::screen::{Progress, Wait};
 use crate::analysis::{Answer, Growth, LOOKS, LeakTasks, WORKER, soak as soaked};
 use crate::plan::Plan;
 use crate::readings::Per;
@@ -83,37 +83,46 @@ fn growth(run: &RunData) -> Option<Growth> {
 
 /// What is shown after an event that `run` already holds.
 pub(super) fn after_event(event: &Event, run: &RunData, plan: &Plan) -> Progress {
-    let waits = |message: String| Progress::Tasks { done: 0, total: None, message };
+    let shows = |message: String, wait| Progress::Tasks { done: 0, total: None, message, wait };
+    let waits = |message: String, wait| shows(message, Some(wait));
+    let quiet = Wait { at_most_s: None, for_memory: true };
     match event {
         Event::TaskStarted { .. } => match phase(run) {
-            Some((Phase::Leak, since, planned)) => leak(run, plan, since, planned, "a task is running"),
+            Some((Phase::Leak, since, planned)) => {
+                leak(run, plan, since, planned, ("a task is running", None))
+            }
             Some((Phase::Concurrency, ..)) => ramp(run, plan),
             Some((Phase::Soak, since, _)) => soak(run, plan, since),
             None => Progress::Keep,
         },
         Event::TaskAnswered { .. } => match phase(run) {
             Some((Phase::Leak, since, planned)) => {
-                leak(run, plan, since, planned, "waiting for quiet memory")
+                leak(run, plan, since, planned, ("waiting for quiet memory", Some(quiet)))
             }
             _ => Progress::Keep,
         },
         Event::BlockStarted { tasks, .. } => {
             let done = leak_tasks(run).count() as u64 + run.in_blocks.tasks;
-            Progress::Tasks { done, total: None, message: format!("leak check, a block of {tasks} tasks") }
+            let message = format!("leak check, a block of {tasks} tasks");
+            Progress::Tasks { done, total: None, message, wait: None }
         }
-        Event::PhaseStarted { phase: Phase::Soak, .. } => waits("soak: waiting for quiet memory".to_string()),
-        Event::LevelStarted { concurrency, attempt, .. } => waits(format!(
-            "{}: waiting for quiet memory and idle workers",
-            level_name(*concurrency, attempt.unwrap_or(1), plan)
-        )),
+        Event::PhaseStarted { phase: Phase::Soak, .. } => {
+            waits("soak: waiting for quiet memory".to_string(), quiet)
+        }
+        Event::LevelStarted { concurrency, attempt, .. } => {
+            let level = level_name(*concurrency, attempt.unwrap_or(1), plan);
+            waits(format!("{level}: waiting for idle workers and quiet memory"), quiet)
+        }
         Event::LevelEnded(end) => {
-            waits(format!("level {} {}", end.concurrency, if end.broke.is_some() { "broke" } else { "held" }))
+            let ended = if end.broke.is_some() { "broke" } else { "held" };
+            shows(format!("level {} {ended}", end.concurrency), None)
         }
         Event::Recovering { at_most_s, .. } => {
-            waits(format!("{}waiting for the service to recover, at most {at_most_s:.0} s", broken(run)))
+            let wait = Wait { at_most_s: Some(*at_most_s), for_memory: false };
+            waits(format!("{}waiting for the service to recover", broken(run)), wait)
         }
         Event::ProbeStep { condition, .. } => {
-            waits(format!("probe `{condition}`: {} steps done", steps(run, event)))
+            shows(format!("probe `{condition}`: {} steps done", steps(run, event)), None)
         }
         Event::PhaseEnded { .. } | Event::RunEnded | Event::RunInterrupted { .. } => Progress::Clear,
         _ => Progress::Keep,
@@ -136,7 +145,13 @@ fn now(run: &RunData) -> f64 {
     run.events.last().map_or(0.0, |record| record.elapsed)
 }
 
-fn leak(run: &RunData, plan: &Plan, since: f64, planned: Option<u32>, what: &str) -> Progress {
+fn leak(
+    run: &RunData,
+    plan: &Plan,
+    since: f64,
+    planned: Option<u32>,
+    (what, wait): (&str, Option<Wait>),
+) -> Progress {
     let done = leak_tasks(run).count() as u64 + run.in_blocks.tasks;
     let planned = u64::from(planned.unwrap_or_default());
     let passed = (now(run) - since).max(0.0);
@@ -152,7 +167,7 @@ fn leak(run: &RunData, plan: &Plan, since: f64, planned: Option<u32>, what: &str
         (None, format!("leak check, {done} tasks, undecided, time for {left} more: {what}"))
     };
     let lines = std::iter::once(progress).chain(memory(run, plan));
-    Progress::Tasks { done, total, message: lines.collect::<Vec<_>>().join("\n") }
+    Progress::Tasks { done, total, message: lines.collect::<Vec<_>>().join("\n"), wait }
 }
 
 /// Memory after each task as a line, with the bound that it must return to.
@@ -189,7 +204,7 @@ fn ramp(run: &RunData, plan: &Plan) -> Progress {
     let (sent, answered) = run.ramp.levels.last().map_or((0, 0), |tasks| (tasks.sent, tasks.answered));
     let name = level_name(*concurrency, attempt.unwrap_or(1), plan);
     let message = format!("{name}: {} outstanding, {answered} done", sent.saturating_sub(answered));
-    Progress::Tasks { done: answered, total: None, message }
+    Progress::Tasks { done: answered, total: None, message, wait: None }
 }
 
 fn soak(run: &RunData, plan: &Plan, since: f64) -> Progress {
@@ -202,7 +217,7 @@ fn soak(run: &RunData, plan: &Plan, since: f64) -> Progress {
         }
         tasks => format!("soak, {done} of {tasks} tasks"),
     };
-    Progress::Tasks { done, total: None, message }
+    Progress::Tasks { done, total: None, message, wait: None }
 }
 
 /// `Level 6 broke; `, after a level that did.
@@ -272,7 +287,7 @@ mod tests {
         let waits = run(vec![(0.0, ramp.clone()), (1.0, level.clone())], Vec::new());
         assert_eq!(
             message(&waits, &plan),
-            "level 7 of 10, attempt 2: waiting for quiet memory and idle workers"
+            "level 7 of 10, attempt 2: waiting for idle workers and quiet memory"
         );
         let busy = run(vec![(0.0, ramp), (1.0, level), (2.0, started("a")), (2.0, started("b"))], Vec::new());
         assert_eq!(message(&busy, &plan), "level 7 of 10, attempt 2: 2 outstanding, 0 done");
@@ -297,6 +312,6 @@ mod tests {
             (1.0, Event::Recovering { problem, at_most_s: 60.0 }),
         ];
         let shown = message(&run(events, Vec::new()), &Plan::default());
-        assert_eq!(shown, "Level 6 broke; waiting for the service to recover, at most 60 s");
+        assert_eq!(shown, "Level 6 broke; waiting for the service to recover");
     }
 }

@@ -42,7 +42,37 @@ pub(super) enum Progress {
         total: Option<u64>,
         /// What is going on, in lines.
         message: String,
+        /// Present while it waits.
+        wait: Option<Wait>,
     },
+}
+
+/// A wait, whose length the first line of the block ends with.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Wait {
+    /// It is given up after this many seconds; absent where that is not known.
+    pub(super) at_most_s: Option<f64>,
+    /// True if it is memory that has to become quiet.
+    pub(super) for_memory: bool,
+}
+
+/// A change of less than this between two looks is none, in MB.
+const STILL_MB: f64 = 0.5;
+
+impl Wait {
+    /// How long it has taken and, of memory, which way it went between the last two looks: `: still falling, 3 s`,
+    /// `, 12 of 60 s`.
+    pub(super) fn so_far(self, seconds: f64, trail_mb: &[f64]) -> String {
+        let direction = match trail_mb {
+            [.., before, last] if self.for_memory && last - before > STILL_MB => ": still rising",
+            [.., before, last] if self.for_memory && before - last > STILL_MB => ": still falling",
+            _ => "",
+        };
+        match self.at_most_s {
+            Some(most) => format!("{direction}, {seconds:.0} of {most:.0} s"),
+            None => format!("{direction}, {seconds:.0} s"),
+        }
+    }
 }
 
 impl Screen {
@@ -93,7 +123,7 @@ impl Screen {
     pub(crate) fn block(&mut self, lines: &[String]) {
         let most = usize::from(::console::Term::stderr().size().0).saturating_sub(2).max(4);
         let lines: Vec<&str> = lines.iter().take(most).map(String::as_str).collect();
-        self.progress(Progress::Tasks { done: 0, total: None, message: lines.join("\n") });
+        self.progress(Progress::Tasks { done: 0, total: None, message: lines.join("\n"), wait: None });
     }
 
     /// Takes the live block away.
@@ -106,7 +136,7 @@ impl Screen {
         match progress {
             Progress::Keep => {}
             Progress::Clear => self.clear(),
-            Progress::Tasks { done, total, message } if self.terminal => {
+            Progress::Tasks { done, total, message, .. } if self.terminal => {
                 self.bar.get_or_insert_with(Bar::new).show(done, total, &message);
             }
             Progress::Tasks { .. } => {}
@@ -123,5 +153,21 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_says_how_long_it_has_taken_and_where_memory_goes() {
+        let memory = Wait { at_most_s: None, for_memory: true };
+        assert_eq!(memory.so_far(3.2, &[90.0, 80.0]), ": still falling, 3 s");
+        assert_eq!(memory.so_far(3.2, &[70.0, 80.0]), ": still rising, 3 s");
+        assert_eq!(memory.so_far(0.2, &[80.1, 80.0]), ", 0 s");
+        assert_eq!(memory.so_far(1.0, &[]), ", 1 s");
+        let recovery = Wait { at_most_s: Some(60.0), for_memory: false };
+        assert_eq!(recovery.so_far(12.4, &[90.0, 80.0]), ", 12 of 60 s");
     }
 }
