@@ -4,9 +4,12 @@ use super::block_points::{Placed, with_floors};
 use super::by_input::{InputRate, input_rates};
 use super::growth::{Growth, Readings, enough, growth};
 use super::heap_in_use::HeapInUse;
+use super::lives::{are_known, within};
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
-use crate::record::{BlockReading, Bulk, Event, Footprint, Phase, Retained, RunData, TaskRecord};
+use crate::record::{
+    BlockReading, Bulk, Event, Footprint, LivesReading, Phase, Retained, RunData, TaskRecord,
+};
 
 /// The tasks of the leak check, warm-up and repeats apart.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,8 @@ pub struct LeakTasks<'a> {
     pub read: usize,
     /// The last task of each group, to the same readings of which other roles' figures belong.
     pub group_ends: Vec<&'a str>,
+    /// The processes one by one, where they are replaced as they work.
+    lives: Vec<&'a LivesReading>,
     /// True if the worker is known to be no large runtime, however much it maps from files.
     counted: bool,
     /// What its heap may rise by on its own, in MB, where that is known.
@@ -80,6 +85,10 @@ impl<'a> LeakTasks<'a> {
             Event::BlockEnded(reading) => Some(reading),
             _ => None,
         }));
+        let lives = run.events.iter().filter_map(|record| match &record.event {
+            Event::Lives(reading) => Some(reading),
+            _ => None,
+        });
         LeakTasks {
             counted: is_counted(run),
             heap_mb: heap_mb(run),
@@ -88,6 +97,7 @@ impl<'a> LeakTasks<'a> {
             blocks,
             read: run.read.tasks.max(tasks.len() as u32) as usize,
             group_ends: groups.iter().map(|group| group.test_id.as_str()).collect(),
+            lives: lives.collect(),
             ..LeakTasks::split(tasks)
         }
     }
@@ -245,6 +255,11 @@ impl<'a> LeakTasks<'a> {
         Some((last - readings.start_mb?) / tasks)
     }
 
+    /// True if the lives of the worker's processes have been looked at often enough.
+    pub fn lives_are_known(&self) -> bool {
+        are_known(&self.lives)
+    }
+
     /// True if memory could be read after every task and block that is to have a reading.
     pub fn all_read(&self) -> bool {
         self.for_growth().iter().all(|task| task.worker_rss_after_mb.is_some())
@@ -277,7 +292,8 @@ impl<'a> LeakTasks<'a> {
             ..Readings::new(&after_mb)
         });
         let heap = HeapInUse::of(&self.tasks, &self.blocks);
-        Growth { by_input, ..heap.judged(found, pace, SLACK_MB + 2.0 * input_mb) }
+        let found = within(heap.judged(found, pace, SLACK_MB + 2.0 * input_mb), &self.lives);
+        Growth { by_input, ..found }
     }
 
     /// Readings of inputs that retain different amounts, as if each task retained their mean: a staircase becomes the

@@ -31,6 +31,7 @@ mod length;
 mod level;
 mod level_found;
 mod limit;
+mod lives;
 mod note;
 mod probe;
 mod ramp_criteria;

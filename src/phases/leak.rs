@@ -9,19 +9,22 @@ use super::rig::Rig;
 use super::schedule::{Bound, Known, Next, Progress};
 use super::settle::Settled;
 use super::task::batch_ids;
+use super::turnover::Turnover;
 use super::worked::worked;
 use crate::analysis::{
-    Answer, FIRST_LOOK, LOOKS, LeakTasks, WORKER, compare, could_decide, next_look, open_gpus,
+    Answer, FIRST_LOOK, LOOKS, LeakTasks, Reason, WORKER, compare, could_decide, next_look, open_gpus,
     open_resources, open_roles, run_figures,
 };
 use crate::error::Result;
 use crate::plan::LeakPlan;
 use crate::record::{
-    CutShort, Event, EventRecord, FailureKind, IdleReading, Moment, Phase, RunData, TaskRecord, TaskStatus,
+    CutShort, Event, EventRecord, FailureKind, IdleReading, Life, LivesReading, Moment, Phase, RunData,
+    TaskRecord, TaskStatus,
 };
 use crate::resume::Earlier;
+use crate::sampler::ProcessReading;
 use crate::service::Input;
-use crate::units::round;
+use crate::units::{round, to_mb};
 
 /// After this many repeats over the limit the gate has its answer. Whether memory accumulates goes on being tried…
 const OVER: usize = 3;
@@ -79,6 +82,9 @@ pub async fn leak_check(rig: &Rig, earlier: Earlier) -> Result<bool> {
         started: Instant::now(),
         next_look: FIRST_LOOK,
         available_mb: rig.memory.available_mb().await?,
+        turnover: Turnover::default(),
+        in_lives: false,
+        lives_known: false,
     };
     let cut_short = check.run(kinds).await?;
     check.idle().await?;
@@ -114,6 +120,12 @@ struct Check<'a> {
     next_look: usize,
     /// Memory of the machine that was available when the check began, in MB.
     available_mb: f64,
+    /// The processes of the worker at the last readings.
+    turnover: Turnover,
+    /// True once a reading of them was recorded.
+    in_lives: bool,
+    /// True once the lives of these processes have been looked at often enough.
+    lives_known: bool,
 }
 
 impl Check<'_> {
@@ -153,6 +165,7 @@ impl Check<'_> {
             let (task, roles) = one_task(self.rig, &input).await?;
             self.done.events.extend(roles);
             self.done.take(task);
+            self.lives().await?;
             let cut_short =
                 hopeless(&self.done).or(self.spent().await?).or(self.rig.memory.shortage().await?);
             if cut_short.is_some() {
@@ -171,7 +184,27 @@ impl Check<'_> {
         let block = block(self.rig, count, before).await?;
         self.done.in_blocks.merge(block.tasks);
         self.done.events.extend(block.events);
+        self.lives().await?;
         Ok(hopeless(&self.done).or(self.rig.memory.shortage().await?))
+    }
+
+    /// Looks at the worker's processes one by one, and records them where they are replaced as they work.
+    async fn lives(&mut self) -> Result<()> {
+        let mut workers = self.rig.memory.workers().await?;
+        workers.retain(|process| !process.is_root);
+        self.turnover.look(self.sent(), workers.iter().map(|process| process.id).collect());
+        if self.lives_known || self.turnover.most_tasks().is_none() {
+            return Ok(());
+        }
+        self.in_lives = true;
+        let life = |process: ProcessReading| {
+            let private_mb = round(to_mb(process.private_bytes?), 2);
+            Some(Life { pid: process.id.pid, start: process.id.start_ticks, private_mb })
+        };
+        let processes = workers.into_iter().filter_map(life).collect();
+        let event = Event::Lives(LivesReading { tasks: self.sent(), processes });
+        self.done.events.push(EventRecord { time: String::new(), elapsed: 0.0, event: event.clone() });
+        self.rig.recorder.event(event).await
     }
 
     /// Why the check ends early, if tasks retain too much and have used up what the machine had to spare.
@@ -188,7 +221,9 @@ impl Check<'_> {
         let leak = LeakTasks::of(&self.done);
         let last = leak.blocks.last().filter(|_| leak.sent_blocks > 0);
         let Some(before) = last.and_then(|block| block.worker) else { return Ok(()) };
-        if leak.growth(LOOKS).answer != Answer::Leak {
+        let growth = leak.growth(LOOKS);
+        // Processes that are replaced grow with their tasks: without any, none of them does.
+        if growth.answer != Answer::Leak || matches!(growth.reason, Reason::WithinLives { .. }) {
             return Ok(());
         }
         let mark = self.rig.workers.mark();
@@ -220,6 +255,7 @@ impl Check<'_> {
             return Next::Done;
         }
         let leak = LeakTasks::of(&self.done);
+        self.lives_known = self.lives_known || leak.lives_are_known();
         let progress = Progress {
             tasks: self.sent(),
             readings: (round - 1) + leak.sent_blocks as u32,
@@ -228,6 +264,8 @@ impl Check<'_> {
             begun: leak.sent_blocks > 0,
             quiet_s: self.rig.plan.settle.quiet_s,
             mb_per_task: leak.mb_per_task().unwrap_or(0.0),
+            in_lives: self.in_lives,
+            most_tasks: self.turnover.most_tasks().filter(|_| !self.lives_known),
             known: Known::Open,
         };
         if !leak.all_read() {

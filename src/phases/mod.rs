@@ -20,6 +20,7 @@ mod slots;
 mod soak;
 mod stop;
 mod task;
+mod turnover;
 mod worked;
 mod workers;
 

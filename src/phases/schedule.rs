@@ -8,6 +8,9 @@ const SHARE: f64 = 0.19;
 /// The most that a block may add to the service's memory, in MB: a large leak needs no long block.
 const GROWTH_MB: f64 = 128.0;
 
+/// Where each life of a process has readings of its own, this many times as many are taken.
+const LIVES: u32 = 4;
+
 /// The progress of the check, and its knowledge of the service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
@@ -25,6 +28,10 @@ pub(super) struct Progress {
     pub(super) quiet_s: f64,
     /// Growth so far, in MB per task.
     pub(super) mb_per_task: f64,
+    /// The worker's processes had several readings in each of their lives.
+    pub(super) in_lives: bool,
+    /// The most tasks between two readings, where the worker's processes are replaced as they work.
+    pub(super) most_tasks: Option<u32>,
     /// The state of the verdict.
     pub(super) known: Known,
 }
@@ -81,7 +88,8 @@ impl Progress {
             Known::Clean if !blocks || self.seconds >= plan.for_s / 2.0 => return Next::Done,
             Known::Clean | Known::Open => {}
         }
-        if self.readings >= plan.max_repeats {
+        let repeats = if self.in_lives { LIVES * plan.max_repeats } else { plan.max_repeats };
+        if self.readings >= repeats {
             return Next::Bound(Bound::Repeats);
         }
         if self.tasks >= plan.max_tasks {
@@ -105,6 +113,7 @@ impl Progress {
         let spared = if self.mb_per_task > 0.0 { GROWTH_MB / self.mb_per_task } else { f64::INFINITY };
         let fits = (plan.for_s.min(plan.max_s) - self.seconds - self.quiet_s) / task_s;
         let left = f64::from(plan.max_tasks - self.tasks);
+        let wanted = wanted.min(self.most_tasks.map_or(f64::INFINITY, f64::from));
         wanted.min(spared).min(fits).min(left).clamp(1.0, f64::from(u32::MAX)) as u32
     }
 }
@@ -116,7 +125,19 @@ mod tests {
     fn progress(tasks: u32, seconds: f64, task_s: f64) -> Progress {
         let readings = 10;
         let (quiet_s, mb_per_task, known) = (0.5, 0.0, Known::Open);
-        Progress { tasks, readings, seconds, task_s, begun: false, quiet_s, mb_per_task, known }
+        let (begun, in_lives, most_tasks) = (false, false, None);
+        Progress {
+            tasks,
+            readings,
+            seconds,
+            task_s,
+            begun,
+            quiet_s,
+            mb_per_task,
+            in_lives,
+            most_tasks,
+            known,
+        }
     }
 
     /// The tasks, readings and seconds that the check takes if the verdict stays open.
@@ -156,6 +177,20 @@ mod tests {
         assert_eq!(many.next(&plan), Next::Bound(Bound::Repeats));
         let without = LeakPlan { for_s: 0.0, ..plan };
         assert_eq!(progress(8, 20.0, 0.01).next(&without), Next::Round);
+    }
+
+    #[test]
+    fn processes_that_are_replaced_have_short_blocks_and_more_of_them() {
+        let plan = LeakPlan::default();
+        let replaced = Progress { in_lives: true, most_tasks: Some(2), ..progress(60, 20.0, 0.01) };
+        assert_eq!(replaced.next(&plan), Next::Block(2));
+        assert_eq!(Progress { readings: 60, ..replaced }.next(&plan), Next::Block(2));
+        let known = Progress { readings: 60, most_tasks: None, ..replaced }.next(&plan);
+        assert!(
+            matches!(known, Next::Block(tasks) if tasks > 2),
+            "the rest of the time is for small leaks: {known:?}"
+        );
+        assert_eq!(Progress { readings: 200, ..replaced }.next(&plan), Next::Bound(Bound::Repeats));
     }
 
     #[test]

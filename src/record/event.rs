@@ -12,6 +12,7 @@ use super::exit::ExitKind;
 use super::figures::RunFigures;
 use super::footprint::Footprint;
 use super::level::LevelEnd;
+use super::lives::LivesReading;
 use super::own::{OwnReading, SoakRound};
 use super::phase::Phase;
 use super::reasons::{CutShort, RampBound, RecoveryProblem, Warning};
@@ -135,6 +136,8 @@ pub enum Event {
     BlockEnded(BlockReading),
     /// The leak check waited without sending tasks, to see whether memory grows by itself.
     IdleEnded(IdleReading),
+    /// The processes of the worker role were read one by one, because they are replaced as they work.
+    Lives(LivesReading),
     /// A step of a probe was done and memory was quiet again.
     ProbeStep {
         /// `repeat`, `pause`, `alternate`, `parallel`, `error`.

@@ -16,6 +16,7 @@ mod footprint;
 mod groups;
 mod level;
 mod level_tasks;
+mod lives;
 mod open;
 mod own;
 mod phase;
@@ -47,6 +48,7 @@ pub use level::{
     Tally,
 };
 pub use level_tasks::LevelTasks;
+pub use lives::{Life, LivesReading};
 pub use open::OpenTasks;
 pub use own::{OwnReading, SoakRound};
 pub use phase::Phase;

@@ -66,6 +66,7 @@ impl RunData {
                 | Event::BlockStarted { .. }
                 | Event::BlockEnded(_)
                 | Event::IdleEnded(_)
+                | Event::Lives(_)
                 | Event::LateFree { .. } => inside,
                 Event::SoakRound(_) => phase == Phase::Soak,
                 _ => false,

@@ -63,6 +63,12 @@ fn reason(reason: &Reason) -> String {
         Reason::WithTime { mb_per_hour, busy_mb_per_hour, idle_s, mostly } => {
             with_time(*mb_per_hour, *busy_mb_per_hour, *idle_s, *mostly)
         }
+        Reason::WithinLives { lives, risen_mb, tasks } => format!(
+            "each process grows until it is replaced: by {} MB in {:.0} tasks, over {} lives",
+            figure(*risen_mb),
+            tasks,
+            grouped(*lives)
+        ),
         Reason::Incomparable(why) => why.clone(),
     }
 }
@@ -197,6 +203,13 @@ fn sentence(growth: &Growth, gate_mb: Option<f64>) -> String {
         Answer::Leak if matches!(growth.reason, Reason::WithTime { mostly: true, .. }) => {
             format!("{word}: {}", growth.reason)
         }
+        // The sum does not go on growing, so it meets no gate.
+        Answer::Leak if matches!(growth.reason, Reason::WithinLives { .. }) => format!(
+            "{word}: {} per task of a process (98 % interval {}); {}",
+            signed_amount(rate),
+            interval(low, high, rate),
+            growth.reason
+        ),
         Answer::Leak => {
             let gate = gate_mb.filter(|gate| rate > 0.0 && rate < *gate).map_or(String::new(), |gate| {
                 format!(

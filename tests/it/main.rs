@@ -36,6 +36,7 @@ mod readings;
 mod real_stack;
 mod real_stack_limits;
 mod recovery;
+mod recycled;
 mod remote;
 mod report;
 mod resume;

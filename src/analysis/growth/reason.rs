@@ -110,6 +110,15 @@ pub enum Reason {
         /// True where tasks add little or nothing to it.
         mostly: bool,
     },
+    /// Each process grows until it is replaced, whatever their sum does.
+    WithinLives {
+        /// Lives that were looked at.
+        lives: usize,
+        /// What a process gained in its life, on average, in MB.
+        risen_mb: f64,
+        /// Over how many tasks of its own, on average.
+        tasks: f64,
+    },
     /// Growth goes on below the bound of something that the user says fills (`leak.fills_to_mb`).
     Fills {
         /// Memory now, in MB.
