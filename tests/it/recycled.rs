@@ -29,7 +29,7 @@ async fn judged(kept_mb: &str, results: &Path) -> Measured {
     let mut line = String::new();
     BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let port = line.split_whitespace().nth(1).unwrap();
-    let mut plan = Plan::http(&format!("http://127.0.0.1:{port}"), "/task").worker_pid(service.0.id());
+    let mut plan = Plan::http(format!("http://127.0.0.1:{port}"), "/task").worker_pid(service.0.id());
     plan.results = results.to_path_buf();
     Suite::new(plan).leak_check().await.unwrap_or_else(|error| panic!("{}", error.render()))
 }
