@@ -71,6 +71,19 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// The space that is free for this user on the disk of `path`, in bytes; nothing where the system does not tell.
+#[cfg(unix)]
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    let facts = rustix::fs::statvfs(path).ok()?;
+    Some(facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+/// The space that is free for this user on the disk of `path`: not known on this system.
+#[cfg(not(unix))]
+pub(crate) fn free_bytes(_path: &Path) -> Option<u64> {
+    None
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

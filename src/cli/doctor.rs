@@ -11,6 +11,7 @@ use super::output::say;
 use super::tree;
 use crate::descriptors;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::inputs::planned_inputs;
 use crate::plan::{self, Plan, TargetKind};
 use crate::sampler::{ProcessSource, RoleFound, find_processes, source_of};
@@ -19,6 +20,9 @@ use crate::{audio, service, session};
 
 /// A run writes a few hundred bytes per task and second, so this lasts for weeks.
 const DISK_MB: f64 = 100.0;
+
+/// A task's line and its events take this much, in MB: a kilobyte and a half.
+const TASK_MB: f64 = 1.5 / 1024.0;
 
 pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let loaded = plan::load_with_origin(args.plan.config.as_deref(), &args.plan.overrides())?;
@@ -201,25 +205,27 @@ fn results(directory: &Path) -> Result<String> {
     Ok(format!("`{}` can be written", directory.display()))
 }
 
-#[cfg(unix)]
+/// On systems that do not tell the free space, a full disk is still an error when a write fails.
 fn disk(directory: &Path) -> Result<String> {
     let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    let facts = rustix::fs::statvfs(existing).map_err(|error| {
-        Error::new(ErrorKind::Io, format!("cannot ask for the space left at `{}`", existing.display()))
-            .source(error)
-    })?;
-    let free_mb = to_mb(facts.f_bavail.saturating_mul(facts.f_frsize));
+    let Some(free) = files::free_bytes(existing) else {
+        return Ok("its free space is not known".to_string());
+    };
+    let free_mb = to_mb(free);
     if free_mb < DISK_MB {
         return Err(Error::new(ErrorKind::Io, format!("only {free_mb:.0} MB are free for results"))
             .hint(format!("free {DISK_MB:.0} MB, or choose another place with `--results DIR`")));
     }
-    Ok(format!("{free_mb:.0} MB free"))
+    let tasks = free_mb / TASK_MB;
+    Ok(format!("{free_mb:.0} MB free: room for some {}", told(tasks)))
 }
 
-/// On other systems the free space is not checked; a full disk is still an error when a write fails.
-#[cfg(not(unix))]
-fn disk(_directory: &Path) -> Result<String> {
-    Ok("not checked on this system".to_string())
+/// `12,000 tasks`, `34 million tasks`: as far as the size of a task's lines can be foreseen.
+fn told(tasks: f64) -> String {
+    match tasks {
+        tasks if tasks >= 1e6 => format!("{:.0} million tasks", tasks / 1e6),
+        tasks => format!("{:.0} thousand tasks", tasks / 1e3),
+    }
 }
 
 #[cfg(test)]

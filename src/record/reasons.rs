@@ -134,6 +134,15 @@ pub enum Warning {
         /// Of so many.
         all: u64,
     },
+    /// The disk of the results fills.
+    DiskFills {
+        /// What is free, in MB.
+        free_mb: f64,
+        /// The pace at which that becomes less.
+        mb_per_hour: f64,
+        /// When nothing will be left at that pace, in hours.
+        left_h: f64,
+    },
     /// Rows of the CSV are missing.
     RowsLost {
         /// Why the first of them is.

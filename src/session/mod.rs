@@ -6,6 +6,7 @@ mod checked;
 mod embedded;
 mod files;
 mod reach;
+mod space;
 mod up;
 
 use std::sync::Arc;
@@ -108,6 +109,13 @@ impl Session {
     /// # Errors
     /// Those of the phases.
     pub async fn run_plan(&self) -> Result<()> {
+        tokio::select! {
+            result = self.phases() => result,
+            Err(error) = space::watch(&self.rig.recorder, self.rig.plan.results.clone()) => Err(error),
+        }
+    }
+
+    async fn phases(&self) -> Result<()> {
         let plan = &self.rig.plan;
         let stopped_in = self.resume.as_ref().map(Resume::phase);
         // What the phase that is gone on with had done; the others begin at their beginning.

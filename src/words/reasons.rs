@@ -44,6 +44,11 @@ impl fmt::Display for Warning {
                 "highwater may open {limit} files, which is enough for levels up to {enough_for} (`ramp.max` is {max}); \
                  a higher level is INVALID: raise the hard limit (`ulimit -Hn`, `LimitNOFILE=`)"
             ),
+            Warning::DiskFills { free_mb, mb_per_hour, left_h } => write!(
+                f,
+                "the disk of the results has {free_mb:.0} MB left and loses {mb_per_hour:.0} MB an hour: it is full in {}",
+                crate::units::span(left_h * 3600.0)
+            ),
             Warning::LengthContradicted { told_s, file_s, file } => write!(
                 f,
                 "the service says that `{file}` is {told_s} s long, and the file has {file_s:.1} s: the file's length \
