@@ -13,11 +13,12 @@ mod groups;
 mod results;
 mod select;
 mod steps;
+mod streamed;
 mod table;
 mod text;
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -25,6 +26,7 @@ use serde::Serialize;
 use crate::analysis::Readings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal;
+use table::Table;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,8 @@ pub struct Selection {
     pub unit: Option<MemoryUnit>,
     /// The unit that the rate is given per.
     pub per: Option<Per>,
+    /// True if of a large table only the rows that decide may be kept, so that memory does not depend on its length.
+    pub thinned: bool,
 }
 
 /// The unit that a rate is given per.
@@ -176,7 +180,7 @@ pub(crate) fn is_table(path: &Path) -> Result<bool> {
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be read.
 pub fn is_results(path: &Path) -> Result<bool> {
-    Ok(path.to_str() != Some("-") && (journal::is_results(path) || results::is_task(&bytes(path)?)))
+    Ok(path.to_str() != Some("-") && (journal::is_results(path) || results::is_task(&head(path)?)))
 }
 
 /// Reads the file at `path`, or standard input for `-`.
@@ -185,12 +189,73 @@ pub fn is_results(path: &Path) -> Result<bool> {
 /// [`ErrorKind::Io`] if it cannot be read; [`ErrorKind::Data`], with the line
 /// and the column, if it holds no readings.
 pub fn read(path: &Path, wanted: &Selection) -> Result<MemoryRecording> {
-    let bytes = bytes(path)?;
     let name = path.display().to_string();
-    if wanted.column.is_none() && results::is_task(&bytes) && path.to_str() != Some("-") {
-        return Ok(MemoryRecording { form: RESULTS, series: vec![results::series(path)?] });
+    if path.to_str() != Some("-") {
+        let head = head(path)?;
+        if wanted.column.is_none() && results::is_task(&head) {
+            return Ok(MemoryRecording { form: RESULTS, series: vec![results::series(path)?] });
+        }
+        if wanted.thinned
+            && fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > LARGE)
+            && let Some(table) = streamed(path, &name, &head, wanted)?
+        {
+            return select::recording(&name, &table, wanted);
+        }
     }
-    of_bytes(&name, &bytes, wanted)
+    of_bytes(&name, &bytes(path)?, wanted)
+}
+
+/// The first bytes of a file, which tell a run's results from other files.
+const HEAD: u64 = 1 << 20;
+
+/// The first bytes of a table, which tell its form.
+const FORM: usize = 1 << 17;
+
+/// Tables up to this size, in bytes, are read as a whole.
+const LARGE: u64 = 1 << 18;
+
+/// The longest line of a table that is read a line at a time, in bytes.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// The first bytes of the file at `path`.
+fn head(path: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let file = fs::File::open(path).map_err(|error| failed(path, error))?;
+    file.take(HEAD).read_to_end(&mut head).map_err(|error| failed(path, error))?;
+    Ok(head)
+}
+
+/// The table in a file that begins with `head`, read a line at a time; nothing if it has to be read as a whole.
+fn streamed(path: &Path, name: &str, head: &[u8], wanted: &Selection) -> Result<Option<Table>> {
+    let head = &head[..head.len().min(FORM)];
+    let Some(end) = head.iter().rposition(|byte| *byte == b'\n') else { return Ok(None) };
+    let Ok(begun) = std::str::from_utf8(&head[..=end]) else { return Ok(None) };
+    // Lines that end in another way, and marks of an encoding, are for those who read it as a whole.
+    if begun.contains(['\0', '\u{feff}']) || begun.replace("\r\n", "").contains('\r') {
+        return Ok(None);
+    }
+    let Some(mut table) = streamed::Streamed::of(name, begun, wanted) else { return Ok(None) };
+    let mut file = fs::File::open(path).map_err(|error| failed(path, error))?;
+    file.seek(io::SeekFrom::Start(end as u64 + 1)).map_err(|error| failed(path, error))?;
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let (mut line, mut number) = (Vec::new(), begun.lines().count());
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        if read.map_err(|error| failed(path, error))? == 0 {
+            return Ok(table.end().ok());
+        }
+        number += 1;
+        let Ok(text) = std::str::from_utf8(&line) else { return Ok(None) };
+        let taken = match text.strip_suffix('\n') {
+            Some(text) => table.push(number, text.strip_suffix('\r').unwrap_or(text)),
+            None if line.len() as u64 == LONGEST_LINE => return Ok(None),
+            None => table.push_last(number, text),
+        };
+        if taken.is_err() {
+            return Ok(None);
+        }
+    }
 }
 
 /// The recording in the bytes of a file called `name`.
@@ -207,18 +272,20 @@ fn of_bytes(name: &str, bytes: &[u8], wanted: &Selection) -> Result<MemoryRecord
     }
 }
 
+fn failed(path: &Path, error: io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "name a results file (.jsonl) or a recording (.csv, .json, .txt, …) that exists"
+        }
+        io::ErrorKind::IsADirectory => "name the files in it",
+        _ => "check the file's permissions",
+    };
+    Error::new(ErrorKind::Io, format!("cannot read `{}`", path.display())).source(error).hint(hint)
+}
+
 /// What is in a file.
 fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let failed = |error: io::Error| {
-        let hint = match error.kind() {
-            io::ErrorKind::NotFound => {
-                "name a results file (.jsonl) or a recording (.csv, .json, .txt, …) that exists"
-            }
-            io::ErrorKind::IsADirectory => "name the files in it",
-            _ => "check the file's permissions",
-        };
-        Error::new(ErrorKind::Io, format!("cannot read `{}`", path.display())).source(error).hint(hint)
-    };
+    let failed = |error| failed(path, error);
     let mut bytes = Vec::new();
     let source: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin()),

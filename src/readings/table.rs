@@ -25,6 +25,8 @@ pub(super) struct Table {
     pub(super) looks: bool,
     /// True if a cell that is no amount is an error, and not a line of something else.
     pub(super) strict: bool,
+    /// True if rows between those that are here were left out: the number of a row's line says where it stood.
+    pub(super) thinned: bool,
     /// True if semicolons separate the columns, as where commas are decimal.
     pub(super) semicolons: bool,
 }

@@ -124,6 +124,23 @@ fn read(tasks: u32) -> (f64, f64) {
     (status_mb("VmHWM"), (cpu_s() - before) / f64::from(tasks) * 1e6)
 }
 
+/// Reads a table of `rows` rows: memory in MB, and CPU for each row in µs.
+fn table(rows: u32) -> (f64, f64) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("memory.csv");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    writeln!(file, "elapsed_seconds,pid,rss_mb").unwrap();
+    for row in 0..rows {
+        writeln!(file, "{row}.0,4711,{}.{}", 200 + row * 13 % 97, row % 10).unwrap();
+    }
+    file.flush().unwrap();
+    let before = cpu_s();
+    let wanted = highwater::readings::Selection { thinned: true, ..Default::default() };
+    let recording = highwater::readings::read(&path, &wanted).unwrap();
+    assert_eq!(recording.series.len(), 1);
+    (status_mb("VmHWM"), (cpu_s() - before) / f64::from(rows) * 1e6)
+}
+
 const TASKS: &str = "HIGHWATER_SOAK_OF";
 
 /// Runs `test` in a process of its own: memory that an earlier run of it freed would still be resident.
@@ -168,4 +185,11 @@ fn millions_of_tasks_of_a_level_cost_what_thousands_do() {
 fn millions_of_tasks_with_a_reading_each_are_read_as_thousands_are() {
     let test = concat!(module_path!(), "::millions_of_tasks_with_a_reading_each_are_read_as_thousands_are");
     same(test, read);
+}
+
+#[test]
+#[ignore = "minutes of load; see the head of this file"]
+fn millions_of_rows_are_read_as_thousands_are() {
+    let test = concat!(module_path!(), "::millions_of_rows_are_read_as_thousands_are");
+    same(test, table);
 }

@@ -74,6 +74,8 @@ pub(super) fn judge(args: &JudgeArgs) -> Result<u8> {
             PerArg::Task => Per::Task,
             PerArg::Hour => Per::Hour,
         }),
+        // The first rows are all of them.
+        thinned: args.first.is_none(),
     };
     let mut told: Vec<(u8, Told)> = Vec::new();
     for path in &args.paths {

@@ -53,6 +53,60 @@ pub(super) fn table(text: &str) -> Option<Table> {
     Some(joined_date(long(table)))
 }
 
+/// How the lines of a table are separated, for one that is read a line at a time.
+pub(in crate::readings) struct Delimited {
+    delimiter: char,
+    begin: usize,
+    /// The header, and the row of units below it.
+    heads: Vec<Vec<String>>,
+}
+
+impl Delimited {
+    /// That of the table that begins with `head`; nothing if it is no plain one under a header.
+    pub(in crate::readings) fn of(head: &str) -> Option<Delimited> {
+        let (delimiter, begin) = sniffed(head)?;
+        let mut rows = records(head, begin, delimiter)
+            .map(|(_, line)| cells(line.trim_start().trim_start_matches('#'), delimiter));
+        let header = rows.next().filter(|row| is_header(row))?;
+        let units = rows.next().filter(|row| is_units(row));
+        Some(Delimited { delimiter, begin, heads: std::iter::once(header).chain(units).collect() })
+    }
+
+    /// True if `table` has the rows of the text as they are, and no others.
+    pub(in crate::readings) fn is_plain(&self, table: &Table) -> bool {
+        let plain = table.strict && !table.looks && table.time.is_none() && self.delimiter != '|';
+        plain && table.columns.len() == self.heads[0].len()
+    }
+
+    /// True if the line with this number is a row.
+    pub(in crate::readings) fn is_row(&self, number: usize, line: &str) -> bool {
+        let line = line.trim();
+        if number < self.begin || line.is_empty() || line.starts_with('#') {
+            return false;
+        }
+        if line.starts_with(|first: char| first.is_ascii_digit()) && self.heads.len() == 1 {
+            return true;
+        }
+        let rule = line.chars().all(|character| "-+:|= ".contains(character));
+        !rule && !self.heads.contains(&cells(line, self.delimiter))
+    }
+
+    /// Passes each cell of a line with its number, from 0; returns how many there are.
+    pub(in crate::readings) fn cells<'a>(
+        &self,
+        line: &'a str,
+        mut take: impl FnMut(usize, &'a str),
+    ) -> usize {
+        // Quotes around a whole cell hold no separator where there are as many cells as columns.
+        let mut count = 0;
+        for cell in line.split(self.delimiter) {
+            take(count, cell.trim().trim_matches('"'));
+            count += 1;
+        }
+        count
+    }
+}
+
 /// The separator, and the line from which on it separates as many columns as nearly everywhere.
 fn sniffed(text: &str) -> Option<(char, usize)> {
     let sample: Vec<(usize, &str)> =

@@ -15,6 +15,8 @@ mod mprof;
 mod prose;
 mod words;
 
+pub(super) use delimited::Delimited;
+
 use super::table::Table;
 
 /// Reads a text of one form, and nothing else.

@@ -71,6 +71,19 @@ pub(super) fn recording(name: &str, table: &Table, wanted: &Selection) -> Result
     Ok(MemoryRecording { form: table.form, series: all })
 }
 
+/// The column of memory in `table`, that of times, and the decimal sign; nothing where several columns are judged, or none.
+pub(super) fn chosen(
+    name: &str,
+    table: &Table,
+    wanted: &Selection,
+) -> Option<(usize, Option<usize>, Decimal)> {
+    let select = Select { name, table, wanted, decimal: decimal(table), time: choose::time(table) };
+    match select.columns().ok()?[..] {
+        [memory] => Some((memory, select.time, select.decimal)),
+        _ => None,
+    }
+}
+
 fn decimal(table: &Table) -> Decimal {
     let rows = table.rows.iter().take(SAMPLE);
     amount::decimal(rows.flat_map(|row| row.cells.iter().map(String::as_str)), table.semicolons)
@@ -269,6 +282,9 @@ impl Select<'_> {
             if let Axis::Seconds(seconds) = self.axis(column, &backwards)? {
                 (at, readings) = (Axis::Seconds(seconds), backwards);
             }
+        }
+        if at == Axis::Rows && self.table.thinned {
+            at = Axis::Tasks(readings.iter().map(|(row, _)| self.table.rows[*row].line as f64).collect());
         }
         let single = name.is_none();
         let beside_mb = if single { self.beside_mb(column, unit, &readings) } else { Vec::new() };

@@ -181,7 +181,8 @@ fn an_error_shows_the_columns_and_the_nearest_thing_to_do() {
     assert!(error.contains("`--column usage_of_it --unit kB`"), "{error}");
     let error = refused("5 9 3\n6 8 4\n7 9 5\n", &Selection::default());
     assert!(error.contains("`5 9 3`") && error.contains("--column 2 --unit kB"), "{error}");
-    let wanted = Selection { column: Some("2".into()), unit: Some(MemoryUnit::Kilobytes), per: None };
+    let wanted =
+        Selection { column: Some("2".into()), unit: Some(MemoryUnit::Kilobytes), per: None, thinned: false };
     let recording = of_bytes("t", b"5 9 3\n6 8 4\n7 9 5\n", &wanted).unwrap();
     assert_eq!(recording.series[0].after_mb, [9.0 / KB, 8.0 / KB, 9.0 / KB]);
     let error = refused("rss_mb\n5\n6\n", &Selection { per: Some(Per::Hour), ..Selection::default() });
@@ -191,7 +192,12 @@ fn an_error_shows_the_columns_and_the_nearest_thing_to_do() {
 #[test]
 fn what_is_wanted_overrides_what_is_found() {
     let text = format!("time,rss,size\n{}", rows(|n, mb| format!("{n},5,{mb}\n")));
-    let wanted = |column: &str, unit| Selection { column: Some(column.into()), unit, per: Some(Per::Task) };
+    let wanted = |column: &str, unit| Selection {
+        column: Some(column.into()),
+        unit,
+        per: Some(Per::Task),
+        thinned: false,
+    };
     let series = of_bytes("t", text.as_bytes(), &wanted("size", Some(MemoryUnit::Gigabytes)))
         .unwrap()
         .series
