@@ -47,6 +47,7 @@ mod streamed;
 mod support;
 mod targets;
 mod tidy;
+mod two_hosts;
 mod verdict;
 mod watch;
 mod websocket;
