@@ -35,6 +35,9 @@ pub struct Level {
     pub answer_bytes: Option<Summary>,
     /// Seconds that they waited in the service before they were processed, where that is known.
     pub queue_seconds: Option<Summary>,
+    /// Seconds from the beginning of a task to its first text, of those that succeeded, where answers are streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_text_seconds: Option<Summary>,
     /// Seconds from the first submission to the last result.
     pub load_s: Option<f64>,
     /// The part of it in which all tasks of the level were outstanding; absent for a single batch.
@@ -115,6 +118,7 @@ pub(crate) fn level(attempt: &Attempt<'_>, plan: &RampPlan) -> Level {
         seconds: summary_of_times(&tasks.seconds),
         answer_bytes: summary_of_times(&tasks.answer_bytes),
         queue_seconds: summary_of_times(&tasks.queue_seconds),
+        first_text_seconds: summary_of_times(&tasks.first_text_seconds),
         load_s: facts.load_s,
         full: facts.full,
         throughput: match facts.full {

@@ -37,6 +37,8 @@ pub struct LevelTasks {
     pub waits: Times,
     /// Seconds that those that succeeded waited in the service.
     pub queue_seconds: Times,
+    /// Seconds to the first text of those that succeeded, where answers are streams.
+    pub first_text_seconds: Times,
     /// Sizes of the answers in bytes.
     pub answer_bytes: Times,
     /// When a real-time factor was first reached.
@@ -67,6 +69,7 @@ impl LevelTasks {
             add(&mut self.seconds, task.processing_time);
             add(&mut self.waits, wait_s);
             add(&mut self.queue_seconds, task.queue_seconds);
+            add(&mut self.first_text_seconds, task.first_text_seconds);
             add(&mut self.answer_bytes, task.answer_bytes.map(|bytes| bytes as f64));
             return;
         }

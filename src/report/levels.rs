@@ -113,10 +113,26 @@ fn lessons(text: &mut Doc, report: &Assessment) {
         Right("CPU pressure %"),
     ];
     text.table(&columns, &rows);
+    first_text(text, &report.levels);
     by_role(text, &report.levels);
 }
 
 /// What each role used: which of them becomes the bottleneck.
+/// How long users of a streamed answer wait for its first text.
+fn first_text(text: &mut Doc, levels: &[Level]) {
+    let figures = |level: &Level| {
+        let first = level.first_text_seconds?;
+        let figures = [first.p50, first.p95, first.p99, first.max].map(|seconds| digits(Some(seconds)));
+        Some(std::iter::once(name(level)).chain(figures).collect())
+    };
+    let rows: Vec<Vec<String>> = levels.iter().filter_map(figures).collect();
+    if rows.is_empty() {
+        return;
+    }
+    put!(text, "Seconds from the beginning of a task to the first text of its answer.\n");
+    text.table(&[Left("level"), Right("p50"), Right("p95"), Right("p99"), Right("max")], &rows);
+}
+
 fn by_role(text: &mut Doc, levels: &[Level]) {
     let roles: BTreeSet<&String> = levels.iter().flat_map(|level| level.roles.keys()).collect();
     if roles.is_empty() {

@@ -11,6 +11,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use highwater::plan::{AudioKind, Plan, Preset, TargetPlan};
 use highwater::record::TaskStatus;
+use highwater::report::markdown_full;
 use highwater::service::{Completion, HttpTarget, Input, OpenAiTarget, Target, TaskError};
 use highwater::suite::Suite;
 use serial_test::parallel;
@@ -134,6 +135,28 @@ async fn an_answer_that_breaks_off_fails_or_never_ends_is_no_success() {
     plan.timeout_s = 0.5;
     let endless = ask(&plan).await.unwrap_err();
     assert!(matches!(endless, TaskError::TimedOut { .. }), "{endless:?}");
+}
+
+#[tokio::test]
+#[parallel(machine)]
+async fn each_level_of_a_ramp_has_the_times_to_the_first_text() {
+    let (service, target) = http(&[ROLE, THE, "[DONE]"], false).await;
+    let (home, worker) = (tempfile::tempdir().unwrap(), Idle::start("streaming-worker"));
+    let mut plan = Plan::http(&service.url, "/chat").worker_pid(worker.pid());
+    plan.target = target;
+    plan.results = home.path().to_path_buf();
+    plan.ramp.short_s = 0.0;
+    plan.ramp.max_lag_s = 0.0;
+    let assessed = Suite::new(plan).ramp(2).await.unwrap().assessment;
+    assert_eq!(assessed.levels.len(), 2);
+    for level in &assessed.levels {
+        let first = level.first_text_seconds.unwrap();
+        // The times are kept within a thousandth.
+        assert!(first.p50 >= 0.199 && level.seconds.unwrap().p50 > first.p50, "{level:?}");
+    }
+    let full = markdown_full(&assessed);
+    let table = full.split_once("to the first text of its answer.").expect(&full).1;
+    assert!(table.contains("| c=2"), "{table}");
 }
 
 #[tokio::test]
