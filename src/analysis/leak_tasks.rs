@@ -2,9 +2,10 @@
 
 use super::block_points::{Placed, with_floors};
 use super::by_input::{InputRate, input_rates};
-use super::growth::{Growth, Readings, enough, growth};
+use super::growth::{Answer, Growth, Readings, enough, growth};
 use super::heap_in_use::HeapInUse;
 use super::lives::{are_known, within};
+use super::over_time::rises;
 use super::retained::private_series;
 use super::runtime::{heap_mb, is_counted};
 use crate::record::{
@@ -293,7 +294,16 @@ impl<'a> LeakTasks<'a> {
         });
         let heap = HeapInUse::of(&self.tasks, &self.blocks);
         let found = within(heap.judged(found, pace, SLACK_MB + 2.0 * input_mb), &self.lives);
-        Growth { by_input, ..found }
+        // What rises with time is worth more of it, however little it is for each task.
+        let firm = found.firm && !(found.answer == Answer::Clean && rises(&self.over_time()));
+        Growth { by_input, firm, ..found }
+    }
+
+    /// Private memory after the blocks, in MB, each with the seconds since the check began.
+    fn over_time(&self) -> Vec<(f64, f64)> {
+        let private = private_series(self.blocks.iter().map(|block| block.worker.as_ref()));
+        let seconds = self.blocks.iter().map(|block| block.seconds);
+        seconds.zip(private.map(|found| found.private_mb).unwrap_or_default()).collect()
     }
 
     /// Readings of inputs that retain different amounts, as if each task retained their mean: a staircase becomes the

@@ -33,6 +33,7 @@ mod level_found;
 mod limit;
 mod lives;
 mod note;
+mod over_time;
 mod probe;
 mod ramp_criteria;
 mod ramp_growth;

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::by_input::InputRate;
 use crate::record::Verdict;
 
+pub(in crate::analysis) use points::{Point, line};
 pub use beside::growth;
 pub use bounds::Bounds;
 pub use doublings::ENOUGH;

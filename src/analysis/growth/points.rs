@@ -2,15 +2,15 @@
 
 /// Memory after so many tasks (or seconds).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Point {
+pub(in crate::analysis) struct Point {
     /// Tasks (or seconds) since the first.
-    pub(super) at: f64,
+    pub(in crate::analysis) at: f64,
     /// Memory, in MB.
-    pub(super) mb: f64,
+    pub(in crate::analysis) mb: f64,
 }
 
 /// Halves of doublings that are looked at: three doublings.
-pub(super) const HALVES: usize = 6;
+pub(in crate::analysis) const HALVES: usize = 6;
 
 /// The readings of the last three doublings of the number of tasks, by their floors.
 ///
@@ -18,18 +18,18 @@ pub(super) const HALVES: usize = 6;
 /// the lowest reading with its own place, so that a straight line stays straight, and what a task, a buffer or a
 /// collector holds for a while is not in it.
 #[derive(Debug, Clone)]
-pub(super) struct Halves {
+pub(in crate::analysis) struct Halves {
     /// The newest first; none where nothing was read in one.
-    pub(super) floors: [Option<Point>; HALVES],
+    pub(in crate::analysis) floors: [Option<Point>; HALVES],
     /// What was read in the last two doublings, in its order.
-    pub(super) recent: Vec<Point>,
+    pub(in crate::analysis) recent: Vec<Point>,
     /// The last reading.
-    pub(super) last: Point,
+    pub(in crate::analysis) last: Point,
 }
 
 impl Halves {
     /// Those of `points`, which are in order; none where there is no reading after a first task.
-    pub(super) fn of(points: &[Point]) -> Option<Halves> {
+    pub(in crate::analysis) fn of(points: &[Point]) -> Option<Halves> {
         let last = *points.last().filter(|last| last.at > 0.0)?;
         let edge = |half: usize| last.at * (-(half as f64) / 2.0).exp2();
         let inside = |half: usize| {
@@ -44,32 +44,32 @@ impl Halves {
     }
 
     /// Growth from the floor of one half to that of a later one, in MB per task.
-    pub(super) fn rate(&self, from: usize, to: usize) -> Option<f64> {
+    pub(in crate::analysis) fn rate(&self, from: usize, to: usize) -> Option<f64> {
         let (from, to) = (self.floors[from]?, self.floors[to]?);
         (to.at > from.at).then(|| (to.mb - from.mb) / (to.at - from.at))
     }
 
     /// How far the floor of one half lies below that of a later one, in MB.
-    pub(super) fn rise(&self, from: usize, to: usize) -> Option<f64> {
+    pub(in crate::analysis) fn rise(&self, from: usize, to: usize) -> Option<f64> {
         Some(self.floors[to]?.mb - self.floors[from]?.mb)
     }
 }
 
 /// A straight line through readings.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Line {
+pub(in crate::analysis) struct Line {
     /// Growth, in MB per task.
-    pub(super) slope: f64,
+    pub(in crate::analysis) slope: f64,
     /// Its standard error.
-    pub(super) error: f64,
+    pub(in crate::analysis) error: f64,
     /// Standard deviation of the readings about the line, in MB.
-    pub(super) noise_mb: f64,
+    pub(in crate::analysis) noise_mb: f64,
     /// Degrees of freedom of both.
-    pub(super) freedom: usize,
+    pub(in crate::analysis) freedom: usize,
 }
 
 /// The line of least squares; none for fewer than three places.
-pub(super) fn line(points: &[Point]) -> Option<Line> {
+pub(in crate::analysis) fn line(points: &[Point]) -> Option<Line> {
     let count = points.len() as f64;
     if points.len() < 3 {
         return None;
