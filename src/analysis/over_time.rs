@@ -25,7 +25,9 @@ pub(super) fn rises(readings: &[(f64, f64)]) -> bool {
         return false;
     }
     let half_s = (first.at + last.at) / 2.0;
-    let Some(middle) = points.iter().find(|point| point.at >= half_s && point.at < last.at) else { return false };
+    let Some(middle) = points.iter().find(|point| point.at >= half_s && point.at < last.at) else {
+        return false;
+    };
     let early = (middle.mb - first.mb) / (middle.at - first.at);
     let late = (last.mb - middle.mb) / (last.at - middle.at);
     early > 0.0 && (STEADY..=1.0 / STEADY).contains(&(late / early))

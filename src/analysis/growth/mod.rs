@@ -32,12 +32,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::by_input::InputRate;
 use crate::record::Verdict;
 
-pub(in crate::analysis) use points::{Point, line};
 pub use beside::growth;
 pub use bounds::Bounds;
 pub use doublings::ENOUGH;
 pub(super) use doublings::enough;
 pub use looks::{FIRST_LOOK, LOOKS, next_look};
+pub(in crate::analysis) use points::{Point, line};
 pub use reason::{Grounds, Reason, Undecided, Unsettled};
 pub(super) use recent::recent;
 pub use rule::growth_within;
