@@ -126,8 +126,11 @@ impl Layers {
             )));
         }
         for path in roles.void() {
-            let list = path.last().is_some_and(|key| key == "patterns" || key == "argv");
-            let nothing = if list { Value::from(Vec::<Value>::new()) } else { Empty::None.into() };
+            let nothing = match path.last().map(String::as_str) {
+                Some("patterns" | "argv" | "labels") => Value::from(Vec::<Value>::new()),
+                Some("query") => Value::from(""),
+                _ => Empty::None.into(),
+            };
             self.put(&path, nothing, DEFAULT.to_string());
         }
         Ok(())
@@ -364,6 +367,23 @@ mod tests {
             (refined.queue.as_deref(), refined.url.as_deref()),
             (Some("asr-queue"), Some("redis://h"))
         );
+    }
+
+    #[test]
+    fn what_refines_a_way_to_find_a_role_goes_with_it() {
+        for elsewhere in [
+            "container = 'asr'\ncontainer_socket = '/p.sock'\n",
+            "metrics.url = 'http://h/metrics'\nmetrics.labels = ['a=b']\nmetrics.series = 'blocks'\n",
+            "prometheus.url = 'http://h'\nprometheus.query = 'memory'\nprometheus.restarts = 'r'\n",
+        ] {
+            let text = format!("[processes.worker]\n{elsewhere}");
+            let plan = lay(&text, &[], &["processes.worker.pid=9"]).unwrap();
+            crate::plan::validate(&plan).unwrap_or_else(|error| panic!("{elsewhere}: {error}"));
+            assert!(!plan.processes["worker"].is_elsewhere(), "{elsewhere}");
+        }
+        let text = "[processes.worker.metrics]\nurl = 'http://h/metrics'\nlabels = ['a=b']\n";
+        let other = lay(text, &[], &["processes.worker.metrics.url=http://i/metrics"]).unwrap();
+        assert_eq!(other.processes["worker"].metrics.labels, ["a=b"], "another address of the same");
     }
 
     #[test]

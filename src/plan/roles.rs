@@ -26,6 +26,15 @@ pub(super) const FINDERS: [&str; 15] = [
     "prometheus.url",
 ];
 
+/// Keys that mean something only beside another one, and that one.
+const REFINERS: [(&str, &str); 5] = [
+    ("container_socket", "container"),
+    ("metrics.labels", "metrics.url"),
+    ("metrics.series", "metrics.url"),
+    ("prometheus.query", "prometheus.url"),
+    ("prometheus.restarts", "prometheus.url"),
+];
+
 /// The keys of one role that a layer gives a value to.
 #[derive(Debug, Default)]
 pub(super) struct RoleChange {
@@ -64,7 +73,9 @@ impl RoleChanges {
             if !change.given.iter().any(|field| FINDERS.contains(&field.as_str())) {
                 continue;
             }
-            for field in FINDERS.into_iter().chain(["rq.url"]) {
+            let idle = REFINERS.iter().filter(|(_, finder)| !change.given.contains(*finder));
+            let idle = idle.map(|(refiner, _)| *refiner);
+            for field in FINDERS.into_iter().chain(["rq.url"]).chain(idle) {
                 if !change.given.contains(field) {
                     let path = ["processes", role].into_iter().chain(field.split('.'));
                     void.push(path.map(str::to_string).collect());
