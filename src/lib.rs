@@ -218,6 +218,8 @@ pub mod console;
 mod descriptors;
 pub mod error;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(feature = "command")]
 mod generator;
 #[cfg(not(feature = "command"))]

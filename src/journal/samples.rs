@@ -128,6 +128,12 @@ fn digits(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// Reads any bytes, for tests that change them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_bytes(bytes: &[u8]) {
+    drop(samples("a.csv", bytes, &HashMap::new()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn any_bytes_are_rows_or_damage() {
-        crate::mutation_tests::survives(&[CSV.as_bytes()], |bytes| drop(read(bytes)));
+        crate::mutation_tests::survives(&[CSV.as_bytes()], any_bytes);
     }
 
     #[test]

@@ -283,6 +283,18 @@ fn failed(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot read `{}`", path.display())).source(error).hint(hint)
 }
 
+/// Reads any bytes, for tests that change them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_bytes(bytes: &[u8]) {
+    drop(of_bytes("a", bytes, &Selection::default()));
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Some(mut table) = streamed::Streamed::of("a", text, &Selection::default())
+    {
+        let again = text.lines().zip(1..).try_for_each(|(line, number)| table.push(number, line));
+        drop(again.and_then(|()| table.end()));
+    }
+}
+
 /// What is in a file.
 fn bytes(path: &Path) -> Result<Vec<u8>> {
     let failed = |error| failed(path, error);

@@ -47,6 +47,8 @@ pub use http::HttpTarget;
 pub use inputs::Inputs;
 pub use openai::OpenAiTarget;
 pub use poll::poll_delay;
+#[cfg(fuzzing)]
+pub(crate) use stream::any_bytes as any_stream;
 pub use unwell::Unwell;
 pub use variations::{Bodies, Variations};
 #[cfg(feature = "websocket")]

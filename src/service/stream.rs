@@ -61,6 +61,15 @@ impl Messages {
     }
 }
 
+/// Reads any bytes, for tests that change them.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn any_bytes(bytes: &[u8]) {
+    let mut stream = Messages::default();
+    let mut found: Vec<Vec<u8>> = bytes.chunks(7).flat_map(|piece| stream.take(piece)).collect();
+    found.extend(stream.end());
+    found.iter().for_each(|message| drop(super::json::bounded(message)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,12 +94,7 @@ mod tests {
     fn any_bytes_are_messages_or_nothing() {
         let corpus: [&[u8]; 2] =
             [b"event: x\ndata: {\"a\": 1}\n\ndata: b\ndata: c\n\n", b"{\"a\": 1}\r\n{\"b\": 2}"];
-        crate::mutation_tests::survives(&corpus, |bytes| {
-            let mut stream = Messages::default();
-            let mut found: Vec<Vec<u8>> = bytes.chunks(7).flat_map(|piece| stream.take(piece)).collect();
-            found.extend(stream.end());
-            found.iter().for_each(|message| drop(super::super::json::bounded(message)));
-        });
+        crate::mutation_tests::survives(&corpus, any_bytes);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 mod names;
 mod smaps;
+#[cfg(fuzzing)]
+pub(crate) use smaps::any_bytes as any_smaps;
 
 use std::fs;
 use std::io;
