@@ -2,7 +2,7 @@
 
 use super::block_points::{Placed, with_floors};
 use super::by_input::{InputRate, input_rates};
-use super::growth::{Answer, Growth, Readings, enough, growth};
+use super::growth::{Answer, Growth, Readings, enough, growth, is_runtime};
 use super::heap_in_use::HeapInUse;
 use super::lives::{are_known, within};
 use super::over_time::rises;
@@ -293,7 +293,8 @@ impl<'a> LeakTasks<'a> {
             ..Readings::new(&after_mb)
         });
         let heap = HeapInUse::of(&self.tasks, &self.blocks);
-        let found = within(heap.judged(found, pace, SLACK_MB + 2.0 * input_mb), &self.lives);
+        let found =
+            within(heap.judged(found, pace, SLACK_MB + 2.0 * input_mb), &self.lives, is_runtime(file_mb));
         // What rises with time is worth more of it, however little it is for each task.
         let firm = found.firm && !(found.answer == Answer::Clean && rises(&self.over_time()));
         Growth { by_input, firm, ..found }

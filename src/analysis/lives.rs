@@ -28,8 +28,10 @@ const ERROR: f64 = 0.002;
 /// is a start that is still going on.
 const STEADY: f64 = 0.5;
 
-/// What a life has to gain to count, in MB; less is an allocator's.
-const LEAST_MB: f64 = 1.0;
+/// What a life has to gain to count, in MB; less is an allocator's, or a start that takes a while…
+const LEAST_MB: f64 = 4.0;
+/// …and this much where the heap of a large runtime may still be rising to its working size.
+const LEAST_RUNTIME_MB: f64 = 32.0;
 
 /// Growth within one life, in MB per task that the process served.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,13 +43,15 @@ struct Rates {
     tasks: f64,
 }
 
-/// `sum`, the growth of the whole role, unless the lives of its processes show a leak that the sum does not.
-pub(super) fn within(sum: Growth, readings: &[&LivesReading]) -> Growth {
+/// `sum`, the growth of the whole role, unless the lives of its processes show a leak that the sum does not. `runtime` is
+/// true for a large runtime.
+pub(super) fn within(sum: Growth, readings: &[&LivesReading], runtime: bool) -> Growth {
+    let least_mb = if runtime { LEAST_RUNTIME_MB } else { LEAST_MB };
     if sum.answer == Answer::Leak {
         return sum;
     }
     let lives = rates(readings);
-    let grown = lives.iter().filter(|life| life.late > 0.0 && life.risen_mb >= LEAST_MB).count();
+    let grown = lives.iter().filter(|life| life.late > 0.0 && life.risen_mb >= least_mb).count();
     let count = lives.len();
     if count < LIVES || by_chance(count, count - grown) > ERROR {
         return sum;
@@ -163,7 +167,7 @@ mod tests {
             .iter()
             .map(|reading| reading.processes.iter().map(|life| life.private_mb).sum())
             .collect();
-        within(growth(&Readings::new(&sums)), &readings.iter().collect::<Vec<_>>())
+        within(growth(&Readings::new(&sums)), &readings.iter().collect::<Vec<_>>(), false)
     }
 
     #[test]
@@ -188,6 +192,15 @@ mod tests {
         assert_ne!(judged(&service(10, 2, 200, start)).answer, Answer::Leak, "models load in each life");
         // Small change of an allocator, and too few lives.
         assert_ne!(judged(&service(10, 2, 200, |age, _| 20.0 + 0.05 * f64::from(age))).answer, Answer::Leak);
+        let large = service(10, 2, 120, |age, _| 20.0 + 2.0 * f64::from(age));
+        let large: Vec<&LivesReading> = large.iter().collect();
+        let open = || growth(&Readings::new(&[20.0; 4]));
+        assert_eq!(within(open(), &large, false).answer, Answer::Leak);
+        assert_ne!(
+            within(open(), &large, true).answer,
+            Answer::Leak,
+            "the heap of a runtime rises to its size"
+        );
         let few = judged(&service(10, 2, 40, |age, _| 20.0 + 5.0 * f64::from(age)));
         assert_ne!(few.answer, Answer::Leak, "{}", few.reason);
     }
