@@ -149,7 +149,7 @@ impl Suite {
         {
             return Ok(measured);
         }
-        let measured = self.measure(plan, up).await?;
+        let measured = Box::pin(self.measure(plan, up)).await?;
         if self.shared {
             measured.mark(&marker)?;
         }
@@ -168,13 +168,14 @@ impl Suite {
         if let Some(arguments) = &self.embedded {
             builder = builder.embedded(arguments.clone());
         }
-        let session = builder.start().await?;
-        let done = session.run_plan().await;
+        // Boxed: without optimisation, futures within one another take more than the stack of a test's thread.
+        let session = Box::pin(builder.start()).await?;
+        let done = Box::pin(session.run_plan()).await;
         let end = match &done {
             Ok(()) => End::Complete,
             Err(error) => End::Interrupted(error.to_string()),
         };
-        let outcome = session.finish(end).await?;
+        let outcome = Box::pin(session.finish(end)).await?;
         done?;
         Ok(Measured { assessment: outcome.assessment, paths: outcome.paths })
     }

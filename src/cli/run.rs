@@ -96,11 +96,11 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
         builder = builder.embedded(target.demo_args.to_vec());
     }
     let session = tokio::select! {
-        session = builder.start() => session?,
+        session = Box::pin(builder.start()) => session?,
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted before the run started")),
     };
     let pulse = pulse(&console, &session)?;
-    let done = session.run_plan().await;
+    let done = Box::pin(session.run_plan()).await;
     drop(pulse);
     let (end, failure) = match done {
         Ok(()) => (End::Complete, None),
@@ -109,7 +109,7 @@ async fn drive(target: &Target<'_>, plan: Plan, resume: Option<Resume>) -> Resul
         }
         Err(error) => (End::Interrupted(error.to_string()), Some(error)),
     };
-    let finished = session.finish(end).await;
+    let finished = Box::pin(session.finish(end)).await;
     drop(serving);
     // What ended the run is the cause, and a report that cannot be written on a full disk one of its effects.
     if let Some(error) = failure {

@@ -109,7 +109,7 @@ impl SessionBuilder {
         let embedded = self.up.as_ref().map_or(self.embedded.is_some(), |up| up.embedded.is_some());
         self.plan = checked(self.plan, embedded)?;
         let reservation = Reservation::new(&self.plan.results)?;
-        let session = self.start_in(reservation.paths()).await?;
+        let session = Box::pin(self.start_in(reservation.paths())).await?;
         reservation.keep();
         Ok(session)
     }

@@ -91,7 +91,7 @@ impl Session {
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the results cannot be written, [`crate::ErrorKind::Interrupted`] if the run is to stop.
     pub async fn leak_check(&self) -> Result<bool> {
-        let leaks = phases::leak_check(&self.rig, Earlier::default()).await?;
+        let leaks = Box::pin(phases::leak_check(&self.rig, Earlier::default())).await?;
         phases::probe(&self.rig, &[]).await?;
         Ok(leaks)
     }
@@ -126,14 +126,14 @@ impl Session {
         let still_to_come = |phase: Phase| stopped_in.is_none_or(|stopped| stopped <= phase);
         let mut leaks = false;
         if plan.leak.enabled && still_to_come(Phase::Leak) {
-            leaks = phases::leak_check(&self.rig, earlier(Phase::Leak)).await?;
+            leaks = Box::pin(phases::leak_check(&self.rig, earlier(Phase::Leak))).await?;
         }
         let tried = self.resume.as_ref().map_or(Some(Vec::new()), |resume| resume.tried(plan));
         if let Some(tried) = tried.filter(|_| plan.leak.enabled) {
             phases::probe(&self.rig, &tried).await?;
         }
         if plan.ramp.enabled && still_to_come(Phase::Concurrency) {
-            phases::ramp(&self.rig, leaks, earlier(Phase::Concurrency)).await?;
+            Box::pin(phases::ramp(&self.rig, leaks, earlier(Phase::Concurrency))).await?;
         }
         if plan.soak.enabled {
             phases::soak(&self.rig, earlier(Phase::Soak)).await?;
