@@ -2,7 +2,7 @@
 
 use super::criteria::summary;
 use super::numbers::{amount, per_hour, per_task, sentence_case};
-use crate::analysis::{Answer, Growth, Soak};
+use crate::analysis::{Answer, Growth, Reason, Soak};
 use crate::record::{Judgement, Limit, Verdict};
 use crate::units::{round, span};
 
@@ -38,8 +38,9 @@ pub(crate) fn headline(judgement: &Judgement, growth: Option<&Growth>, soak: Opt
         return of("Interrupted.", format!("{}: {so_far}.", sentence_case(why)));
     }
     if let Some((rate, growth)) = leak(growth) {
-        let pace = if growth.growing { " and does not slow down" } else { "" };
-        return of("Leak.", format!("The worker keeps {} of every task{pace}.", amount(rate)));
+        let by_task = !matches!(growth.reason, Reason::WithTime { .. } | Reason::WithinLives { .. });
+        let pace = if growth.growing && by_task { " and does not slow down" } else { "" };
+        return of("Leak.", format!("{}{pace}.", leak_told(growth, rate)));
     }
     if let Some(soak) = soak.filter(|soak| soak.verdict == Verdict::Fail) {
         let rate = soak.mb_per_hour.map_or("Memory accumulates".to_string(), |rate| {
@@ -54,6 +55,20 @@ pub(crate) fn headline(judgement: &Judgement, growth: Option<&Growth>, soak: Opt
         Verdict::Pass => of("Pass.", passed(judgement, growth)),
         Verdict::Fail => of("Fail.", format!("{}.", sentence_case(&failed(judgement)))),
         Verdict::Inconclusive => of("Inconclusive.", format!("{}.", sentence_case(&failed(judgement)))),
+    }
+}
+
+/// What a leak of `rate` MB per task keeps of what: `The worker keeps 4.8 MB of every task`.
+pub(crate) fn leak_told(growth: &Growth, rate: f64) -> String {
+    match growth.reason {
+        Reason::WithTime { mb_per_hour, mostly: true, .. } => {
+            let rate = per_hour(mb_per_hour);
+            format!("Memory grows by {}, whether the service is asked or not", rate.trim_start_matches('+'))
+        }
+        Reason::WithinLives { .. } => {
+            format!("Each process keeps {} of every task until it is replaced", amount(rate))
+        }
+        _ => format!("The worker keeps {} of every task", amount(rate)),
     }
 }
 
@@ -114,8 +129,14 @@ pub(crate) fn headfigures(
     let figure = |figure: String, meaning: String| Headfigure { figure, meaning };
     let mut figures = Vec::new();
     if let Some(growth) = growth {
-        figures.push(match (growth.rate_mb_per_task, growth.low, growth.high) {
-            (Some(rate), Some(low), Some(high)) => figure(
+        let hourly = match growth.reason {
+            // A rate per task would be that of the pace of this check.
+            Reason::WithTime { mb_per_hour, mostly: true, .. } => Some(mb_per_hour),
+            _ => None,
+        };
+        figures.push(match (hourly, growth.rate_mb_per_task, growth.low, growth.high) {
+            (Some(rate), ..) => figure(per_hour(rate), "growth while no task was sent".to_string()),
+            (None, Some(rate), Some(low), Some(high)) => figure(
                 per_task(rate),
                 format!("growth: 98 % interval {}, over {} tasks", interval(low, high), growth.tasks),
             ),

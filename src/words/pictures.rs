@@ -1,6 +1,7 @@
 //! What pictures say: their messages, how they are read, and what a pointer is told.
 
-use super::numbers::{amount, count, mb, sentence_case, signed_mb};
+use super::headline::leak_told;
+use super::numbers::{count, mb, sentence_case, signed_mb};
 pub(crate) use super::numbers::{per_hour, per_task};
 use crate::analysis::{
     Answer, Attribution, Change, Comparison, GrownMemory, Growth, Level, Scalability, Signal, Soak, Summary,
@@ -11,8 +12,8 @@ use crate::units::{round, significant, span, time};
 /// The message of memory task by task.
 pub(crate) fn memory_title(growth: Option<&Growth>) -> String {
     match growth {
-        Some(Growth { answer: Answer::Leak, rate_mb_per_task: Some(rate), .. }) => {
-            format!("The worker keeps {} of every task", amount(*rate))
+        Some(growth @ Growth { answer: Answer::Leak, rate_mb_per_task: Some(rate), .. }) => {
+            leak_told(growth, *rate)
         }
         Some(growth) => sentence_case(&growth.reason.to_string()),
         None => "Worker memory, task by task".to_string(),
@@ -20,7 +21,7 @@ pub(crate) fn memory_title(growth: Option<&Growth>) -> String {
 }
 
 /// How it is read.
-pub(crate) fn memory_caption(blocks: bool, dense: bool) -> String {
+pub(crate) fn memory_caption(blocks: bool, dense: bool, growth: bool) -> String {
     let each = match (dense, blocks) {
         (true, _) => {
             "The line is resident memory after each task, at rest; the surface reaches up to the peaks."
@@ -30,6 +31,9 @@ pub(crate) fn memory_caption(blocks: bool, dense: bool) -> String {
             "Each mark is resident memory after a task, at rest; the bar above it reaches up to the peak."
         }
     };
+    if !growth {
+        return each.to_string();
+    }
     format!("{each} The growth line is that of the verdict, drawn through the marks that were judged.")
 }
 

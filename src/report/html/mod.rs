@@ -14,10 +14,10 @@ use super::doc::{Doc, Extent};
 use super::markdown::sections;
 use super::pictures::{self, Picture};
 use super::{comparison, table::ABSENT};
-use crate::analysis::{Change, Comparison, Note};
+use crate::analysis::{Change, Comparison, Note, WORKER};
 use crate::assessment::Assessment;
 use crate::plan::SoakPlan;
-use crate::record::{Criterion, Event, Moment, RunData, RunFigures, Verdict};
+use crate::record::{Criterion, Event, Moment, RunData, RunFigures, Samples, Verdict};
 use crate::words::headline::{Headfigure, Headline, headfigures, headline};
 use crate::words::sentence_case;
 
@@ -209,7 +209,10 @@ fn peak(run: &RunData, report: &Assessment) -> Option<(f64, Option<f64>)> {
     let tasks = report.leak_check.iter().filter_map(|row| row.task.worker_rss_peak_mb);
     let levels = report.levels.iter().filter_map(|level| level.memory.peak_mb);
     let soak = report.soak.as_ref().and_then(|soak| soak.peak_mb);
-    let highest = tasks.chain(levels).chain(soak).reduce(f64::max)?;
+    // Most tasks of a block end between two looks of the sampler; their peaks are those of its samples.
+    let sampled = run.samples.iter().flat_map(Samples::series).filter(|series| series.role == WORKER);
+    let sampled = sampled.flat_map(|series| &series.points).map(|point| point.1);
+    let highest = tasks.chain(levels).chain(soak).chain(sampled).reduce(f64::max)?;
     let began = run.events.iter().find_map(|record| match &record.event {
         Event::Memory { moment: Moment::Start, worker_rss_mb } => *worker_rss_mb,
         _ => None,

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::frame::{Form, Label, Told, between, cross, labels, line, x_axis, y_axis};
 use super::scale::{Scale, px};
 use super::{Key, Picture, Plot};
-use crate::analysis::WORKER;
+use crate::analysis::{Growth, LeakTasks, Reason, WORKER};
 use crate::assessment::Assessment;
 use crate::record::{Condition, Event, Phase, RunData, TaskRecord};
 use crate::units::significant;
@@ -62,6 +62,7 @@ pub fn memory(run: &RunData, report: &Assessment) -> Option<Picture> {
         caption: words::memory_caption(
             data.points.iter().any(|point| point.row.is_none()),
             data.points.len() > MARKS,
+            data.growth.is_some(),
         ),
         key: key(&data),
         plots: vec![Plot::of("", words::memory_alt(&data.ends(), growth), |form| draw(&data, form))],
@@ -103,15 +104,19 @@ fn data(run: &RunData, report: &Assessment) -> Data {
     let of_check = |task: &&TaskRecord| {
         if named { task.phase == Some(Phase::Leak) } else { rows.contains_key(task.test_id.as_str()) }
     };
-    let tasks: Vec<&TaskRecord> = run.tasks.iter().filter(of_check).collect();
+    let tasks: Vec<&TaskRecord> =
+        run.tasks.iter().filter(of_check).filter(|task| task.block.is_none()).collect();
+    let plain = |task: &&&TaskRecord| task.condition.is_none();
+    let singles = tasks.iter().filter(plain).count() as f64;
+    let blocks = LeakTasks::of(run).blocks;
+    let checked = blocks.last().map_or(singles, |block| f64::from(block.tasks).max(singles));
+    // The tasks of blocks are not kept one by one. Those of probes come after them.
+    let number_of = |place: usize, task: &TaskRecord| {
+        place as f64 + 1.0 + if task.condition.is_some() { checked - singles } else { 0.0 }
+    };
     let mut points: Vec<Point> = Vec::new();
-    let mut ends_of_blocks: HashMap<u32, f64> = HashMap::new();
     for (place, task) in tasks.iter().enumerate() {
-        let number = place as f64 + 1.0;
-        if let Some(block) = task.block {
-            ends_of_blocks.insert(block, number);
-            continue;
-        }
+        let number = number_of(place, task);
         let Some(after) = task.worker_rss_after_mb else { continue };
         let warm_up = warm.get(task.test_id.as_str()).copied().unwrap_or_default();
         points.push(Point {
@@ -120,41 +125,38 @@ fn data(run: &RunData, report: &Assessment) -> Data {
             after,
             peak: task.worker_rss_peak_mb,
             class: class(task, warm_up),
-            told: words::task_told(place + 1, task, warm_up),
+            told: words::task_told(number as usize, task, warm_up),
             row: rows.get(task.test_id.as_str()).copied(),
         });
     }
-    for record in &run.events {
-        if let Event::BlockEnded(block) = &record.event
-            && let (Some(after), Some(number)) =
-                (block.worker.and_then(|worker| worker.rss_mb), ends_of_blocks.get(&block.block))
-        {
-            points.push(Point {
-                number: *number,
-                before: None,
-                after,
-                peak: None,
-                class: "dot long",
-                told: words::block_told(*number, block, after),
-                row: None,
-            });
-        }
+    for block in blocks {
+        let Some(after) = block.worker.and_then(|worker| worker.rss_mb) else { continue };
+        let number = f64::from(block.tasks);
+        points.push(Point {
+            number,
+            before: None,
+            after,
+            peak: None,
+            class: "dot block",
+            told: words::block_told(number, block, after),
+            row: None,
+        });
     }
     points.sort_by(|left, right| left.number.total_cmp(&right.number));
-    let plain = |task: &&&TaskRecord| task.condition.is_none();
-    let checked = tasks.iter().filter(plain).count() as f64;
     let judged_from = points
         .iter()
         .filter(|point| !point.class.contains("warm"))
         .map(|point| point.number)
         .next()
         .unwrap_or(1.0);
-    let growth =
-        report.growth.as_ref().and_then(|growth| Some([growth.low?, growth.rate_mb_per_task?, growth.high?]));
+    // What each process gains until it is replaced is no line through their sum.
+    let of_sum = |growth: &&Growth| !matches!(growth.reason, Reason::WithinLives { .. });
+    let growth = report.growth.as_ref().filter(of_sum);
+    let growth = growth.and_then(|growth| Some([growth.low?, growth.rate_mb_per_task?, growth.high?]));
     Data {
-        stretches: stretches(&tasks),
+        stretches: stretches(&tasks, checked - singles),
         breaks: breaks(run, &tasks),
-        last: tasks.len().max(2) as f64,
+        last: (tasks.len() as f64 + checked - singles).max(2.0),
         growth: growth.filter(|rates| rates.iter().all(|rate| rate.is_finite()) && checked > judged_from),
         judged: (judged_from, checked.max(judged_from)),
         threshold: baseline(run, &points).map(|base| base + report.thresholds.leak.baseline_tolerance_mb),
@@ -185,10 +187,11 @@ fn baseline(run: &RunData, points: &[Point]) -> Option<f64> {
     recorded.or_else(warm)
 }
 
-fn stretches(tasks: &[&TaskRecord]) -> Vec<Stretch> {
+/// The stretches of probes, after `in_blocks` tasks that were sent in blocks.
+fn stretches(tasks: &[&TaskRecord], in_blocks: f64) -> Vec<Stretch> {
     let mut found: Vec<(Option<&Condition>, Stretch)> = Vec::new();
     for (place, task) in tasks.iter().enumerate() {
-        let number = place as f64 + 1.0;
+        let number = place as f64 + 1.0 + in_blocks;
         match found.last_mut() {
             Some((condition, stretch)) if *condition == task.condition.as_ref() => stretch.last = number,
             _ => {
@@ -232,6 +235,7 @@ fn key(data: &Data) -> Vec<Key> {
         key.extend(entry("dot long", if kinds { "after a long task" } else { "after a task" }));
         key.extend(entry("dot short", "after a short task"));
         key.extend(entry("square new", "after a task with a new input"));
+        key.extend(entry("dot block", "after a block of tasks"));
         key.extend(entry("dot warm", "warm-up, not judged"));
         key.extend(entry("dot bad", "after a task that failed"));
     }
@@ -374,4 +378,54 @@ fn tags(data: &Data, (_, y): (Scale, Scale)) -> Vec<Label> {
         tag(bound, "limitlab", words::tolerance(data.tolerance));
     }
     tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessment::assess;
+    use crate::plan::Plan;
+    use crate::record::{BlockReading, Bulk, EventRecord, Footprint, TaskStatus};
+
+    /// Six single tasks and ten blocks, of which the files keep one reading each.
+    fn in_blocks() -> RunData {
+        let single = |mb: f64| TaskRecord {
+            phase: Some(Phase::Leak),
+            worker_rss_after_mb: Some(mb),
+            ..TaskRecord::new("a", 1, TaskStatus::Success)
+        };
+        let record = |event| EventRecord { time: String::new(), elapsed: 0.0, event };
+        let block = |number: u32| {
+            let mb = Some(60.0 + f64::from(number));
+            let worker = Footprint { rss_mb: mb, private_mb: mb, ..Footprint::default() };
+            record(Event::BlockEnded(BlockReading {
+                block: number,
+                tasks: 6 + 100 * number,
+                seconds: 10.0 * f64::from(number),
+                busy_seconds: 5.0,
+                settled: true,
+                worker: Some(worker),
+                floor_rss_mb: None,
+                floor_tasks: None,
+            }))
+        };
+        RunData {
+            tasks: (0..6).map(|at| single(50.0 + f64::from(at))).collect(),
+            in_blocks: Bulk { tasks: 1000, succeeded: 1000, ..Bulk::default() },
+            events: (1..=10).map(block).collect(),
+            ..RunData::default()
+        }
+    }
+
+    #[test]
+    fn each_block_has_a_mark_at_its_last_task() {
+        let run = in_blocks();
+        let data = data(&run, &assess(&run, &Plan::default()));
+        let blocks: Vec<f64> =
+            data.points.iter().filter(|point| point.class == "dot block").map(|point| point.number).collect();
+        assert_eq!((blocks.len(), data.points.len()), (10, 16));
+        assert_eq!((blocks[0], blocks[9], data.last, data.judged.1), (106.0, 1006.0, 1006.0, 1006.0));
+        let picture = memory(&run, &assess(&run, &Plan::default())).unwrap().section().into_string();
+        assert!(picture.contains("after a block of tasks") && picture.contains("dot block"));
+    }
 }
