@@ -24,7 +24,12 @@ impl Drop for Service {
 async fn judged(kept_mb: &str, results: &Path) -> Measured {
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/recycled/prefork.py"));
-    command.args(["2", "10", kept_mb, "20"]).stdout(Stdio::piped());
+    // Its workers end a moment after it: they must not hold the test's output.
+    command
+        .args(["2", "10", kept_mb, "20"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut service = Service(command.spawn().expect("python3 is installed"));
     let mut line = String::new();
     BufReader::new(service.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
